@@ -1,0 +1,141 @@
+"""YAML files read with the position of every key and value."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from generator.diagnostics import Diagnostic, Position
+
+Location = tuple[str | int, ...]
+
+
+@dataclass
+class SourceFile:
+    """A YAML file as plain data, with the position of each key and value by its location in the data.
+
+    A location is the keys and indexes that lead to a value: `("methods", "getRepo", "sql")`.
+    """
+
+    name: str
+    text: str
+    data: Any = None
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    keys: dict[Location, yaml.Mark] = field(default_factory=dict)
+    values: dict[Location, yaml.Node] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.lines = self.text.splitlines()
+
+    def diagnostic(self, location: Location, message: str, hint: str = "", *, at_key: bool = False) -> Diagnostic:
+        """A finding at the value (or key) of a location, or of the nearest one above it that the file has."""
+        while location and location not in self.values:
+            location, at_key = location[:-1], False
+        mark = self.keys.get(location) if at_key else None
+        if mark is None and location in self.values:
+            mark = self.values[location].start_mark
+        return self.at(mark.line if mark else 0, mark.column if mark else 0, message, hint)
+
+    def diagnostic_in_text(self, location: Location, offset: int, message: str, hint: str = "") -> Diagnostic:
+        """A finding `offset` characters into a text value, however the text is written in the file."""
+        node = self.values.get(location)
+        if not isinstance(node, yaml.ScalarNode) or offset < 0:
+            return self.diagnostic(location, message, hint)
+        before = node.value[:offset]
+        line, column = before.count("\n"), offset - (before.rfind("\n") + 1)
+        if node.style == "|":
+            first = node.start_mark.line + 1
+            while first < len(self.lines) and not self.lines[first].strip():
+                first += 1
+            indent = len(self.lines[first]) - len(self.lines[first].lstrip(" ")) if first < len(self.lines) else 0
+            return self.at(node.start_mark.line + 1 + line, indent + column, message, hint)
+        if node.style is None and "\n" not in node.value and node.start_mark.line == node.end_mark.line:
+            return self.at(node.start_mark.line, node.start_mark.column + offset, message, hint)
+        return self.diagnostic(location, message, hint)
+
+    def at(self, line: int, column: int, message: str, hint: str = "") -> Diagnostic:
+        """A finding at a line and column that count from 0."""
+        text = self.lines[line] if line < len(self.lines) else ""
+        return Diagnostic(Position(self.name, line + 1, column + 1), message, hint, text)
+
+
+def read_source(path: Path, name: str) -> SourceFile:
+    """Read a YAML file; syntax errors, duplicate keys and unreadable files become its diagnostics."""
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        missing = SourceFile(name, "")
+        missing.diagnostics.append(missing.at(0, 0, f"the spec needs a file {name}", "create it, or check --project"))
+        return missing
+    except (OSError, UnicodeDecodeError) as error:
+        unreadable = SourceFile(name, "")
+        unreadable.diagnostics.append(unreadable.at(0, 0, f"cannot be read: {error}", "write it as UTF-8 text"))
+        return unreadable
+    source = SourceFile(name, text)
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        if node is not None:
+            source.data = _Reader(source).read(node, ())
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        problem = error.problem or error.context or "is not YAML"
+        hint = 'inside { } and [ ], put types with ? or [] in quotes: "text?"' if "'?'" in problem else ""
+        source.diagnostics.append(
+            source.at(mark.line if mark else 0, mark.column if mark else 0, f"YAML: {problem}", hint)
+        )
+    except yaml.YAMLError as error:
+        source.diagnostics.append(source.at(0, 0, f"YAML: {error}".replace("\n", " ")))
+    except RecursionError:
+        source.diagnostics.append(source.at(0, 0, "YAML: nested too deeply"))
+    return source
+
+
+class _Reader:
+    """Builds plain data from YAML nodes and notes where each of them stands."""
+
+    def __init__(self, source: SourceFile) -> None:
+        self.source = source
+        self.constructor = yaml.SafeLoader("")
+        self.open: set[int] = set()
+
+    def read(self, node: yaml.Node, location: Location) -> Any:
+        self.source.values[location] = node
+        if isinstance(node, yaml.ScalarNode):
+            try:
+                return self.constructor.construct_object(node)
+            except (ValueError, OverflowError) as error:
+                self.source.diagnostics.append(self.source.diagnostic(location, f"YAML: {error}"))
+                return None
+        if id(node) in self.open:
+            self.source.diagnostics.append(self.source.diagnostic(location, "YAML: an alias inside its own anchor"))
+            return None
+        self.open.add(id(node))
+        try:
+            if isinstance(node, yaml.SequenceNode):
+                return [self.read(item, (*location, index)) for index, item in enumerate(node.value)]
+            assert isinstance(node, yaml.MappingNode)
+            return self._read_mapping(node, location)
+        finally:
+            self.open.discard(id(node))
+
+    def _read_mapping(self, node: yaml.MappingNode, location: Location) -> dict[str | int, Any]:
+        result: dict[str | int, Any] = {}
+        for key_node, value_node in node.value:
+            key = self.constructor.construct_object(key_node) if isinstance(key_node, yaml.ScalarNode) else None
+            mark = key_node.start_mark
+            if not isinstance(key, str | int) or isinstance(key, bool):
+                spelled = getattr(key_node, "value", "?")
+                hint = "write it in quotes" if isinstance(key_node, yaml.ScalarNode) else "use plain text as the key"
+                self.source.diagnostics.append(
+                    self.source.at(mark.line, mark.column, f"the key {spelled!r} is not a name", hint)
+                )
+                continue
+            if key in result:
+                self.source.diagnostics.append(
+                    self.source.at(mark.line, mark.column, f"the key '{key}' stands twice", "remove or rename one")
+                )
+                continue
+            self.source.keys[(*location, key)] = mark
+            result[key] = self.read(value_node, (*location, key))
+        return result
