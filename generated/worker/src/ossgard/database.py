@@ -1,0 +1,384 @@
+"""The database port: every question that the core asks, as each host answers it."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from ossgard.entities import (
+    PR,
+    Account,
+    DupeGroup,
+    DupeGroupMember,
+    DupeRow,
+    Job,
+    PRInput,
+    Repo,
+    RepoOverview,
+    Scan,
+    ScanMessage,
+    ScanStatus,
+    ScanStep,
+    UpdateAccountConfigChanges,
+    UpdateScanStatusChanges,
+)
+from ossgard.model import JsonObject
+from ossgard.write import Write
+
+
+class Database(Protocol):
+    """The stored accounts, repositories, pull requests, scans and groups.
+
+    Methods raise ConstraintError when a constraint refuses a write, and DatabaseError when the database fails otherwise.
+    """
+
+    async def batch(self, writes: Sequence[Write]) -> None:
+        """Commit writes in order as one transaction: all of them or none."""
+        ...
+
+    async def create_account(self, api_key_hash: str, label: str | None, config: JsonObject) -> Account:
+        """Store a new account under the SHA-256 (hex) of its API key."""
+        ...
+
+    async def get_account_by_api_key(self, api_key_hash: str) -> Account | None:
+        """The account whose API key has this SHA-256 (hex)."""
+        ...
+
+    async def get_account(self, account_id: int) -> Account | None:
+        """The account itself."""
+        ...
+
+    async def update_account_config(
+        self, account_id: int, config: JsonObject, changes: UpdateAccountConfigChanges
+    ) -> int:
+        """Replace the account's configuration; the label only when the patch holds one."""
+        ...
+
+    async def clear_embed_hashes(self, account_id: int) -> int:
+        """Forget which pull requests are embedded, since their vectors no longer fit the account's configuration."""
+        ...
+
+    async def clear_all_embed_hashes(self) -> int:
+        """Forget every account's embed hashes, since a shared collection had to be recreated."""
+        ...
+
+    async def insert_repo(self, account_id: int, owner: str, name: str) -> Repo | None:
+        """Track a repository; null when it is tracked already."""
+        ...
+
+    async def get_repo(self, account_id: int, id: int) -> Repo | None:
+        """A tracked repository by id."""
+        ...
+
+    async def get_repo_by_owner_name(self, account_id: int, owner: str, name: str) -> Repo | None:
+        """A tracked repository by owner and name."""
+        ...
+
+    async def list_repos(self, account_id: int) -> list[RepoOverview]:
+        """The account's repositories with their pull request counts and active scans, ordered by id."""
+        ...
+
+    async def delete_repo(self, account_id: int, id: int) -> int:
+        """Stop tracking a repository, and delete its pull requests, scans and groups."""
+        ...
+
+    async def update_repo_last_scan_at(self, id: int, last_scan_at: str) -> int:
+        """Record when the last completed scan of a repository ended."""
+        ...
+
+    async def start_scan(
+        self, account_id: int, owner: str, name: str, options: JsonObject, phase: str, due_at: str
+    ) -> Scan | None:
+        """Track the repository if it is new, create a scan and put its first message into the outbox.
+
+        Null when a scan of the repository is already active.
+        """
+        ...
+
+    async def create_scan(self, account_id: int, repo_id: int) -> Scan | None:
+        """Create a scan of a tracked repository; null when one is active or the repository is not the account's."""
+        ...
+
+    async def get_scan(self, account_id: int, id: int) -> Scan | None:
+        """A scan by id."""
+        ...
+
+    async def get_active_scan(self, account_id: int, repo_id: int) -> Scan | None:
+        """The scan of a repository that has neither completed nor failed."""
+        ...
+
+    async def get_latest_completed_scan(self, account_id: int, repo_id: int) -> Scan | None:
+        """The newest completed scan of a repository."""
+        ...
+
+    async def update_scan_status(self, id: int, status: ScanStatus, changes: UpdateScanStatusChanges) -> int:
+        """Set a scan's status and whatever else the patch holds."""
+        ...
+
+    async def add_scan_tokens(self, id: int, input_tokens: int, output_tokens: int) -> int:
+        """Add the tokens that a slice used to the scan's counts."""
+        ...
+
+    async def fail_scan(self, id: int, error: str, completed_at: str) -> int:
+        """Mark a scan failed unless it has ended already."""
+        ...
+
+    async def get_scan_message(self, scan_id: int, step: int) -> ScanMessage | None:
+        """What the runner needs to handle message `step` of a scan; null when there is no such message."""
+        ...
+
+    async def take_step(self, scan_id: int, next_step: int, next_phase: str | None, due_at: str) -> None:
+        """Commit that a step's work is done, by inserting the message that follows it; always the first write of a
+        batch.
+
+        Fails, and with it the batch, when the step is taken already or the scan has ended or is gone.
+        """
+        ...
+
+    async def mark_step_sent(self, scan_id: int, step: int, sent_at: str) -> int:
+        """Record that a message has left the outbox."""
+        ...
+
+    async def list_stalled_steps(self, unsent_before: str, sent_before: str, limit: int) -> list[ScanStep]:
+        """The last message of each active scan that is unsent past :unsent_before or unanswered past :sent_before.
+
+        The oldest first, `limit` at most.
+        """
+        ...
+
+    async def upsert_pr(self, repo_id: int, pr: PRInput) -> PR:
+        """Store a pull request, or replace what is stored under its number; its embed hash stays."""
+        ...
+
+    async def upsert_prs(self, repo_id: int, prs: Sequence[PRInput]) -> int:
+        """Store many pull requests at once, as `upsertPR` does."""
+        ...
+
+    async def get_pr(self, account_id: int, id: int) -> PR | None:
+        """A pull request by id."""
+        ...
+
+    async def get_pr_by_number(self, account_id: int, repo_id: int, number: int) -> PR | None:
+        """A pull request by its number in a repository."""
+        ...
+
+    async def get_prs_by_ids(self, account_id: int, ids: Sequence[int]) -> list[PR]:
+        """The pull requests with these ids, ordered by id; unknown ids are left out."""
+        ...
+
+    async def get_prs_by_numbers(self, account_id: int, repo_id: int, numbers: Sequence[int]) -> list[PR]:
+        """The pull requests of a repository with these numbers, ordered by number; unknown numbers are left out."""
+        ...
+
+    async def list_open_prs(self, account_id: int, repo_id: int) -> list[PR]:
+        """The open pull requests of a repository, ordered by number."""
+        ...
+
+    async def count_prs(self, account_id: int, repo_id: int) -> int:
+        """The number of stored pull requests of a repository."""
+        ...
+
+    async def update_pr_etag(self, id: int, github_etag: str | None) -> int:
+        """Store the ETag of a pull request's diff."""
+        ...
+
+    async def update_pr_embed_hash(self, id: int, embed_hash: str | None) -> int:
+        """Record which content of a pull request is embedded."""
+        ...
+
+    async def insert_dupe_group(self, scan_id: int, repo_id: int, label: str | None, pr_count: int) -> DupeGroup:
+        """Store a group of duplicates."""
+        ...
+
+    async def insert_dupe_group_member(
+        self, group_id: int, pr_id: int, rank: int, score: float, rationale: str | None
+    ) -> DupeGroupMember:
+        """Store a member of a group."""
+        ...
+
+    async def list_dupe_groups(self, account_id: int, scan_id: int) -> list[DupeGroup]:
+        """The groups of a scan, ordered by id."""
+        ...
+
+    async def list_dupe_group_members(self, account_id: int, group_id: int) -> list[DupeGroupMember]:
+        """The members of a group, best first."""
+        ...
+
+    async def find_dupe_groups_by_pr(self, account_id: int, scan_id: int, pr_id: int) -> list[DupeGroup]:
+        """The groups of a scan that hold a pull request, ordered by id."""
+        ...
+
+    async def list_dupes(self, account_id: int, owner: str, name: str) -> list[DupeRow]:
+        """The latest completed scan of a repository with its groups and their members, in one list of rows.
+
+        No row when the repository is not tracked; one row with nulls when it has no completed scan or no groups.
+        """
+        ...
+
+    async def delete_dupe_groups_by_scan(self, scan_id: int) -> int:
+        """Delete the groups of a scan, so that a later attempt replaces them."""
+        ...
+
+    async def clear_scans(self, account_id: int) -> int:
+        """Delete the account's scans with their groups; its repositories and pull requests stay."""
+        ...
+
+    async def clear_repos(self, account_id: int) -> int:
+        """Delete the account's repositories with all that belongs to them."""
+        ...
+
+    async def reset_all(self, account_id: int) -> int:
+        """Delete the account with all that belongs to it."""
+        ...
+
+    async def insert_job(self, id: str, type: str, payload: JsonObject, max_retries: int, run_after: str | None) -> int:
+        """Put a job into the local queue; under an id that is there, only a job that has ended is queued again."""
+        ...
+
+    async def get_job(self, id: str) -> Job | None:
+        """A job of the local queue."""
+        ...
+
+    async def claim_job(self, now: str) -> Job | None:
+        """Take the oldest job that is due, atomically, and count the attempt."""
+        ...
+
+    async def complete_job(self, id: str, result: JsonObject | None) -> int:
+        """Mark a job done."""
+        ...
+
+    async def retry_job(self, id: str, error: str, run_after: str) -> int:
+        """Put a job back into the queue after a failed attempt."""
+        ...
+
+    async def fail_job(self, id: str, error: str) -> int:
+        """Mark a job failed for good."""
+        ...
+
+    async def pause_job(self, id: str, run_after: str) -> int:
+        """Set a job aside without counting the attempt, to go on at `run_after`."""
+        ...
+
+    async def recover_running_jobs(self) -> int:
+        """Put the jobs that were running when the process ended back into the queue."""
+        ...
+
+    async def next_job_at(self) -> str | None:
+        """When the next queued job is due; an empty text when one is due at once, null when none is queued."""
+        ...
+
+
+class AccountDatabase:
+    """A database as one account sees it: only the methods that stay inside the account."""
+
+    def __init__(self, database: Database, account_id: int) -> None:
+        self._database = database
+        self.account_id = account_id
+
+    async def get_account(self) -> Account | None:
+        """The account itself."""
+        return await self._database.get_account(self.account_id)
+
+    async def update_account_config(self, config: JsonObject, changes: UpdateAccountConfigChanges) -> int:
+        """Replace the account's configuration; the label only when the patch holds one."""
+        return await self._database.update_account_config(self.account_id, config, changes)
+
+    async def clear_embed_hashes(self) -> int:
+        """Forget which pull requests are embedded, since their vectors no longer fit the account's configuration."""
+        return await self._database.clear_embed_hashes(self.account_id)
+
+    async def insert_repo(self, owner: str, name: str) -> Repo | None:
+        """Track a repository; null when it is tracked already."""
+        return await self._database.insert_repo(self.account_id, owner, name)
+
+    async def get_repo(self, id: int) -> Repo | None:
+        """A tracked repository by id."""
+        return await self._database.get_repo(self.account_id, id)
+
+    async def get_repo_by_owner_name(self, owner: str, name: str) -> Repo | None:
+        """A tracked repository by owner and name."""
+        return await self._database.get_repo_by_owner_name(self.account_id, owner, name)
+
+    async def list_repos(self) -> list[RepoOverview]:
+        """The account's repositories with their pull request counts and active scans, ordered by id."""
+        return await self._database.list_repos(self.account_id)
+
+    async def delete_repo(self, id: int) -> int:
+        """Stop tracking a repository, and delete its pull requests, scans and groups."""
+        return await self._database.delete_repo(self.account_id, id)
+
+    async def start_scan(self, owner: str, name: str, options: JsonObject, phase: str, due_at: str) -> Scan | None:
+        """Track the repository if it is new, create a scan and put its first message into the outbox.
+
+        Null when a scan of the repository is already active.
+        """
+        return await self._database.start_scan(self.account_id, owner, name, options, phase, due_at)
+
+    async def create_scan(self, repo_id: int) -> Scan | None:
+        """Create a scan of a tracked repository; null when one is active or the repository is not the account's."""
+        return await self._database.create_scan(self.account_id, repo_id)
+
+    async def get_scan(self, id: int) -> Scan | None:
+        """A scan by id."""
+        return await self._database.get_scan(self.account_id, id)
+
+    async def get_active_scan(self, repo_id: int) -> Scan | None:
+        """The scan of a repository that has neither completed nor failed."""
+        return await self._database.get_active_scan(self.account_id, repo_id)
+
+    async def get_latest_completed_scan(self, repo_id: int) -> Scan | None:
+        """The newest completed scan of a repository."""
+        return await self._database.get_latest_completed_scan(self.account_id, repo_id)
+
+    async def get_pr(self, id: int) -> PR | None:
+        """A pull request by id."""
+        return await self._database.get_pr(self.account_id, id)
+
+    async def get_pr_by_number(self, repo_id: int, number: int) -> PR | None:
+        """A pull request by its number in a repository."""
+        return await self._database.get_pr_by_number(self.account_id, repo_id, number)
+
+    async def get_prs_by_ids(self, ids: Sequence[int]) -> list[PR]:
+        """The pull requests with these ids, ordered by id; unknown ids are left out."""
+        return await self._database.get_prs_by_ids(self.account_id, ids)
+
+    async def get_prs_by_numbers(self, repo_id: int, numbers: Sequence[int]) -> list[PR]:
+        """The pull requests of a repository with these numbers, ordered by number; unknown numbers are left out."""
+        return await self._database.get_prs_by_numbers(self.account_id, repo_id, numbers)
+
+    async def list_open_prs(self, repo_id: int) -> list[PR]:
+        """The open pull requests of a repository, ordered by number."""
+        return await self._database.list_open_prs(self.account_id, repo_id)
+
+    async def count_prs(self, repo_id: int) -> int:
+        """The number of stored pull requests of a repository."""
+        return await self._database.count_prs(self.account_id, repo_id)
+
+    async def list_dupe_groups(self, scan_id: int) -> list[DupeGroup]:
+        """The groups of a scan, ordered by id."""
+        return await self._database.list_dupe_groups(self.account_id, scan_id)
+
+    async def list_dupe_group_members(self, group_id: int) -> list[DupeGroupMember]:
+        """The members of a group, best first."""
+        return await self._database.list_dupe_group_members(self.account_id, group_id)
+
+    async def find_dupe_groups_by_pr(self, scan_id: int, pr_id: int) -> list[DupeGroup]:
+        """The groups of a scan that hold a pull request, ordered by id."""
+        return await self._database.find_dupe_groups_by_pr(self.account_id, scan_id, pr_id)
+
+    async def list_dupes(self, owner: str, name: str) -> list[DupeRow]:
+        """The latest completed scan of a repository with its groups and their members, in one list of rows.
+
+        No row when the repository is not tracked; one row with nulls when it has no completed scan or no groups.
+        """
+        return await self._database.list_dupes(self.account_id, owner, name)
+
+    async def clear_scans(self) -> int:
+        """Delete the account's scans with their groups; its repositories and pull requests stay."""
+        return await self._database.clear_scans(self.account_id)
+
+    async def clear_repos(self) -> int:
+        """Delete the account's repositories with all that belongs to them."""
+        return await self._database.clear_repos(self.account_id)
+
+    async def reset_all(self) -> int:
+        """Delete the account with all that belongs to it."""
+        return await self._database.reset_all(self.account_id)

@@ -1,0 +1,1 @@
+"""The pipeline: a scan's phases, worked off slice by slice by one runner that both hosts share."""

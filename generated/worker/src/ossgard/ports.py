@@ -1,0 +1,116 @@
+"""What the core needs from the host it runs on; the database's interface is generated, see `ossgard.database`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from ossgard.messages import PipelineMessage
+
+
+@dataclass(frozen=True)
+class HttpResponse:
+    """An answer, whatever its status; header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class HttpClient(Protocol):
+    """Speaks HTTP with the world outside. Redirects are followed."""
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        timeout_seconds: float,
+    ) -> HttpResponse:
+        """Send a request and read the whole answer; raises `ConnectionFailure` when there is none."""
+        ...
+
+
+class JobQueue(Protocol):
+    """Delivers pipeline messages at least once, to `Runner.handle`."""
+
+    async def enqueue(self, job_id: str, message: PipelineMessage, delay_seconds: int = 0) -> None:
+        """Hand a message over for delivery. The same `job_id` a second time may be ignored."""
+        ...
+
+
+class Clock(Protocol):
+    """Tells the time."""
+
+    def now(self) -> datetime:
+        """The present moment, aware, in UTC."""
+        ...
+
+
+class Entropy(Protocol):
+    """The host's secure random numbers."""
+
+    def token(self, nbytes: int) -> str:
+        """This many random bytes, in hex."""
+        ...
+
+
+@dataclass(frozen=True)
+class VectorPoint:
+    """A vector with the pull request that it stands for."""
+
+    id: str
+    values: Sequence[float]
+    repo_id: int
+    pr_number: int
+    pr_id: int
+
+
+@dataclass(frozen=True)
+class VectorMatch:
+    """A point that a search found; a score of 1 is the same direction."""
+
+    id: str
+    score: float
+    pr_number: int
+    pr_id: int
+
+
+class VectorStore(Protocol):
+    """Keeps embeddings and finds near ones; writes may take some time to show."""
+
+    async def ensure_collection(self, collection: str, dimensions: int) -> None:
+        """Make a collection ready for vectors of this many dimensions."""
+        ...
+
+    async def upsert(self, collection: str, points: Sequence[VectorPoint]) -> str:
+        """Store points; the token tells `settled` what to wait for."""
+        ...
+
+    async def search(
+        self, collection: str, values: Sequence[float], *, repo_id: int, limit: int
+    ) -> Sequence[VectorMatch]:
+        """The points of a repository that are nearest to a vector, best first."""
+        ...
+
+    async def get_vectors(self, collection: str, ids: Sequence[str]) -> Mapping[str, Sequence[float]]:
+        """Stored vectors by id; unknown ids are left out."""
+        ...
+
+    async def delete(self, collection: str, ids: Sequence[str]) -> None:
+        """Forget points; unknown ids do no harm."""
+        ...
+
+    async def settled(self, collection: str, token: str) -> bool:
+        """Whether searches see all that was written up to a token."""
+        ...
+
+
+class BatchScheduler(Protocol):
+    """Watches a provider's batch and sends the waiting message when it has ended."""
+
+    async def start(self, name: str, batch_id: str, message: PipelineMessage) -> None:
+        """Begin to poll; again for the same name and batch does no harm."""
+        ...

@@ -1,0 +1,40 @@
+"""What one host gives to the core: its ports, its settings and what it cannot serve."""
+
+from dataclasses import dataclass
+
+from ossgard.database import Database
+from ossgard.ports import Clock, Entropy, HttpClient, JobQueue
+from ossgard.settings import VECTOR_INDEXES, Settings
+
+
+@dataclass(frozen=True)
+class HostProfile:
+    """What an account's configuration may ask of a host.
+
+    `vector_dimensions` is the size of the host's own indexes where it is fixed; `vector_store` says whether vectors
+    may be kept on a server of the account's choice.
+    """
+
+    name: str
+    ollama: bool
+    vector_store: bool
+    vector_dimensions: int | None
+
+
+LOCAL_HOST = HostProfile(name="local", ollama=True, vector_store=True, vector_dimensions=None)
+
+# No neighbours on localhost, and indexes of a fixed size.
+CLOUD_HOST = HostProfile(name="cloud", ollama=False, vector_store=False, vector_dimensions=VECTOR_INDEXES[0].dimensions)
+
+
+@dataclass(frozen=True)
+class Services:
+    """The ports and settings that the core works with; made once by the host."""
+
+    db: Database
+    queue: JobQueue
+    http: HttpClient
+    clock: Clock
+    entropy: Entropy
+    settings: Settings
+    host: HostProfile

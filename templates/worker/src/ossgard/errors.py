@@ -1,0 +1,61 @@
+"""Every error that the core raises or handles, each with the data that its readers need."""
+
+from collections.abc import Mapping, Sequence
+
+
+class OssgardError(Exception):
+    """Anything that goes wrong in ossgard; the text is fit for a user's eyes."""
+
+
+class DatabaseError(OssgardError):
+    """The database could not do what it was asked."""
+
+
+class ConstraintError(DatabaseError):
+    """A write breaks a constraint of the schema; a batch that held it has changed nothing."""
+
+    def __init__(self, constraint: str) -> None:
+        super().__init__(constraint)
+        self.constraint = constraint
+
+
+class HttpError(OssgardError):
+    """A request that is answered with an error status.
+
+    With `fields` (messages by top-level field) the answer has the shape of a validation error.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        fields: Mapping[str, Sequence[str]] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.fields = fields
+        self.headers = headers
+
+
+class RetryableError(OssgardError):
+    """A failure that may pass; `retry_after` is the number of seconds that the other side asked for, if it did."""
+
+    def __init__(self, message: str, retry_after: float | None = None, rate_limited: bool = False) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        self.rate_limited = rate_limited
+
+
+class ConnectionFailure(RetryableError):
+    """A service gave no HTTP answer: it is unknown, unreachable, too slow, or cut the connection."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(f"{url} could not be reached: {reason}")
+        self.url = url
+        self.reason = reason
+
+
+class PermanentError(OssgardError):
+    """A failure that trying again does not cure; the text says what a user can do."""

@@ -1,0 +1,49 @@
+"""Logging: events with fields on the logger `ossgard`; a host decides the level and where the lines go."""
+
+import json
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+LOGGER = logging.getLogger("ossgard")
+
+
+def log(level: int, message: str, *, error: BaseException | None = None, **fields: object) -> None:
+    """Write one event; `fields` become keys of its JSON line, `error` its traceback."""
+    if LOGGER.isEnabledFor(level):
+        LOGGER.log(level, message, exc_info=error, extra={"fields": fields})
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line, a traceback inside it included, so that log collectors do not tear it apart."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as a line of JSON."""
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+        }
+        line.update(getattr(record, "fields", {}))
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+class _LineHandler(logging.Handler):
+    """Hands formatted records to a function."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        super().__init__()
+        self._write = write
+        self.setFormatter(JsonLines())
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._write(self.format(record))
+
+
+def configure(level: str, write: Callable[[str], None]) -> None:
+    """Send events from `level` on (`debug`, `info`, `warning`, `error`) to `write`, one line each."""
+    LOGGER.handlers = [_LineHandler(write)]
+    LOGGER.propagate = False
+    LOGGER.setLevel(logging.getLevelNamesMapping().get(level.upper(), logging.INFO))

@@ -1,0 +1,44 @@
+"""What a slice of work leads to: the rows to write, and what comes next."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ossgard.entities import Progress
+from ossgard.model import JsonObject
+from ossgard.write import Write
+
+
+@dataclass(frozen=True)
+class NextSlice:
+    """The same phase goes on, from `cursor`, after `wait_seconds`."""
+
+    cursor: JsonObject
+    wait_seconds: int = 0
+
+
+@dataclass(frozen=True)
+class NextPhase:
+    """The phase is through; the one after it starts from `cursor`. After the last phase the scan is done."""
+
+    cursor: JsonObject | None = None
+
+
+@dataclass(frozen=True)
+class Finish:
+    """The scan is done, whatever phases were left."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The result of a slice, committed by the runner as one transaction.
+
+    Counts that are None stay as they are; `progress` is what the scan shows until the next slice.
+    """
+
+    next: NextSlice | NextPhase | Finish
+    writes: Sequence[Write] = ()
+    input_tokens: int = 0
+    output_tokens: int = 0
+    progress: Progress | None = None
+    pr_count: int | None = None
+    dupe_group_count: int | None = None

@@ -1,0 +1,42 @@
+"""What a phase is: a class that works off one slice of a scan at a time."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from ossgard.database import AccountDatabase
+from ossgard.model import JsonObject
+from ossgard.models import Config
+from ossgard.pipeline.outcome import Outcome
+from ossgard.services import Services
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One message's share of a scan.
+
+    `cursor` is what the slice before left to this one; `db` sees only what is the account's, and internal questions go
+    to `services.db`. Everything that a phase writes belongs into its outcome: a slice can be worked on twice, at the
+    same time even, but is committed once.
+    """
+
+    scan_id: int
+    repo_id: int
+    owner: str
+    name: str
+    config: Config
+    cursor: JsonObject
+    db: AccountDatabase
+    services: Services
+
+
+class PhaseProcessor(Protocol):
+    """The code of a phase."""
+
+    async def run(self, slice: Slice) -> Outcome:
+        """Work on a slice.
+
+        Raises:
+            RetryableError: trying again later may help.
+            PermanentError: it will not; the scan fails with this text.
+        """
+        ...
