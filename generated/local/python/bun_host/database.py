@@ -1,0 +1,201 @@
+"""The database port over the bridge to `BunDatabase`: one JSON text each way."""
+
+from collections.abc import Sequence
+
+from bun_host.bridge import Bridge
+from ossgard.entities import (
+    PR,
+    Account,
+    DupeGroup,
+    DupeGroupMember,
+    DupeRow,
+    Job,
+    PRInput,
+    Repo,
+    RepoOverview,
+    Scan,
+    ScanMessage,
+    ScanStatus,
+    ScanStep,
+    UpdateAccountConfigChanges,
+    UpdateScanStatusChanges,
+)
+from ossgard.model import JsonObject
+from ossgard.sql_methods import patch
+from ossgard.write import Write
+
+
+class BridgeDatabase:
+    """Implements `Database`; see there for what the methods do."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        self._bridge = bridge
+
+    async def batch(self, writes: Sequence[Write]) -> None:
+        """Commit writes in order as one transaction: all of them or none."""
+        await self._bridge.batch(writes)
+
+    async def create_account(self, api_key_hash: str, label: str | None, config: JsonObject) -> Account:
+        return await self._bridge.one(Account, "createAccount", api_key_hash, label, config)
+
+    async def get_account_by_api_key(self, api_key_hash: str) -> Account | None:
+        return await self._bridge.first(Account, "getAccountByApiKey", api_key_hash)
+
+    async def get_account(self, account_id: int) -> Account | None:
+        return await self._bridge.first(Account, "getAccount", account_id)
+
+    async def update_account_config(
+        self, account_id: int, config: JsonObject, changes: UpdateAccountConfigChanges
+    ) -> int:
+        return await self._bridge.run("updateAccountConfig", account_id, config, patch(changes))
+
+    async def clear_embed_hashes(self, account_id: int) -> int:
+        return await self._bridge.run("clearEmbedHashes", account_id)
+
+    async def clear_all_embed_hashes(self) -> int:
+        return await self._bridge.run("clearAllEmbedHashes")
+
+    async def insert_repo(self, account_id: int, owner: str, name: str) -> Repo | None:
+        return await self._bridge.first(Repo, "insertRepo", account_id, owner, name)
+
+    async def get_repo(self, account_id: int, id: int) -> Repo | None:
+        return await self._bridge.first(Repo, "getRepo", account_id, id)
+
+    async def get_repo_by_owner_name(self, account_id: int, owner: str, name: str) -> Repo | None:
+        return await self._bridge.first(Repo, "getRepoByOwnerName", account_id, owner, name)
+
+    async def list_repos(self, account_id: int) -> list[RepoOverview]:
+        return await self._bridge.many(RepoOverview, "listRepos", account_id)
+
+    async def delete_repo(self, account_id: int, id: int) -> int:
+        return await self._bridge.run("deleteRepo", account_id, id)
+
+    async def update_repo_last_scan_at(self, id: int, last_scan_at: str) -> int:
+        return await self._bridge.run("updateRepoLastScanAt", id, last_scan_at)
+
+    async def start_scan(
+        self, account_id: int, owner: str, name: str, options: JsonObject, phase: str, due_at: str
+    ) -> Scan | None:
+        return await self._bridge.first(Scan, "startScan", account_id, owner, name, options, phase, due_at)
+
+    async def create_scan(self, account_id: int, repo_id: int) -> Scan | None:
+        return await self._bridge.first(Scan, "createScan", account_id, repo_id)
+
+    async def get_scan(self, account_id: int, id: int) -> Scan | None:
+        return await self._bridge.first(Scan, "getScan", account_id, id)
+
+    async def get_active_scan(self, account_id: int, repo_id: int) -> Scan | None:
+        return await self._bridge.first(Scan, "getActiveScan", account_id, repo_id)
+
+    async def get_latest_completed_scan(self, account_id: int, repo_id: int) -> Scan | None:
+        return await self._bridge.first(Scan, "getLatestCompletedScan", account_id, repo_id)
+
+    async def update_scan_status(self, id: int, status: ScanStatus, changes: UpdateScanStatusChanges) -> int:
+        return await self._bridge.run("updateScanStatus", id, status, patch(changes))
+
+    async def add_scan_tokens(self, id: int, input_tokens: int, output_tokens: int) -> int:
+        return await self._bridge.run("addScanTokens", id, input_tokens, output_tokens)
+
+    async def fail_scan(self, id: int, error: str, completed_at: str) -> int:
+        return await self._bridge.run("failScan", id, error, completed_at)
+
+    async def get_scan_message(self, scan_id: int, step: int) -> ScanMessage | None:
+        return await self._bridge.first(ScanMessage, "getScanMessage", scan_id, step)
+
+    async def take_step(self, scan_id: int, next_step: int, next_phase: str | None, due_at: str) -> None:
+        await self._bridge.run("takeStep", scan_id, next_step, next_phase, due_at)
+
+    async def mark_step_sent(self, scan_id: int, step: int, sent_at: str) -> int:
+        return await self._bridge.run("markStepSent", scan_id, step, sent_at)
+
+    async def list_stalled_steps(self, unsent_before: str, sent_before: str, limit: int) -> list[ScanStep]:
+        return await self._bridge.many(ScanStep, "listStalledSteps", unsent_before, sent_before, limit)
+
+    async def upsert_pr(self, repo_id: int, pr: PRInput) -> PR:
+        return await self._bridge.one(PR, "upsertPR", repo_id, pr)
+
+    async def upsert_prs(self, repo_id: int, prs: Sequence[PRInput]) -> int:
+        return await self._bridge.run("upsertPRs", repo_id, prs)
+
+    async def get_pr(self, account_id: int, id: int) -> PR | None:
+        return await self._bridge.first(PR, "getPR", account_id, id)
+
+    async def get_pr_by_number(self, account_id: int, repo_id: int, number: int) -> PR | None:
+        return await self._bridge.first(PR, "getPRByNumber", account_id, repo_id, number)
+
+    async def get_prs_by_ids(self, account_id: int, ids: Sequence[int]) -> list[PR]:
+        return await self._bridge.many(PR, "getPRsByIds", account_id, ids)
+
+    async def get_prs_by_numbers(self, account_id: int, repo_id: int, numbers: Sequence[int]) -> list[PR]:
+        return await self._bridge.many(PR, "getPRsByNumbers", account_id, repo_id, numbers)
+
+    async def list_open_prs(self, account_id: int, repo_id: int) -> list[PR]:
+        return await self._bridge.many(PR, "listOpenPRs", account_id, repo_id)
+
+    async def count_prs(self, account_id: int, repo_id: int) -> int:
+        return await self._bridge.value(int, "countPRs", account_id, repo_id)
+
+    async def update_pr_etag(self, id: int, github_etag: str | None) -> int:
+        return await self._bridge.run("updatePREtag", id, github_etag)
+
+    async def update_pr_embed_hash(self, id: int, embed_hash: str | None) -> int:
+        return await self._bridge.run("updatePREmbedHash", id, embed_hash)
+
+    async def insert_dupe_group(self, scan_id: int, repo_id: int, label: str | None, pr_count: int) -> DupeGroup:
+        return await self._bridge.one(DupeGroup, "insertDupeGroup", scan_id, repo_id, label, pr_count)
+
+    async def insert_dupe_group_member(
+        self, group_id: int, pr_id: int, rank: int, score: float, rationale: str | None
+    ) -> DupeGroupMember:
+        return await self._bridge.one(DupeGroupMember, "insertDupeGroupMember", group_id, pr_id, rank, score, rationale)
+
+    async def list_dupe_groups(self, account_id: int, scan_id: int) -> list[DupeGroup]:
+        return await self._bridge.many(DupeGroup, "listDupeGroups", account_id, scan_id)
+
+    async def list_dupe_group_members(self, account_id: int, group_id: int) -> list[DupeGroupMember]:
+        return await self._bridge.many(DupeGroupMember, "listDupeGroupMembers", account_id, group_id)
+
+    async def find_dupe_groups_by_pr(self, account_id: int, scan_id: int, pr_id: int) -> list[DupeGroup]:
+        return await self._bridge.many(DupeGroup, "findDupeGroupsByPR", account_id, scan_id, pr_id)
+
+    async def list_dupes(self, account_id: int, owner: str, name: str) -> list[DupeRow]:
+        return await self._bridge.many(DupeRow, "listDupes", account_id, owner, name)
+
+    async def delete_dupe_groups_by_scan(self, scan_id: int) -> int:
+        return await self._bridge.run("deleteDupeGroupsByScan", scan_id)
+
+    async def clear_scans(self, account_id: int) -> int:
+        return await self._bridge.run("clearScans", account_id)
+
+    async def clear_repos(self, account_id: int) -> int:
+        return await self._bridge.run("clearRepos", account_id)
+
+    async def reset_all(self, account_id: int) -> int:
+        return await self._bridge.run("resetAll", account_id)
+
+    async def insert_job(self, id: str, type: str, payload: JsonObject, max_retries: int, run_after: str | None) -> int:
+        return await self._bridge.run("insertJob", id, type, payload, max_retries, run_after)
+
+    async def get_job(self, id: str) -> Job | None:
+        return await self._bridge.first(Job, "getJob", id)
+
+    async def claim_job(self, now: str) -> Job | None:
+        return await self._bridge.first(Job, "claimJob", now)
+
+    async def complete_job(self, id: str, result: JsonObject | None) -> int:
+        return await self._bridge.run("completeJob", id, result)
+
+    async def retry_job(self, id: str, error: str, run_after: str) -> int:
+        return await self._bridge.run("retryJob", id, error, run_after)
+
+    async def fail_job(self, id: str, error: str) -> int:
+        return await self._bridge.run("failJob", id, error)
+
+    async def pause_job(self, id: str, run_after: str) -> int:
+        return await self._bridge.run("pauseJob", id, run_after)
+
+    async def recover_running_jobs(self) -> int:
+        return await self._bridge.run("recoverRunningJobs")
+
+    async def next_job_at(self) -> str | None:
+        return await self._bridge.first_value(str, "nextJobAt")

@@ -1,0 +1,71 @@
+"""What the TypeScript half calls: HTTP requests, jobs, and the sweep."""
+
+import json
+
+from bun_host import asgi
+from bun_host.bridge import Bridge
+from bun_host.database import BridgeDatabase
+from bun_host.http import BunHttpClient
+from bun_host.javascript import Bytes, HostFunctions
+from bun_host.queue import BunJobQueue
+from bun_host.system import SystemClock, SystemEntropy
+from ossgard.app import create_app
+from ossgard.log import configure
+from ossgard.pipeline.disposition import Disposition, Done, Retry
+from ossgard.pipeline.runner import Runner
+from ossgard.services import LOCAL_HOST, Services
+from ossgard.settings import Settings
+
+
+def start(host: HostFunctions, variables_json: str) -> "Core":
+    """The core, ready for work."""
+    settings = Settings.from_mapping(json.loads(variables_json))
+    configure(settings.log_level, host.writeLog)
+    return Core(
+        Services(
+            db=BridgeDatabase(Bridge(host.callDatabase)),
+            queue=BunJobQueue(host),
+            http=BunHttpClient(host),
+            clock=SystemClock(),
+            entropy=SystemEntropy(),
+            settings=settings,
+            host=LOCAL_HOST,
+        )
+    )
+
+
+class Core:
+    """The application and the runner over this host's ports."""
+
+    def __init__(self, services: Services) -> None:
+        self._app = create_app(services)
+        self._runner = Runner(services)
+
+    async def handle_http(self, method: str, url: str, headers_json: str, body: Bytes | None) -> str:
+        """Answer a request; see `asgi.call` for the form of the answer."""
+        return await asgi.call(self._app, method, url, headers_json, b"" if body is None else body.to_bytes())
+
+    async def handle_job(self, message_json: str, attempt: int) -> str:
+        """Work on a message; the answer tells the worker loop what to do with the job."""
+        return json.dumps(_disposition(await self._runner.handle(json.loads(message_json), attempt)))
+
+    async def job_failed(self, message_json: str) -> None:
+        """Fail the scan of a message that the worker loop has given up on."""
+        await self._runner.dead_letter(json.loads(message_json))
+
+    async def sweep(self) -> int:
+        """Send again what is overdue; the number of scans dealt with."""
+        return await self._runner.sweep()
+
+
+def _disposition(disposition: Disposition) -> dict[str, object]:
+    if isinstance(disposition, Done):
+        return {"outcome": "done"}
+    if isinstance(disposition, Retry):
+        return {
+            "outcome": "retry",
+            "error": disposition.error,
+            "afterSeconds": disposition.after_seconds,
+            "rateLimited": disposition.rate_limited,
+        }
+    return {"outcome": "failed", "error": disposition.error}

@@ -1,0 +1,101 @@
+/** The TypeScript side of the ports that the core in Pyodide is given: plain functions, JSON text where data travels. */
+
+import type { PyProxy } from "pyodide/ffi";
+import { type Clock, secondsAfter } from "./clock.ts";
+import { ConstraintError, messageOf } from "./errors.ts";
+import type { LocalJobQueue } from "./job-queue.ts";
+import type { IDatabase, JsonObject } from "./types.ts";
+
+/** What Python sees of this host; see `bun_host/javascript.py` for the same in Python. */
+export interface HostFunctions {
+  /** Calls a database method; answers `{"ok": result}` or `{"error": {"kind", "message"}}`. */
+  callDatabase(method: string, argumentsJson: string): Promise<string>;
+  enqueue(jobId: string, type: string, payloadJson: string, delaySeconds: number): Promise<void>;
+  sendRequest(
+    method: string,
+    url: string,
+    headersJson: string,
+    body: PyProxy | undefined,
+    timeoutSeconds: number,
+  ): Promise<HttpAnswer>;
+  writeLog(line: string): void;
+}
+
+/** An HTTP answer, or, with status 0, the reason why there was none. */
+export interface HttpAnswer {
+  status: number;
+  headersJson: string;
+  body: Uint8Array;
+  failure: string;
+}
+
+/** Makes the functions over the parts of this host. */
+export function createHostFunctions(
+  database: IDatabase,
+  queue: LocalJobQueue,
+  clock: Clock,
+  writeLog: (line: string) => void,
+): HostFunctions {
+  return {
+    callDatabase: (method, argumentsJson) => callDatabase(database, method, argumentsJson),
+    async enqueue(id, type, payloadJson, delaySeconds) {
+      const payload = JSON.parse(payloadJson) as JsonObject;
+      const delayed = delaySeconds > 0 ? { runAfter: secondsAfter(clock.now(), delaySeconds) } : {};
+      await queue.enqueue({ id, type, payload, ...delayed });
+    },
+    // Bytes from Python are a view into its memory, which may move while we wait: copied first.
+    sendRequest: (method, url, headersJson, body, timeoutSeconds) =>
+      sendRequest(method, url, headersJson, body?.toJs() as Uint8Array | undefined, timeoutSeconds),
+    writeLog,
+  };
+}
+
+type DatabaseMethod = (...parameters: unknown[]) => Promise<unknown>;
+
+/** Calls a database method by name, with its parameters as a JSON list; errors are part of the answer. */
+export async function callDatabase(database: IDatabase, method: string, argumentsJson: string): Promise<string> {
+  try {
+    const known = (database as unknown as Record<string, DatabaseMethod | undefined>)[method];
+    if (typeof known !== "function") throw new TypeError(`there is no database method '${method}'`);
+    return JSON.stringify({ ok: await known.apply(database, JSON.parse(argumentsJson)) });
+  } catch (error) {
+    const kind = error instanceof ConstraintError ? "constraint" : "database";
+    return JSON.stringify({ error: { kind, message: messageOf(error) } });
+  }
+}
+
+/** Sends an HTTP request and reads the whole answer. */
+export async function sendRequest(
+  method: string,
+  url: string,
+  headersJson: string,
+  body: Uint8Array | undefined,
+  timeoutSeconds: number,
+): Promise<HttpAnswer> {
+  try {
+    // Bun's fetch would read files, too.
+    if (!/^https?:\/\//i.test(url)) throw new TypeError("it is not an http or https address");
+    const answer = await fetch(url, {
+      method,
+      headers: JSON.parse(headersJson) as Record<string, string>,
+      signal: AbortSignal.timeout(timeoutSeconds * 1000),
+      ...(body === undefined ? {} : { body: new Uint8Array(body) }),
+    });
+    const headers = JSON.stringify(Object.fromEntries(answer.headers));
+    return { status: answer.status, headersJson: headers, body: await answer.bytes(), failure: "" };
+  } catch (error) {
+    return { status: 0, headersJson: "{}", body: new Uint8Array(), failure: failureOf(error, timeoutSeconds) };
+  }
+}
+
+const FAILURES: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "the connection was refused",
+  ECONNRESET: "the connection was cut",
+  ENOTFOUND: "the host name is unknown",
+};
+
+function failureOf(error: unknown, timeoutSeconds: number): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.name === "TimeoutError") return `there was no answer within ${timeoutSeconds} seconds`;
+  return ("code" in error && FAILURES[String(error.code)]) || error.message;
+}

@@ -1,0 +1,119 @@
+/** The local host as a whole: HTTP server, database, worker loop and core, started and stopped together. */
+
+import type { Database } from "bun:sqlite";
+import { createHostFunctions } from "./bridge.ts";
+import { BunDatabase } from "./bun-database.ts";
+import { type Clock, systemClock } from "./clock.ts";
+import type { Config } from "./config.ts";
+import { openDatabase } from "./database-file.ts";
+import { messageOf, StartError } from "./errors.ts";
+import { LocalJobQueue } from "./job-queue.ts";
+import { createLog, type Log } from "./log.ts";
+import { PyodideHost } from "./pyodide-host.ts";
+import { WorkerLoop } from "./worker-loop.ts";
+
+const SWEEP_MILLISECONDS = 60_000;
+// The core asks other services while a request waits.
+const IDLE_SECONDS = 120;
+// Process managers wait ten seconds or so before they kill.
+const STOP_MILLISECONDS = 5_000;
+
+type Server = Bun.Server<undefined>;
+
+/** A running host. */
+export class LocalHost {
+  readonly #server: Server;
+  readonly #database: Database;
+  readonly #loop: WorkerLoop;
+  readonly #sweeping: Timer;
+
+  private constructor(server: Server, database: Database, loop: WorkerLoop, sweeping: Timer) {
+    this.#server = server;
+    this.#database = database;
+    this.#loop = loop;
+    this.#sweeping = sweeping;
+  }
+
+  /** The address for people and clients on this machine. */
+  get url(): string {
+    const { hostname, port } = this.#server;
+    const everywhere = hostname === "0.0.0.0" || hostname === "::";
+    return `http://${everywhere ? "127.0.0.1" : hostname?.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+  }
+
+  /**
+   * Starts everything; raises `StartError` when it cannot be.
+   *
+   * The port is taken first, and so the database is touched by one host only. Requests wait until the core has started.
+   *
+   * @param tell told, in plain words, what was done to the database.
+   * @param writeLog takes the log's lines.
+   */
+  static async start(
+    config: Config,
+    tell: (line: string) => void,
+    writeLog: (line: string) => void,
+    clock: Clock = systemClock,
+  ): Promise<LocalHost> {
+    const log = createLog(config.logLevel, writeLog);
+    const core = Promise.withResolvers<PyodideHost>();
+    core.promise.catch(() => {});
+    const server = serve(config, core.promise, log);
+    try {
+      const raw = openDatabase(config.databasePath, { now: clock.now(), tell });
+      const database = new BunDatabase(raw);
+      const queue = new LocalJobQueue(database, clock);
+      const functions = createHostFunctions(database, queue, clock, writeLog);
+      const host = await PyodideHost.boot(functions, { ...config.variables, LOG_LEVEL: config.logLevel });
+      const onFailed = host.jobFailed.bind(host);
+      const loop = new WorkerLoop(queue, host.handleJob.bind(host), { clock, log, onFailed });
+      await loop.start();
+      core.resolve(host);
+      return new LocalHost(server, raw, loop, sweepRegularly(host, log));
+    } catch (error) {
+      core.reject(error);
+      await server.stop(true);
+      throw error;
+    }
+  }
+
+  /** Takes no more requests or jobs, finishes the present ones within a bound, and closes the database. */
+  async stop(milliseconds = STOP_MILLISECONDS): Promise<void> {
+    clearInterval(this.#sweeping);
+    const idle = this.#server.stop();
+    const requests = Promise.race([idle, requestsEnded(this.#server), Bun.sleep(milliseconds)]);
+    await Promise.all([requests, this.#loop.stop(milliseconds)]);
+    await this.#server.stop(true);
+    this.#database.close();
+  }
+}
+
+function serve(config: Config, core: Promise<PyodideHost>, log: Log): Server {
+  const fetch = async (request: Request): Promise<Response> => {
+    try {
+      return await (await core).handleHttp(request);
+    } catch (error) {
+      log("error", `${request.method} ${request.url}: ${messageOf(error)}`);
+      return Response.json({ error: "Internal server error" }, { status: 500 });
+    }
+  };
+  const { hostname, port } = config;
+  try {
+    return Bun.serve({ hostname, port, idleTimeout: IDLE_SECONDS, fetch });
+  } catch (error) {
+    const reason =
+      error instanceof Error && "code" in error && error.code === "EADDRINUSE" ? "it is in use" : messageOf(error);
+    throw new StartError(`Cannot listen on port ${port} of ${hostname}: ${reason}. Set PORT to another one.`);
+  }
+}
+
+// Connections that are kept alive stay open after their last answer, so what is counted is requests.
+async function requestsEnded(server: Server): Promise<void> {
+  while (server.pendingRequests > 0) await Bun.sleep(10);
+}
+
+function sweepRegularly(host: PyodideHost, log: Log): Timer {
+  const sweep = () => host.sweep().catch((error) => log("error", `the sweep failed: ${messageOf(error)}`));
+  void sweep();
+  return setInterval(sweep, SWEEP_MILLISECONDS);
+}

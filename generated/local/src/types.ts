@@ -1,0 +1,364 @@
+/** What the database stores and returns, and the interface that every database implements. */
+
+/** A JSON object. */
+export type JsonObject = { [key: string]: JsonValue };
+export type JsonValue = null | boolean | number | string | JsonValue[] | JsonObject;
+
+/** Where a scan is; the phases of jobs.yaml name the status that they run under. */
+export type ScanStatus =
+  | "queued"
+  | "ingesting"
+  | "embedding"
+  | "clustering"
+  | "verifying"
+  | "ranking"
+  | "done"
+  | "failed"
+  | "paused";
+
+/** The state of a pull request on GitHub, with merged told apart from closed. */
+export type PRState = "open" | "closed" | "merged";
+
+/** Where a job of the local queue is. */
+export type JobStatus = "queued" | "running" | "done" | "failed" | "paused";
+
+/** Who answers chat requests. */
+export type LlmProvider = "ollama" | "anthropic" | "openai";
+
+/** Who computes embeddings. */
+export type EmbeddingProvider = "ollama" | "openai";
+
+/** How far the present phase of a scan is. */
+export interface Progress {
+  done: number;
+  total: number;
+  note: string | null;
+}
+
+/** A pull request as ingest stores it. */
+export interface PRInput {
+  number: number;
+  title: string;
+  body: string | null;
+  author: string;
+  diffHash: string | null;
+  filePaths: string[];
+  state: PRState;
+  githubEtag: string | null;
+  createdAt: string;
+  updatedAt: string;
+}
+
+/** A caller of the API and the services it uses. The API key itself is not stored, only its SHA-256. */
+export interface Account {
+  id: number;
+  label: string | null;
+  config: JsonObject;
+  createdAt: string;
+  updatedAt: string;
+}
+
+/** A repository that an account tracks. */
+export interface Repo {
+  id: number;
+  owner: string;
+  name: string;
+  lastScanAt: string | null;
+  createdAt: string;
+}
+
+/** A repository with its number of stored pull requests and its active scan, if there is one. */
+export interface RepoOverview {
+  id: number;
+  owner: string;
+  name: string;
+  lastScanAt: string | null;
+  createdAt: string;
+  prCount: number;
+  activeScanStatus: ScanStatus | null;
+  activeScanPrCount: number | null;
+  activeScanDupeGroupCount: number | null;
+}
+
+/** A pull request as last read from GitHub. */
+export interface PR {
+  id: number;
+  repoId: number;
+  number: number;
+  title: string;
+  body: string | null;
+  author: string;
+  diffHash: string | null;
+  filePaths: string[];
+  state: PRState;
+  githubEtag: string | null;
+  embedHash: string | null;
+  createdAt: string;
+  updatedAt: string;
+}
+
+/** One run of the pipeline over a repository. */
+export interface Scan {
+  id: number;
+  repoId: number;
+  status: ScanStatus;
+  phaseCursor: JsonObject | null;
+  prCount: number;
+  dupeGroupCount: number;
+  inputTokens: number;
+  outputTokens: number;
+  startedAt: string;
+  completedAt: string | null;
+  error: string | null;
+  progress: Progress | null;
+}
+
+/** A group of pull requests that do the same thing, found by one scan. */
+export interface DupeGroup {
+  id: number;
+  scanId: number;
+  repoId: number;
+  label: string | null;
+  prCount: number;
+}
+
+/** A pull request in a group, with its rank; rank 1 is the one to merge. */
+export interface DupeGroupMember {
+  id: number;
+  groupId: number;
+  prId: number;
+  rank: number;
+  score: number;
+  rationale: string | null;
+}
+
+/** A row of the duplicates report; everything after `repo_id` is null where there is no scan, group or member. */
+export interface DupeRow {
+  repoId: number;
+  scanId: number | null;
+  completedAt: string | null;
+  groupId: number | null;
+  label: string | null;
+  prCount: number | null;
+  prId: number | null;
+  prNumber: number | null;
+  title: string | null;
+  author: string | null;
+  state: PRState | null;
+  rank: number | null;
+  score: number | null;
+  rationale: string | null;
+}
+
+/** All that the runner needs to handle one message of a scan, in one row. */
+export interface ScanMessage {
+  scanId: number;
+  step: number;
+  phase: string;
+  status: ScanStatus;
+  phaseCursor: JsonObject | null;
+  repoId: number;
+  accountId: number;
+  owner: string;
+  name: string;
+  config: JsonObject;
+  nextStep: number | null;
+  nextPhase: string | null;
+  nextDueAt: string | null;
+  nextSentAt: string | null;
+}
+
+/** A message of a scan as the outbox and the sweep see it. */
+export interface ScanStep {
+  scanId: number;
+  step: number;
+  phase: string;
+  dueAt: string;
+  sentAt: string | null;
+}
+
+/** A job of the local queue. */
+export interface Job {
+  id: string;
+  type: string;
+  payload: JsonObject;
+  status: JobStatus;
+  result: JsonObject | null;
+  error: string | null;
+  attempts: number;
+  maxRetries: number;
+  runAfter: string | null;
+  createdAt: string;
+  updatedAt: string;
+}
+
+/** What to change; an absent key stays as it is. */
+export interface UpdateAccountConfigChanges {
+  label?: string | null;
+}
+
+/** What to change; an absent key stays as it is. */
+export interface UpdateScanStatusChanges {
+  error?: string | null;
+  completedAt?: string | null;
+  phaseCursor?: JsonObject | null;
+  progress?: Progress | null;
+  prCount?: number;
+  dupeGroupCount?: number;
+}
+
+/** A call of the database method `method` that waits to be committed with others by `IDatabase.batch`. */
+export interface Write {
+  method: string;
+  parameters: readonly unknown[];
+}
+
+/**
+ * The database. Every method is asynchronous, whatever the implementation; those of an account take its id first and see
+ * only its rows. They reject with `ConstraintError` when a constraint refuses a write.
+ */
+export interface IDatabase {
+  /** Commit writes in order as one transaction: all of them or none. */
+  batch(writes: readonly Write[]): Promise<void>;
+  /** Store a new account under the SHA-256 (hex) of its API key. */
+  createAccount(apiKeyHash: string, label: string | null, config: JsonObject): Promise<Account>;
+  /** The account whose API key has this SHA-256 (hex). */
+  getAccountByApiKey(apiKeyHash: string): Promise<Account | null>;
+  /** The account itself. */
+  getAccount(accountId: number): Promise<Account | null>;
+  /** Replace the account's configuration; the label only when the patch holds one. */
+  updateAccountConfig(accountId: number, config: JsonObject, changes: UpdateAccountConfigChanges): Promise<number>;
+  /** Forget which pull requests are embedded, since their vectors no longer fit the account's configuration. */
+  clearEmbedHashes(accountId: number): Promise<number>;
+  /** Forget every account's embed hashes, since a shared collection had to be recreated. */
+  clearAllEmbedHashes(): Promise<number>;
+  /** Track a repository; null when it is tracked already. */
+  insertRepo(accountId: number, owner: string, name: string): Promise<Repo | null>;
+  /** A tracked repository by id. */
+  getRepo(accountId: number, id: number): Promise<Repo | null>;
+  /** A tracked repository by owner and name. */
+  getRepoByOwnerName(accountId: number, owner: string, name: string): Promise<Repo | null>;
+  /** The account's repositories with their pull request counts and active scans, ordered by id. */
+  listRepos(accountId: number): Promise<RepoOverview[]>;
+  /** Stop tracking a repository, and delete its pull requests, scans and groups. */
+  deleteRepo(accountId: number, id: number): Promise<number>;
+  /** Record when the last completed scan of a repository ended. */
+  updateRepoLastScanAt(id: number, lastScanAt: string): Promise<number>;
+  /**
+   * Track the repository if it is new, create a scan and put its first message into the outbox.
+   *
+   * Null when a scan of the repository is already active.
+   */
+  startScan(
+    accountId: number,
+    owner: string,
+    name: string,
+    options: JsonObject,
+    phase: string,
+    dueAt: string,
+  ): Promise<Scan | null>;
+  /** Create a scan of a tracked repository; null when one is active or the repository is not the account's. */
+  createScan(accountId: number, repoId: number): Promise<Scan | null>;
+  /** A scan by id. */
+  getScan(accountId: number, id: number): Promise<Scan | null>;
+  /** The scan of a repository that has neither completed nor failed. */
+  getActiveScan(accountId: number, repoId: number): Promise<Scan | null>;
+  /** The newest completed scan of a repository. */
+  getLatestCompletedScan(accountId: number, repoId: number): Promise<Scan | null>;
+  /** Set a scan's status and whatever else the patch holds. */
+  updateScanStatus(id: number, status: ScanStatus, changes: UpdateScanStatusChanges): Promise<number>;
+  /** Add the tokens that a slice used to the scan's counts. */
+  addScanTokens(id: number, inputTokens: number, outputTokens: number): Promise<number>;
+  /** Mark a scan failed unless it has ended already. */
+  failScan(id: number, error: string, completedAt: string): Promise<number>;
+  /** What the runner needs to handle message `step` of a scan; null when there is no such message. */
+  getScanMessage(scanId: number, step: number): Promise<ScanMessage | null>;
+  /**
+   * Commit that a step's work is done, by inserting the message that follows it; always the first write of a batch.
+   *
+   * Fails, and with it the batch, when the step is taken already or the scan has ended or is gone.
+   */
+  takeStep(scanId: number, nextStep: number, nextPhase: string | null, dueAt: string): Promise<void>;
+  /** Record that a message has left the outbox. */
+  markStepSent(scanId: number, step: number, sentAt: string): Promise<number>;
+  /**
+   * The last message of each active scan that is unsent past :unsent_before or unanswered past :sent_before.
+   *
+   * The oldest first, `limit` at most.
+   */
+  listStalledSteps(unsentBefore: string, sentBefore: string, limit: number): Promise<ScanStep[]>;
+  /** Store a pull request, or replace what is stored under its number; its embed hash stays. */
+  upsertPR(repoId: number, pr: PRInput): Promise<PR>;
+  /** Store many pull requests at once, as `upsertPR` does. */
+  upsertPRs(repoId: number, prs: PRInput[]): Promise<number>;
+  /** A pull request by id. */
+  getPR(accountId: number, id: number): Promise<PR | null>;
+  /** A pull request by its number in a repository. */
+  getPRByNumber(accountId: number, repoId: number, number: number): Promise<PR | null>;
+  /** The pull requests with these ids, ordered by id; unknown ids are left out. */
+  getPRsByIds(accountId: number, ids: number[]): Promise<PR[]>;
+  /** The pull requests of a repository with these numbers, ordered by number; unknown numbers are left out. */
+  getPRsByNumbers(accountId: number, repoId: number, numbers: number[]): Promise<PR[]>;
+  /** The open pull requests of a repository, ordered by number. */
+  listOpenPRs(accountId: number, repoId: number): Promise<PR[]>;
+  /** The number of stored pull requests of a repository. */
+  countPRs(accountId: number, repoId: number): Promise<number>;
+  /** Store the ETag of a pull request's diff. */
+  updatePREtag(id: number, githubEtag: string | null): Promise<number>;
+  /** Record which content of a pull request is embedded. */
+  updatePREmbedHash(id: number, embedHash: string | null): Promise<number>;
+  /** Store a group of duplicates. */
+  insertDupeGroup(scanId: number, repoId: number, label: string | null, prCount: number): Promise<DupeGroup>;
+  /** Store a member of a group. */
+  insertDupeGroupMember(
+    groupId: number,
+    prId: number,
+    rank: number,
+    score: number,
+    rationale: string | null,
+  ): Promise<DupeGroupMember>;
+  /** The groups of a scan, ordered by id. */
+  listDupeGroups(accountId: number, scanId: number): Promise<DupeGroup[]>;
+  /** The members of a group, best first. */
+  listDupeGroupMembers(accountId: number, groupId: number): Promise<DupeGroupMember[]>;
+  /** The groups of a scan that hold a pull request, ordered by id. */
+  findDupeGroupsByPR(accountId: number, scanId: number, prId: number): Promise<DupeGroup[]>;
+  /**
+   * The latest completed scan of a repository with its groups and their members, in one list of rows.
+   *
+   * No row when the repository is not tracked; one row with nulls when it has no completed scan or no groups.
+   */
+  listDupes(accountId: number, owner: string, name: string): Promise<DupeRow[]>;
+  /** Delete the groups of a scan, so that a later attempt replaces them. */
+  deleteDupeGroupsByScan(scanId: number): Promise<number>;
+  /** Delete the account's scans with their groups; its repositories and pull requests stay. */
+  clearScans(accountId: number): Promise<number>;
+  /** Delete the account's repositories with all that belongs to them. */
+  clearRepos(accountId: number): Promise<number>;
+  /** Delete the account with all that belongs to it. */
+  resetAll(accountId: number): Promise<number>;
+  /** Put a job into the local queue; under an id that is there, only a job that has ended is queued again. */
+  insertJob(
+    id: string,
+    type: string,
+    payload: JsonObject,
+    maxRetries: number,
+    runAfter: string | null,
+  ): Promise<number>;
+  /** A job of the local queue. */
+  getJob(id: string): Promise<Job | null>;
+  /** Take the oldest job that is due, atomically, and count the attempt. */
+  claimJob(now: string): Promise<Job | null>;
+  /** Mark a job done. */
+  completeJob(id: string, result: JsonObject | null): Promise<number>;
+  /** Put a job back into the queue after a failed attempt. */
+  retryJob(id: string, error: string, runAfter: string): Promise<number>;
+  /** Mark a job failed for good. */
+  failJob(id: string, error: string): Promise<number>;
+  /** Set a job aside without counting the attempt, to go on at `run_after`. */
+  pauseJob(id: string, runAfter: string): Promise<number>;
+  /** Put the jobs that were running when the process ended back into the queue. */
+  recoverRunningJobs(): Promise<number>;
+  /** When the next queued job is due; an empty text when one is due at once, null when none is queued. */
+  nextJobAt(): Promise<string | null>;
+}

@@ -1,0 +1,192 @@
+/** Writes to be committed together by `IDatabase.batch`. */
+
+import type {
+  JsonObject,
+  PRInput,
+  ScanStatus,
+  UpdateAccountConfigChanges,
+  UpdateScanStatusChanges,
+  Write,
+} from "./types.ts";
+
+/** Store a new account under the SHA-256 (hex) of its API key. */
+export function createAccount(apiKeyHash: string, label: string | null, config: JsonObject): Write {
+  return { method: "createAccount", parameters: [apiKeyHash, label, config] };
+}
+
+/** Replace the account's configuration; the label only when the patch holds one. */
+export function updateAccountConfig(accountId: number, config: JsonObject, changes: UpdateAccountConfigChanges): Write {
+  return { method: "updateAccountConfig", parameters: [accountId, config, changes] };
+}
+
+/** Forget which pull requests are embedded, since their vectors no longer fit the account's configuration. */
+export function clearEmbedHashes(accountId: number): Write {
+  return { method: "clearEmbedHashes", parameters: [accountId] };
+}
+
+/** Forget every account's embed hashes, since a shared collection had to be recreated. */
+export function clearAllEmbedHashes(): Write {
+  return { method: "clearAllEmbedHashes", parameters: [] };
+}
+
+/** Track a repository; null when it is tracked already. */
+export function insertRepo(accountId: number, owner: string, name: string): Write {
+  return { method: "insertRepo", parameters: [accountId, owner, name] };
+}
+
+/** Stop tracking a repository, and delete its pull requests, scans and groups. */
+export function deleteRepo(accountId: number, id: number): Write {
+  return { method: "deleteRepo", parameters: [accountId, id] };
+}
+
+/** Record when the last completed scan of a repository ended. */
+export function updateRepoLastScanAt(id: number, lastScanAt: string): Write {
+  return { method: "updateRepoLastScanAt", parameters: [id, lastScanAt] };
+}
+
+/**
+ * Track the repository if it is new, create a scan and put its first message into the outbox.
+ *
+ * Null when a scan of the repository is already active.
+ */
+export function startScan(
+  accountId: number,
+  owner: string,
+  name: string,
+  options: JsonObject,
+  phase: string,
+  dueAt: string,
+): Write {
+  return { method: "startScan", parameters: [accountId, owner, name, options, phase, dueAt] };
+}
+
+/** Create a scan of a tracked repository; null when one is active or the repository is not the account's. */
+export function createScan(accountId: number, repoId: number): Write {
+  return { method: "createScan", parameters: [accountId, repoId] };
+}
+
+/** Set a scan's status and whatever else the patch holds. */
+export function updateScanStatus(id: number, status: ScanStatus, changes: UpdateScanStatusChanges): Write {
+  return { method: "updateScanStatus", parameters: [id, status, changes] };
+}
+
+/** Add the tokens that a slice used to the scan's counts. */
+export function addScanTokens(id: number, inputTokens: number, outputTokens: number): Write {
+  return { method: "addScanTokens", parameters: [id, inputTokens, outputTokens] };
+}
+
+/** Mark a scan failed unless it has ended already. */
+export function failScan(id: number, error: string, completedAt: string): Write {
+  return { method: "failScan", parameters: [id, error, completedAt] };
+}
+
+/**
+ * Commit that a step's work is done, by inserting the message that follows it; always the first write of a batch.
+ *
+ * Fails, and with it the batch, when the step is taken already or the scan has ended or is gone.
+ */
+export function takeStep(scanId: number, nextStep: number, nextPhase: string | null, dueAt: string): Write {
+  return { method: "takeStep", parameters: [scanId, nextStep, nextPhase, dueAt] };
+}
+
+/** Record that a message has left the outbox. */
+export function markStepSent(scanId: number, step: number, sentAt: string): Write {
+  return { method: "markStepSent", parameters: [scanId, step, sentAt] };
+}
+
+/** Store a pull request, or replace what is stored under its number; its embed hash stays. */
+export function upsertPR(repoId: number, pr: PRInput): Write {
+  return { method: "upsertPR", parameters: [repoId, pr] };
+}
+
+/** Store many pull requests at once, as `upsertPR` does. */
+export function upsertPRs(repoId: number, prs: PRInput[]): Write {
+  return { method: "upsertPRs", parameters: [repoId, prs] };
+}
+
+/** Store the ETag of a pull request's diff. */
+export function updatePREtag(id: number, githubEtag: string | null): Write {
+  return { method: "updatePREtag", parameters: [id, githubEtag] };
+}
+
+/** Record which content of a pull request is embedded. */
+export function updatePREmbedHash(id: number, embedHash: string | null): Write {
+  return { method: "updatePREmbedHash", parameters: [id, embedHash] };
+}
+
+/** Store a group of duplicates. */
+export function insertDupeGroup(scanId: number, repoId: number, label: string | null, prCount: number): Write {
+  return { method: "insertDupeGroup", parameters: [scanId, repoId, label, prCount] };
+}
+
+/** Store a member of a group. */
+export function insertDupeGroupMember(
+  groupId: number,
+  prId: number,
+  rank: number,
+  score: number,
+  rationale: string | null,
+): Write {
+  return { method: "insertDupeGroupMember", parameters: [groupId, prId, rank, score, rationale] };
+}
+
+/** Delete the groups of a scan, so that a later attempt replaces them. */
+export function deleteDupeGroupsByScan(scanId: number): Write {
+  return { method: "deleteDupeGroupsByScan", parameters: [scanId] };
+}
+
+/** Delete the account's scans with their groups; its repositories and pull requests stay. */
+export function clearScans(accountId: number): Write {
+  return { method: "clearScans", parameters: [accountId] };
+}
+
+/** Delete the account's repositories with all that belongs to them. */
+export function clearRepos(accountId: number): Write {
+  return { method: "clearRepos", parameters: [accountId] };
+}
+
+/** Delete the account with all that belongs to it. */
+export function resetAll(accountId: number): Write {
+  return { method: "resetAll", parameters: [accountId] };
+}
+
+/** Put a job into the local queue; under an id that is there, only a job that has ended is queued again. */
+export function insertJob(
+  id: string,
+  type: string,
+  payload: JsonObject,
+  maxRetries: number,
+  runAfter: string | null,
+): Write {
+  return { method: "insertJob", parameters: [id, type, payload, maxRetries, runAfter] };
+}
+
+/** Take the oldest job that is due, atomically, and count the attempt. */
+export function claimJob(now: string): Write {
+  return { method: "claimJob", parameters: [now] };
+}
+
+/** Mark a job done. */
+export function completeJob(id: string, result: JsonObject | null): Write {
+  return { method: "completeJob", parameters: [id, result] };
+}
+
+/** Put a job back into the queue after a failed attempt. */
+export function retryJob(id: string, error: string, runAfter: string): Write {
+  return { method: "retryJob", parameters: [id, error, runAfter] };
+}
+
+/** Mark a job failed for good. */
+export function failJob(id: string, error: string): Write {
+  return { method: "failJob", parameters: [id, error] };
+}
+
+/** Set a job aside without counting the attempt, to go on at `run_after`. */
+export function pauseJob(id: string, runAfter: string): Write {
+  return { method: "pauseJob", parameters: [id, runAfter] };
+}
+
+/** Put the jobs that were running when the process ended back into the queue. */
+export function recoverRunningJobs(): Write {
+  return { method: "recoverRunningJobs", parameters: [] };
+}

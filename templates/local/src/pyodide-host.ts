@@ -1,0 +1,117 @@
+/** Runs the Python core inside this process, in Pyodide, and hands it requests and jobs. */
+
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { loadPyodide } from "pyodide";
+import type { PyCallable, PyProxy } from "pyodide/ffi";
+import type { HostFunctions } from "./bridge.ts";
+import { PermanentError, RetryError, StartError } from "./errors.ts";
+import type { Job } from "./types.ts";
+
+/** The folders that Python reads: third-party packages, the core, and this host's own Python half. */
+export interface PythonFolders {
+  packages: string;
+  core: string;
+  host: string;
+}
+
+const GENERATED = join(import.meta.dir, "..", "..");
+
+/** The folders as they lie in the generated tree. */
+export const PYTHON_FOLDERS: PythonFolders = {
+  packages: join(GENERATED, "worker", "python_modules"),
+  core: join(GENERATED, "worker", "src"),
+  host: join(GENERATED, "local", "python"),
+};
+
+const BOOT = `
+import sys
+
+# The folders are the user's own: no compiled files are left in them.
+sys.dont_write_bytecode = True
+sys.path += ["/packages", "/core", "/host"]
+
+from bun_host.main import start
+
+start
+`;
+
+/** What the core wants done with a job; `Disposition` in Python. */
+type Disposition =
+  | { outcome: "done" }
+  | { outcome: "retry"; error: string; afterSeconds: number; rateLimited: boolean }
+  | { outcome: "failed"; error: string };
+
+/** The core, as the rest of the host uses it. */
+export class PyodideHost {
+  readonly #handleHttp: PyCallable;
+  readonly #handleJob: PyCallable;
+  readonly #jobFailed: PyCallable;
+  readonly #sweep: PyCallable;
+
+  private constructor(main: PyProxy) {
+    // Looked up once: each look-up makes a new proxy.
+    this.#handleHttp = main.handle_http;
+    this.#handleJob = main.handle_job;
+    this.#jobFailed = main.job_failed;
+    this.#sweep = main.sweep;
+  }
+
+  /** Starts Python and the core in it. */
+  static async boot(
+    functions: HostFunctions,
+    variables: Readonly<Record<string, string>>,
+    folders: PythonFolders = PYTHON_FOLDERS,
+  ): Promise<PyodideHost> {
+    if (!existsSync(join(folders.packages, "pydantic"))) {
+      throw new StartError(
+        `The Python packages are missing in ${folders.packages}. Run \`make setup\`, then start again.`,
+      );
+    }
+    const python = await loadPyodide({ stdout: functions.writeLog, stderr: functions.writeLog });
+    for (const [name, root] of Object.entries(folders)) {
+      python.FS.mkdirTree(`/${name}`);
+      python.FS.mount(python.FS.filesystems.NODEFS, { root }, `/${name}`);
+    }
+    const start: PyCallable = await python.runPythonAsync(BOOT);
+    return new PyodideHost(start(functions, JSON.stringify(variables)));
+  }
+
+  /** Answers an HTTP request. */
+  async handleHttp(request: Request): Promise<Response> {
+    const body = request.body === null ? undefined : await request.bytes();
+    const answer: string = await this.#handleHttp(
+      request.method,
+      request.url,
+      JSON.stringify([...request.headers]),
+      body,
+    );
+    // One text is cheaper than an object of Python's: a line of JSON, then the body.
+    const end = answer.indexOf("\n");
+    const head = JSON.parse(answer.slice(0, end)) as { status: number; headers: [string, string][] };
+    return new Response(answer.slice(end + 1), head);
+  }
+
+  /** Works on a job; raises `RetryError` or `PermanentError` as the core decides. */
+  async handleJob(job: Job): Promise<null> {
+    const disposition = JSON.parse(await this.#handleJob(JSON.stringify(job.payload), job.attempts)) as Disposition;
+    switch (disposition.outcome) {
+      case "done":
+        return null;
+      case "retry":
+        throw new RetryError(disposition.error, disposition);
+      case "failed":
+        throw new PermanentError(disposition.error);
+    }
+  }
+
+  /** Tells the core that a job has failed for good. */
+  async jobFailed(job: Job): Promise<void> {
+    await this.#jobFailed(JSON.stringify(job.payload));
+  }
+
+  /** Sends messages that were committed but not sent; returns how many. */
+  async sweep(): Promise<number> {
+    return await this.#sweep();
+  }
+}
