@@ -1,0 +1,87 @@
+"""The ports of the core as CPython tests have them: real HTTP, a queue in memory, and a clock and entropy to taste."""
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+import httpx
+
+from ossgard.errors import ConnectionFailure
+from ossgard.messages import PipelineMessage
+from ossgard.ports import HttpResponse
+
+
+class HttpxClient:
+    """Speaks HTTP through httpx; one client for each event loop."""
+
+    def __init__(self) -> None:
+        self._clients: dict[int, httpx.AsyncClient] = {}
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        timeout_seconds: float,
+    ) -> HttpResponse:
+        """Send a request and read the whole answer."""
+        loop = id(asyncio.get_running_loop())
+        client = self._clients.setdefault(loop, httpx.AsyncClient(follow_redirects=True, timeout=None, verify=False))
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                response = await client.request(method, url, headers=headers, content=body)
+        except TimeoutError:
+            raise ConnectionFailure(url, f"no answer within {timeout_seconds:g} s") from None
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+            raise ConnectionFailure(url, str(error) or type(error).__name__) from error
+        return HttpResponse(response.status_code, {k.lower(): v for k, v in response.headers.items()}, response.content)
+
+
+class SystemClock:
+    """The real time."""
+
+    def now(self) -> datetime:
+        """The present moment."""
+        return datetime.now(UTC)
+
+
+class SetClock:
+    """A time that tests set."""
+
+    def __init__(self, now: datetime = datetime(2026, 11, 23, 10, tzinfo=UTC)) -> None:
+        self._now = now
+
+    def now(self) -> datetime:
+        """The moment that is set."""
+        return self._now
+
+    def advance(self, **by: float) -> None:
+        """Let time pass: `advance(minutes=2)`."""
+        self._now += timedelta(**by)
+
+
+class SystemEntropy:
+    """The system's random numbers."""
+
+    def token(self, nbytes: int) -> str:
+        """Random bytes in hex."""
+        return secrets.token_hex(nbytes)
+
+
+class ListQueue:
+    """Keeps what is enqueued, with its delay, for tests to look at and to deliver."""
+
+    def __init__(self) -> None:
+        self.jobs: list[tuple[str, PipelineMessage, int]] = []
+
+    async def enqueue(self, job_id: str, message: PipelineMessage, delay_seconds: int = 0) -> None:
+        """Remember a message."""
+        self.jobs.append((job_id, message, delay_seconds))
+
+    @property
+    def messages(self) -> list[dict[str, object]]:
+        """The bodies, as a queue would deliver them."""
+        return [message.model_dump(mode="json", by_alias=True) for _, message, _ in self.jobs]
