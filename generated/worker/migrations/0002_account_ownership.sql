@@ -1,0 +1,109 @@
+-- Every repository belongs to one account, and API keys are kept only as SHA-256 (hex).
+-- SQL cannot compute a SHA-256, and rebuilding `repos` would cascade its rows away, so this migration
+-- refuses tables that hold rows: the local host imports an existing data file instead.
+CREATE TABLE migration_guard (row_count INTEGER NOT NULL CHECK (row_count = 0));
+INSERT INTO migration_guard (row_count) SELECT count(*) FROM accounts;
+INSERT INTO migration_guard (row_count) SELECT count(*) FROM repos;
+INSERT INTO migration_guard (row_count) SELECT count(*) FROM jobs;
+DROP TABLE migration_guard;
+
+DROP TABLE dupe_group_members;
+DROP TABLE dupe_groups;
+DROP TABLE scans;
+DROP TABLE prs;
+DROP TABLE repos;
+DROP TABLE accounts;
+DROP TABLE jobs;
+
+CREATE TABLE accounts (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    api_key_hash TEXT NOT NULL UNIQUE,
+    label TEXT,
+    config TEXT NOT NULL DEFAULT '{}',
+    created_at TEXT NOT NULL DEFAULT (datetime('now')),
+    updated_at TEXT NOT NULL DEFAULT (datetime('now'))
+);
+
+CREATE TABLE repos (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    account_id INTEGER NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    owner TEXT NOT NULL,
+    name TEXT NOT NULL,
+    last_scan_at TEXT,
+    created_at TEXT NOT NULL DEFAULT (datetime('now')),
+    UNIQUE (account_id, owner, name)
+);
+
+CREATE TABLE prs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    repo_id INTEGER NOT NULL REFERENCES repos (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    title TEXT NOT NULL,
+    body TEXT,
+    author TEXT NOT NULL,
+    diff_hash TEXT,
+    file_paths TEXT NOT NULL DEFAULT '[]',
+    state TEXT NOT NULL DEFAULT 'open',
+    github_etag TEXT,
+    embed_hash TEXT,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    UNIQUE (repo_id, number)
+);
+CREATE INDEX prs_by_state ON prs (repo_id, state, number);
+
+CREATE TABLE scans (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    repo_id INTEGER NOT NULL REFERENCES repos (id) ON DELETE CASCADE,
+    account_id INTEGER NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    status TEXT NOT NULL DEFAULT 'queued',
+    phase_cursor TEXT,
+    progress TEXT,
+    pr_count INTEGER NOT NULL DEFAULT 0,
+    dupe_group_count INTEGER NOT NULL DEFAULT 0,
+    input_tokens INTEGER NOT NULL DEFAULT 0,
+    output_tokens INTEGER NOT NULL DEFAULT 0,
+    started_at TEXT NOT NULL DEFAULT (datetime('now')),
+    completed_at TEXT,
+    error TEXT
+);
+-- At most one scan of a repository is active.
+CREATE UNIQUE INDEX scans_active ON scans (repo_id) WHERE status NOT IN ('done', 'failed');
+CREATE INDEX scans_by_repo ON scans (repo_id, status, id);
+CREATE INDEX scans_by_account ON scans (account_id);
+
+CREATE TABLE dupe_groups (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    scan_id INTEGER NOT NULL REFERENCES scans (id) ON DELETE CASCADE,
+    repo_id INTEGER NOT NULL REFERENCES repos (id) ON DELETE CASCADE,
+    label TEXT,
+    pr_count INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX dupe_groups_by_scan ON dupe_groups (scan_id);
+CREATE INDEX dupe_groups_by_repo ON dupe_groups (repo_id);
+
+CREATE TABLE dupe_group_members (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    group_id INTEGER NOT NULL REFERENCES dupe_groups (id) ON DELETE CASCADE,
+    pr_id INTEGER NOT NULL REFERENCES prs (id) ON DELETE CASCADE,
+    rank INTEGER NOT NULL,
+    score REAL NOT NULL,
+    rationale TEXT,
+    UNIQUE (group_id, pr_id)
+);
+CREATE INDEX dupe_group_members_by_pr ON dupe_group_members (pr_id);
+
+CREATE TABLE jobs (
+    id TEXT NOT NULL PRIMARY KEY,
+    type TEXT NOT NULL,
+    payload TEXT NOT NULL DEFAULT '{}',
+    status TEXT NOT NULL DEFAULT 'queued',
+    result TEXT,
+    error TEXT,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    max_retries INTEGER NOT NULL DEFAULT 3,
+    run_after TEXT,
+    created_at TEXT NOT NULL DEFAULT (datetime('now')),
+    updated_at TEXT NOT NULL DEFAULT (datetime('now'))
+);
+CREATE INDEX jobs_due ON jobs (status, run_after);

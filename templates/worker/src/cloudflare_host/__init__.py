@@ -1,0 +1,1 @@
+"""The ports of the core over the bindings of a Cloudflare Worker."""

@@ -1,0 +1,35 @@
+"""Puts the ports of the Worker together for the core."""
+
+from dataclasses import fields
+from typing import Any
+
+from cloudflare_host import bindings
+from cloudflare_host.d1 import D1Database
+from cloudflare_host.http import FetchClient
+from cloudflare_host.queue import CloudflareQueue
+from cloudflare_host.system import SystemClock, SystemEntropy
+from ossgard.log import configure
+from ossgard.services import CLOUD_HOST, Services
+from ossgard.settings import Settings
+
+
+def build_services(env: Any) -> Services:
+    """The core's services over the bindings of one event; logging is set up on the way."""
+    settings = read_settings(env)
+    configure(settings.log_level, print)
+    return Services(
+        db=D1Database(getattr(env, bindings.DATABASE)),
+        queue=CloudflareQueue(getattr(env, bindings.PIPELINE_QUEUE)),
+        http=FetchClient(),
+        clock=SystemClock(),
+        entropy=SystemEntropy(),
+        settings=settings,
+        host=CLOUD_HOST,
+    )
+
+
+def read_settings(env: Any) -> Settings:
+    """The settings among the Worker's variables; a variable that is not set has its default."""
+    names = [field.name.upper() for field in fields(Settings)]
+    found = {name: getattr(env, name, None) for name in names}
+    return Settings.from_mapping({name: value for name, value in found.items() if isinstance(value, str)})

@@ -1,0 +1,84 @@
+"""The Worker in workerd, a probe that shows how the runtime treats a Worker, and a stand-in for GitHub."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.standins.github import GitHub, github_standin
+from tests.support.worker_host import WORKER, WorkerHost, worker_host
+
+PROBE_ENTRY = Path(__file__).parent / "probe" / "entry.py"
+PROBE_SETTINGS = {
+    "name": "probe",
+    "d1": {"binding": "DB", "database": "probe"},
+    "producers": {"PROBE_QUEUE": "probe-pipeline"},
+    "consumers": {
+        "probe-pipeline": {
+            "maxBatchSize": 1,
+            "maxBatchTimeout": 0,
+            "maxRetries": 1,
+            "deadLetterQueue": "probe-dead-letters",
+        },
+        "probe-dead-letters": {"maxBatchSize": 1, "maxBatchTimeout": 0, "maxRetries": 1},
+    },
+    "durableObjects": {"PROBE_OBJECT": "ProbeObject"},
+    "variables": {"LOG_LEVEL": "info"},
+    "migrations": [
+        {
+            "name": "0001_notes.sql",
+            "statements": [
+                "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL)",
+                # The offline host looks here for messages of an earlier run.
+                "CREATE TABLE scan_steps (scan_id INTEGER, step INTEGER, phase TEXT, sent_at TEXT)",
+            ],
+        }
+    ],
+}
+
+
+@pytest.fixture(scope="session")
+def github() -> Iterator[GitHub]:
+    """The stand-in for GitHub."""
+    with github_standin() as github:
+        github.add_repository("acme", "rocket")
+        yield github
+
+
+@pytest.fixture(scope="session")
+def worker(github: GitHub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerHost]:
+    """The generated Worker, started once."""
+    environment = {"GITHUB_API_URL": github.url, "LOG_LEVEL": "warning"}
+    with worker_host(tmp_path_factory.mktemp("worker"), environment) as host:
+        yield host
+
+
+@pytest.fixture(scope="session")
+def make_project(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Makes a Worker's folder around the text of an entry module, for the real offline host."""
+
+    def make(entry: str, settings: dict[str, Any] = PROBE_SETTINGS) -> Path:
+        folder = tmp_path_factory.mktemp("project")
+        ignored = shutil.ignore_patterns("node_modules")
+        shutil.copytree(WORKER / "dev", folder / "dev", ignore=ignored)
+        (folder / "dev" / "node_modules").symlink_to(WORKER / "dev" / "node_modules")
+        (folder / "python_modules").symlink_to(WORKER / "python_modules")
+        (folder / ".wrangler").symlink_to(WORKER / ".wrangler")
+        (folder / "dev" / "settings.json").write_text(json.dumps(settings))
+        (folder / "src").mkdir()
+        (folder / "src" / "entry.py").write_text(entry)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def probe(
+    worker: WorkerHost, make_project: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[WorkerHost]:
+    """The probe, started once (after the Worker, which fills the cache of compiled packages)."""
+    with worker_host(tmp_path_factory.mktemp("probe"), {}, make_project(PROBE_ENTRY.read_text())) as host:
+        yield host
