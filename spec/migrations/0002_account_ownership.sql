@@ -4,6 +4,7 @@
 CREATE TABLE migration_guard (row_count INTEGER NOT NULL CHECK (row_count = 0));
 INSERT INTO migration_guard (row_count) SELECT count(*) FROM accounts;
 INSERT INTO migration_guard (row_count) SELECT count(*) FROM repos;
+INSERT INTO migration_guard (row_count) SELECT count(*) FROM jobs;
 DROP TABLE migration_guard;
 
 DROP TABLE dupe_group_members;
@@ -12,6 +13,7 @@ DROP TABLE scans;
 DROP TABLE prs;
 DROP TABLE repos;
 DROP TABLE accounts;
+DROP TABLE jobs;
 
 CREATE TABLE accounts (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -91,4 +93,17 @@ CREATE TABLE dupe_group_members (
 );
 CREATE INDEX dupe_group_members_by_pr ON dupe_group_members (pr_id);
 
+CREATE TABLE jobs (
+    id TEXT NOT NULL PRIMARY KEY,
+    type TEXT NOT NULL,
+    payload TEXT NOT NULL DEFAULT '{}',
+    status TEXT NOT NULL DEFAULT 'queued',
+    result TEXT,
+    error TEXT,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    max_retries INTEGER NOT NULL DEFAULT 3,
+    run_after TEXT,
+    created_at TEXT NOT NULL DEFAULT (datetime('now')),
+    updated_at TEXT NOT NULL DEFAULT (datetime('now'))
+);
 CREATE INDEX jobs_due ON jobs (status, run_after);
