@@ -12,10 +12,17 @@ CREATE TABLE scan_steps (
 ) WITHOUT ROWID;
 CREATE INDEX scan_steps_unsent ON scan_steps (due_at) WHERE sent_at IS NULL;
 
--- The numbers that the listing of a scan has shown: what is stored but not listed has been closed.
+-- What the listing of a scan has shown; `pending` are those whose files and diff are still to be read.
+-- An open pull request that is stored but not listed has been closed, or has slipped between two pages.
 CREATE TABLE listed_prs (
     scan_id INTEGER NOT NULL REFERENCES scans (id) ON DELETE CASCADE,
     number INTEGER NOT NULL,
+    title TEXT NOT NULL,
+    body TEXT,
+    author TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    pending INTEGER NOT NULL,
     PRIMARY KEY (scan_id, number)
 ) WITHOUT ROWID;
 
@@ -41,3 +48,13 @@ CREATE TABLE candidate_groups (
     error TEXT,
     PRIMARY KEY (scan_id, stage, position)
 ) WITHOUT ROWID;
+
+-- Pull requests whose vectors are to be deleted. They outlive the repository and the account that they belonged to, and so
+-- keep the address of the account's own vector store, where it had one.
+CREATE TABLE vector_purges (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    repo_id INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    vector_store TEXT
+);
+CREATE INDEX vector_purges_by_pr ON vector_purges (repo_id, number);

@@ -14,7 +14,7 @@ from ossgard.http import (
     read_lenient_body,
     text_parameter,
 )
-from ossgard.routes import accounts, clearing, dupes, health, openapi, repos, scans
+from ossgard.routes import accounts, clearing, dupes, health, openapi, repos, review, scans
 
 
 async def get_health(request: Request) -> Response:
@@ -129,6 +129,18 @@ async def get_dupes(request: Request) -> Response:
     return json_reply(200, await dupes.get_dupes(context, owner, name))
 
 
+async def get_review(request: Request) -> Response:
+    """GET /repos/{owner}/{name}/review/{prNumber}
+
+    A pull request with the groups it is in and those most like it; one that is not stored is read and embedded.
+    """
+    context = await account_context(request)
+    owner = text_parameter(request, "owner")
+    name = text_parameter(request, "name")
+    pr_number = integer_parameter(request, "prNumber")
+    return json_reply(200, await review.get_review(context, owner, name, pr_number))
+
+
 async def clear_scans(request: Request) -> Response:
     """POST /clear-scans
 
@@ -168,6 +180,7 @@ ROUTES = [
     Route("/repos/{owner}/{name}/scan", start_scan, methods=["POST"]),
     Route("/scans/{scanId}", get_scan, methods=["GET"]),
     Route("/repos/{owner}/{name}/dupes", get_dupes, methods=["GET"]),
+    Route("/repos/{owner}/{name}/review/{prNumber}", get_review, methods=["GET"]),
     Route("/clear-scans", clear_scans, methods=["POST"]),
     Route("/clear-repos", clear_repos, methods=["POST"]),
     Route("/reset", reset_all, methods=["POST"]),

@@ -6,19 +6,32 @@ from typing import Protocol
 from ossgard.entities import (
     PR,
     Account,
+    CandidateGroup,
+    CandidateInput,
     DupeGroup,
     DupeGroupMember,
     DupeRow,
+    EmbedHash,
     Job,
+    ListedCounts,
+    ListedPR,
+    NeighbourEdge,
+    NeighbourList,
+    PendingPR,
     PRInput,
+    PRKey,
+    PRStateChange,
+    RankedMember,
     Repo,
     RepoOverview,
+    ReviewRow,
     Scan,
     ScanMessage,
     ScanStatus,
     ScanStep,
     UpdateAccountConfigChanges,
     UpdateScanStatusChanges,
+    VectorPurge,
 )
 from ossgard.model import JsonObject
 from ossgard.write import Write
@@ -27,7 +40,8 @@ from ossgard.write import Write
 class Database(Protocol):
     """The stored accounts, repositories, pull requests, scans and groups.
 
-    Methods raise ConstraintError when a constraint refuses a write, and DatabaseError when the database fails otherwise.
+    Methods raise ConstraintError when a constraint refuses a write, and DatabaseError when the database fails
+    otherwise.
     """
 
     async def batch(self, writes: Sequence[Write]) -> None:
@@ -77,7 +91,7 @@ class Database(Protocol):
         ...
 
     async def delete_repo(self, account_id: int, id: int) -> int:
-        """Stop tracking a repository, and delete its pull requests, scans and groups."""
+        """Stop tracking a repository, and delete its pull requests, scans, groups and vectors."""
         ...
 
     async def update_repo_last_scan_at(self, id: int, last_scan_at: str) -> int:
@@ -213,8 +227,105 @@ class Database(Protocol):
         """
         ...
 
+    async def list_review(self, account_id: int, owner: str, name: str, number: int) -> list[ReviewRow]:
+        """A pull request with the groups of the latest completed scan that it is in, in one list of rows.
+
+        No row when the repository is not tracked.
+        """
+        ...
+
     async def delete_dupe_groups_by_scan(self, scan_id: int) -> int:
         """Delete the groups of a scan, so that a later attempt replaces them."""
+        ...
+
+    async def insert_listed_prs(self, scan_id: int, repo_id: int, full: bool, prs: Sequence[ListedPR]) -> int:
+        """Record a page of the listing; `pending` are those that are new, changed or reopened, or all of them when
+        `full`.
+
+        One that is listed already stays as it is.
+        """
+        ...
+
+    async def count_listed_prs(self, scan_id: int) -> ListedCounts:
+        """How many pull requests a scan has listed, and how many of them are still to be read."""
+        ...
+
+    async def list_pending_prs(self, scan_id: int, repo_id: int, after_number: int, limit: int) -> list[PendingPR]:
+        """The listed pull requests that are still to be read, with a larger number than `after_number`, by number."""
+        ...
+
+    async def mark_prs_read(self, scan_id: int, numbers: Sequence[int]) -> int:
+        """Record that the files and diffs of listed pull requests have been read."""
+        ...
+
+    async def list_unlisted_prs(self, scan_id: int, repo_id: int, after_number: int, limit: int) -> list[int]:
+        """The numbers above `after_number` of the open pull requests that are stored but not listed, in order."""
+        ...
+
+    async def close_prs(self, repo_id: int, states: Sequence[PRStateChange]) -> int:
+        """Set the states of pull requests that are no longer open, and have their vectors deleted."""
+        ...
+
+    async def list_open_prs_after(self, account_id: int, repo_id: int, after_number: int, limit: int) -> list[PR]:
+        """The open pull requests with a larger number than `after_number`, by number."""
+        ...
+
+    async def update_pr_embed_hashes(self, hashes: Sequence[EmbedHash]) -> int:
+        """Record which content of pull requests is embedded; vectors that are new must not be purged."""
+        ...
+
+    async def list_open_pr_keys(self, account_id: int, repo_id: int, after_number: int, limit: int) -> list[PRKey]:
+        """The ids, numbers and diff hashes of the open pull requests with a larger number than `after_number`, by
+        number.
+        """
+        ...
+
+    async def insert_neighbour_edges(self, scan_id: int, edges: Sequence[NeighbourEdge]) -> int:
+        """Store pairs of near pull requests; a pair found from both ends is stored once."""
+        ...
+
+    async def list_neighbours(self, scan_id: int) -> list[NeighbourList]:
+        """Every pair of near pull requests of a scan, by the smaller id."""
+        ...
+
+    async def insert_candidate_groups(self, scan_id: int, stage: str, groups: Sequence[CandidateInput]) -> int:
+        """Store groups of a stage (`candidate` or `verified`); one that is stored at a position is replaced."""
+        ...
+
+    async def list_candidate_groups(
+        self, scan_id: int, stage: str, after_position: int, limit: int
+    ) -> list[CandidateGroup]:
+        """The groups of a stage with a larger position than `after_position`, in order."""
+        ...
+
+    async def count_candidate_groups(self, scan_id: int, stage: str) -> int:
+        """The number of groups of a stage."""
+        ...
+
+    async def record_group_error(self, scan_id: int, stage: str, position: int, error: str) -> int:
+        """Record why a group was skipped."""
+        ...
+
+    async def insert_ranked_group(
+        self, scan_id: int, repo_id: int, label: str | None, members: Sequence[RankedMember]
+    ) -> int:
+        """Store a group of duplicates with its ranked members; members that are no longer stored are left out."""
+        ...
+
+    async def count_dupe_groups(self, scan_id: int) -> int:
+        """The number of groups that a scan has stored."""
+        ...
+
+    async def clear_scratch(self, repo_id: int) -> int:
+        """Delete what the phases of a repository's scans handed to each other; why groups were skipped stays."""
+        ...
+
+    async def list_vector_purges(self, after_id: int, limit: int) -> list[VectorPurge]:
+        """Pull requests whose vectors are to be deleted, those with a larger id than `after_id`, by id."""
+        ...
+
+    async def delete_vector_purges(self, ids: Sequence[int]) -> int:
+        """Forget purges that are done."""
         ...
 
     async def clear_scans(self, account_id: int) -> int:
@@ -302,7 +413,7 @@ class AccountDatabase:
         return await self._database.list_repos(self.account_id)
 
     async def delete_repo(self, id: int) -> int:
-        """Stop tracking a repository, and delete its pull requests, scans and groups."""
+        """Stop tracking a repository, and delete its pull requests, scans, groups and vectors."""
         return await self._database.delete_repo(self.account_id, id)
 
     async def start_scan(self, owner: str, name: str, options: JsonObject, phase: str, due_at: str) -> Scan | None:
@@ -370,6 +481,23 @@ class AccountDatabase:
         No row when the repository is not tracked; one row with nulls when it has no completed scan or no groups.
         """
         return await self._database.list_dupes(self.account_id, owner, name)
+
+    async def list_review(self, owner: str, name: str, number: int) -> list[ReviewRow]:
+        """A pull request with the groups of the latest completed scan that it is in, in one list of rows.
+
+        No row when the repository is not tracked.
+        """
+        return await self._database.list_review(self.account_id, owner, name, number)
+
+    async def list_open_prs_after(self, repo_id: int, after_number: int, limit: int) -> list[PR]:
+        """The open pull requests with a larger number than `after_number`, by number."""
+        return await self._database.list_open_prs_after(self.account_id, repo_id, after_number, limit)
+
+    async def list_open_pr_keys(self, repo_id: int, after_number: int, limit: int) -> list[PRKey]:
+        """The ids, numbers and diff hashes of the open pull requests with a larger number than `after_number`, by
+        number.
+        """
+        return await self._database.list_open_pr_keys(self.account_id, repo_id, after_number, limit)
 
     async def clear_scans(self) -> int:
         """Delete the account's scans with their groups; its repositories and pull requests stay."""

@@ -76,6 +76,64 @@ class PRInput(CamelModel):
     updated_at: str
 
 
+class ListedPR(CamelModel):
+    """A pull request as the listing shows it."""
+
+    number: int
+    title: str
+    body: str | None
+    author: str
+    created_at: str
+    updated_at: str
+
+
+class PRStateChange(CamelModel):
+    """What became of a pull request that is no longer listed."""
+
+    number: int
+    state: PRState
+
+
+class EmbedHash(CamelModel):
+    """Which content of a pull request is embedded."""
+
+    id: int
+    embed_hash: str
+
+
+class NeighbourEdge(CamelModel):
+    """Two pull requests whose vectors are near; `pr_id` is the smaller id."""
+
+    pr_id: int
+    neighbour_id: int
+    signal: str
+    score: float
+
+
+class Neighbour(CamelModel):
+    """The other end of an edge, with the best score of both signals."""
+
+    id: int
+    score: float
+
+
+class CandidateInput(CamelModel):
+    """A group on its way through cluster and verify."""
+
+    position: int
+    pr_ids: list[int]
+    label: str | None
+
+
+class RankedMember(CamelModel):
+    """A member of a ranked group."""
+
+    pr_id: int
+    rank: int
+    score: float
+    rationale: str | None
+
+
 class Account(CamelModel):
     """A caller of the API and the services it uses. The API key itself is not stored, only its SHA-256."""
 
@@ -185,6 +243,32 @@ class DupeRow(CamelModel):
     rationale: str | None
 
 
+class ReviewRow(CamelModel):
+    """A row of the review of one pull request (`this`): the groups of the latest completed scan that it is in.
+
+    What is not there, `this` included, is null.
+    """
+
+    repo_id: int
+    scan_id: int | None
+    this_id: int | None
+    this_title: str | None
+    this_author: str | None
+    this_state: PRState | None
+    this_embed_hash: str | None
+    group_id: int | None
+    label: str | None
+    pr_count: int | None
+    pr_id: int | None
+    pr_number: int | None
+    title: str | None
+    author: str | None
+    state: PRState | None
+    rank: int | None
+    score: float | None
+    rationale: str | None
+
+
 class ScanMessage(CamelModel):
     """All that the runner needs to handle one message of a scan, in one row."""
 
@@ -212,6 +296,61 @@ class ScanStep(CamelModel):
     phase: str
     due_at: str
     sent_at: str | None
+
+
+class PendingPR(CamelModel):
+    """A listed pull request whose files and diff are to be read, with what is stored of it."""
+
+    number: int
+    title: str
+    body: str | None
+    author: str
+    created_at: str
+    updated_at: str
+    diff_hash: str | None
+    github_etag: str | None
+
+
+class ListedCounts(CamelModel):
+    """How many pull requests a scan has listed, and how many of them are still to be read."""
+
+    listed: int
+    pending: int
+
+
+class PRKey(CamelModel):
+    """What the cluster phase needs of a pull request."""
+
+    id: int
+    number: int
+    diff_hash: str | None
+
+
+class NeighbourList(CamelModel):
+    """The neighbours of a pull request with larger ids."""
+
+    pr_id: int
+    neighbours: Annotated[list[Neighbour], JsonText]
+
+
+class CandidateGroup(CamelModel):
+    """A group on its way through cluster and verify."""
+
+    position: int
+    pr_ids: Annotated[list[int], JsonText]
+    label: str | None
+    error: str | None
+
+
+class VectorPurge(CamelModel):
+    """A pull request whose vectors are to be deleted, and the server that they are on, when it is not the host's
+    own.
+    """
+
+    id: int
+    repo_id: int
+    number: int
+    vector_store: Annotated[JsonObject | None, JsonText]
 
 
 class Job(CamelModel):

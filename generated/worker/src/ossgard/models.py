@@ -163,5 +163,33 @@ class Dupes(CamelModel):
     groups: list[DupeGroupView]
 
 
+class ReviewedPR(CamelModel):
+    id: int
+    number: int
+    title: str
+    author: str
+    state: PRState
+
+
+class SimilarPR(CamelModel):
+    """A pull request that is near by code or intent; the score of a signal by which it is not is 0."""
+
+    pr_id: int
+    pr_number: int
+    title: str
+    author: str
+    state: PRState
+    code_score: float
+    intent_score: float
+
+
+class Review(CamelModel):
+    repo: str = Field(description="`owner/name`")
+    scan_id: int | None = Field(description="The latest completed scan, if there is one.")
+    pr: ReviewedPR
+    dupe_groups: list[DupeGroupView]
+    similar_prs: list[SimilarPR] = Field(description="At most 10, best first, never the pull request itself.")
+
+
 class Ok(CamelModel):
     ok: bool

@@ -530,6 +530,95 @@ OPENAPI: JsonObject = json.loads(r"""
     ]
    }
   },
+  "/repos/{owner}/{name}/review/{prNumber}": {
+   "get": {
+    "operationId": "getReview",
+    "summary": "A pull request with the groups it is in and those most like it; one that is not stored is read and embedded.",
+    "parameters": [
+     {
+      "name": "owner",
+      "in": "path",
+      "required": true,
+      "schema": {
+       "type": "string"
+      }
+     },
+     {
+      "name": "name",
+      "in": "path",
+      "required": true,
+      "schema": {
+       "type": "string"
+      }
+     },
+     {
+      "name": "prNumber",
+      "in": "path",
+      "required": true,
+      "schema": {
+       "type": "integer"
+      }
+     }
+    ],
+    "responses": {
+     "200": {
+      "description": "OK",
+      "content": {
+       "application/json": {
+        "schema": {
+         "$ref": "#/components/schemas/Review"
+        }
+       }
+      }
+     },
+     "400": {
+      "description": "Bad Request",
+      "content": {
+       "application/json": {
+        "schema": {
+         "$ref": "#/components/schemas/Error"
+        }
+       }
+      }
+     },
+     "401": {
+      "description": "Unauthorized",
+      "content": {
+       "application/json": {
+        "schema": {
+         "$ref": "#/components/schemas/Error"
+        }
+       }
+      }
+     },
+     "404": {
+      "description": "Not Found",
+      "content": {
+       "application/json": {
+        "schema": {
+         "$ref": "#/components/schemas/Error"
+        }
+       }
+      }
+     },
+     "503": {
+      "description": "Service Unavailable",
+      "content": {
+       "application/json": {
+        "schema": {
+         "$ref": "#/components/schemas/Error"
+        }
+       }
+      }
+     }
+    },
+    "security": [
+     {
+      "apiKey": []
+     }
+    ]
+   }
+  },
   "/clear-scans": {
    "post": {
     "operationId": "clearScans",
@@ -1320,6 +1409,108 @@ OPENAPI: JsonObject = json.loads(r"""
      "completedAt",
      "groupCount",
      "groups"
+    ]
+   },
+   "ReviewedPR": {
+    "type": "object",
+    "properties": {
+     "id": {
+      "type": "integer"
+     },
+     "number": {
+      "type": "integer"
+     },
+     "title": {
+      "type": "string"
+     },
+     "author": {
+      "type": "string"
+     },
+     "state": {
+      "$ref": "#/components/schemas/PRState"
+     }
+    },
+    "required": [
+     "id",
+     "number",
+     "title",
+     "author",
+     "state"
+    ]
+   },
+   "SimilarPR": {
+    "type": "object",
+    "description": "A pull request that is near by code or intent; the score of a signal by which it is not is 0.",
+    "properties": {
+     "prId": {
+      "type": "integer"
+     },
+     "prNumber": {
+      "type": "integer"
+     },
+     "title": {
+      "type": "string"
+     },
+     "author": {
+      "type": "string"
+     },
+     "state": {
+      "$ref": "#/components/schemas/PRState"
+     },
+     "codeScore": {
+      "type": "number"
+     },
+     "intentScore": {
+      "type": "number"
+     }
+    },
+    "required": [
+     "prId",
+     "prNumber",
+     "title",
+     "author",
+     "state",
+     "codeScore",
+     "intentScore"
+    ]
+   },
+   "Review": {
+    "type": "object",
+    "properties": {
+     "repo": {
+      "type": "string",
+      "description": "`owner/name`"
+     },
+     "scanId": {
+      "type": [
+       "integer",
+       "null"
+      ],
+      "description": "The latest completed scan, if there is one."
+     },
+     "pr": {
+      "$ref": "#/components/schemas/ReviewedPR"
+     },
+     "dupeGroups": {
+      "type": "array",
+      "items": {
+       "$ref": "#/components/schemas/DupeGroupView"
+      }
+     },
+     "similarPrs": {
+      "type": "array",
+      "items": {
+       "$ref": "#/components/schemas/SimilarPR"
+      },
+      "description": "At most 10, best first, never the pull request itself."
+     }
+    },
+    "required": [
+     "repo",
+     "scanId",
+     "pr",
+     "dupeGroups",
+     "similarPrs"
     ]
    },
    "Ok": {

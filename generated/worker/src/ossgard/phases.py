@@ -48,7 +48,7 @@ PHASES: dict[str, Phase] = {
         slice_of="pull requests",
         slice_size=20,
         batch=False,
-        cursor_fields=("full", "maxPrs", "page", "afterNumber"),
+        cursor_fields=("full", "maxPrs", "stage", "page", "afterNumber", "slipped", "closed"),
     ),
     "embed": Phase(
         name="embed",
@@ -57,7 +57,7 @@ PHASES: dict[str, Phase] = {
         slice_of="pull requests",
         slice_size=50,
         batch=True,
-        cursor_fields=("afterNumber", "codeToken", "intentToken"),
+        cursor_fields=("full", "afterNumber", "done", "total", "codeToken", "intentToken"),
     ),
     "cluster": Phase(
         name="cluster",
@@ -66,7 +66,7 @@ PHASES: dict[str, Phase] = {
         slice_of="pull requests",
         slice_size=100,
         batch=False,
-        cursor_fields=("afterNumber",),
+        cursor_fields=("stage", "afterNumber", "done", "total", "tries", "codeToken", "intentToken"),
     ),
     "verify": Phase(
         name="verify",
@@ -75,7 +75,7 @@ PHASES: dict[str, Phase] = {
         slice_of="groups",
         slice_size=5,
         batch=True,
-        cursor_fields=("position",),
+        cursor_fields=("position", "total"),
     ),
     "rank": Phase(
         name="rank",
@@ -84,7 +84,7 @@ PHASES: dict[str, Phase] = {
         slice_of="groups",
         slice_size=5,
         batch=True,
-        cursor_fields=("position",),
+        cursor_fields=("position", "done", "total", "stored"),
     ),
 }
 

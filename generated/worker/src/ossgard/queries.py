@@ -109,7 +109,16 @@ LIMIT ?3""",
 )
 
 DELETE_REPO = Query(
-    (Statement("DELETE FROM repos WHERE id = ?1 AND account_id = ?2", (1, 0)),),
+    (
+        Statement(
+            """INSERT INTO vector_purges (repo_id, number, vector_store)
+SELECT prs.repo_id, prs.number, accounts.config -> '$.vector_store'
+FROM prs JOIN repos ON repos.id = prs.repo_id JOIN accounts ON accounts.id = repos.account_id
+WHERE repos.id = ?1 AND repos.account_id = ?2""",
+            (1, 0),
+        ),
+        Statement("DELETE FROM repos WHERE id = ?1 AND account_id = ?2", (1, 0)),
+    ),
 )
 
 UPDATE_REPO_LAST_SCAN_AT = Query(
@@ -508,8 +517,307 @@ ORDER BY dupe_groups.id, dupe_group_members.rank, dupe_group_members.id""",
     rows_from=0,
 )
 
+LIST_REVIEW = Query(
+    (
+        Statement(
+            """SELECT repos.id AS repo_id, scans.id AS scan_id,
+       this.id AS this_id, this.title AS this_title, this.author AS this_author, this.state AS this_state,
+       this.embed_hash AS this_embed_hash,
+       dupe_groups.id AS group_id, dupe_groups.label, dupe_groups.pr_count,
+       prs.id AS pr_id, prs.number AS pr_number, prs.title, prs.author, prs.state,
+       dupe_group_members.rank, dupe_group_members.score, dupe_group_members.rationale
+FROM repos
+LEFT JOIN prs AS this ON this.repo_id = repos.id AND this.number = ?1
+LEFT JOIN scans ON scans.id = (
+  SELECT max(id) FROM scans AS latest WHERE latest.repo_id = repos.id AND latest.status = 'done'
+)
+LEFT JOIN dupe_groups ON dupe_groups.id IN (
+  SELECT mine.group_id FROM dupe_group_members AS mine
+  JOIN dupe_groups AS theirs ON theirs.id = mine.group_id
+  WHERE mine.pr_id = this.id AND theirs.scan_id = scans.id
+)
+LEFT JOIN dupe_group_members ON dupe_group_members.group_id = dupe_groups.id
+LEFT JOIN prs ON prs.id = dupe_group_members.pr_id
+WHERE repos.account_id = ?2 AND repos.owner = ?3 AND repos.name = ?4
+ORDER BY dupe_groups.id, dupe_group_members.rank, dupe_group_members.id""",
+            (3, 0, 1, 2),
+        ),
+    ),
+    rows_from=0,
+)
+
 DELETE_DUPE_GROUPS_BY_SCAN = Query(
     (Statement("DELETE FROM dupe_groups WHERE scan_id = ?1", (0,)),),
+)
+
+INSERT_LISTED_PRS = Query(
+    (
+        Statement(
+            """INSERT INTO listed_prs (scan_id, number, title, body, author, created_at, updated_at, pending)
+SELECT ?1, value ->> '$.number', value ->> '$.title', value ->> '$.body', value ->> '$.author',
+       value ->> '$.createdAt', value ->> '$.updatedAt',
+       ?2 OR NOT EXISTS (
+         SELECT 1 FROM prs
+         WHERE prs.repo_id = ?3 AND prs.number = value ->> '$.number'
+           AND prs.updated_at = value ->> '$.updatedAt' AND prs.state = 'open'
+       )
+FROM json_each(?4)
+WHERE true
+ON CONFLICT DO NOTHING""",
+            (0, 2, 1, 3),
+        ),
+    ),
+    chunked=3,
+)
+
+COUNT_LISTED_PRS = Query(
+    (
+        Statement(
+            "SELECT count(*) AS listed, ifnull(sum(pending), 0) AS pending FROM listed_prs WHERE scan_id = ?1", (0,)
+        ),
+    ),
+    rows_from=0,
+)
+
+LIST_PENDING_PRS = Query(
+    (
+        Statement(
+            """SELECT listed_prs.number, listed_prs.title, listed_prs.body, listed_prs.author, listed_prs.created_at,
+       listed_prs.updated_at, prs.diff_hash, prs.github_etag
+FROM listed_prs
+LEFT JOIN prs ON prs.repo_id = ?1 AND prs.number = listed_prs.number
+WHERE scan_id = ?2 AND pending AND listed_prs.number > ?3
+ORDER BY listed_prs.number
+LIMIT ?4""",
+            (1, 0, 2, 3),
+        ),
+    ),
+    rows_from=0,
+)
+
+MARK_PRS_READ = Query(
+    (
+        Statement(
+            """UPDATE listed_prs SET pending = 0
+WHERE scan_id = ?1 AND number IN (SELECT value FROM json_each(?2))""",
+            (0, 1),
+        ),
+    ),
+    chunked=1,
+)
+
+LIST_UNLISTED_PRS = Query(
+    (
+        Statement(
+            """SELECT number FROM prs
+WHERE repo_id = ?1 AND state = 'open' AND number > ?2
+  AND NOT EXISTS (SELECT 1 FROM listed_prs WHERE listed_prs.scan_id = ?3 AND listed_prs.number = prs.number)
+ORDER BY number
+LIMIT ?4""",
+            (1, 2, 0, 3),
+        ),
+    ),
+    rows_from=0,
+)
+
+CLOSE_PRS = Query(
+    (
+        Statement(
+            """INSERT INTO vector_purges (repo_id, number, vector_store)
+SELECT prs.repo_id, prs.number, accounts.config -> '$.vector_store'
+FROM prs
+JOIN repos ON repos.id = prs.repo_id
+JOIN accounts ON accounts.id = repos.account_id
+WHERE prs.repo_id = ?1
+  AND prs.number IN (SELECT value ->> '$.number' FROM json_each(?2))""",
+            (0, 1),
+        ),
+        Statement(
+            """UPDATE prs
+SET state = (SELECT value ->> '$.state' FROM json_each(?1) WHERE value ->> '$.number' = prs.number),
+    embed_hash = NULL
+WHERE repo_id = ?2 AND number IN (SELECT value ->> '$.number' FROM json_each(?1))""",
+            (1, 0),
+        ),
+    ),
+    chunked=1,
+)
+
+LIST_OPEN_PRS_AFTER = Query(
+    (
+        Statement(
+            """SELECT prs.id, repo_id, number, title, body, author, diff_hash, file_paths, state, github_etag, embed_hash,
+       prs.created_at, prs.updated_at
+FROM prs JOIN repos ON repos.id = prs.repo_id
+WHERE repo_id = ?1 AND state = 'open' AND repos.account_id = ?2 AND number > ?3
+ORDER BY number
+LIMIT ?4""",
+            (1, 0, 2, 3),
+        ),
+    ),
+    rows_from=0,
+)
+
+UPDATE_PR_EMBED_HASHES = Query(
+    (
+        Statement(
+            """DELETE FROM vector_purges
+WHERE (repo_id, number) IN (
+  SELECT prs.repo_id, prs.number FROM json_each(?1) JOIN prs ON prs.id = value ->> '$.id'
+)""",
+            (0,),
+        ),
+        Statement(
+            """UPDATE prs
+SET embed_hash = (SELECT value ->> '$.embedHash' FROM json_each(?1) WHERE value ->> '$.id' = prs.id)
+WHERE id IN (SELECT value ->> '$.id' FROM json_each(?1))""",
+            (0,),
+        ),
+    ),
+    chunked=0,
+)
+
+LIST_OPEN_PR_KEYS = Query(
+    (
+        Statement(
+            """SELECT prs.id, number, diff_hash
+FROM prs JOIN repos ON repos.id = prs.repo_id
+WHERE repo_id = ?1 AND state = 'open' AND repos.account_id = ?2 AND number > ?3
+ORDER BY number
+LIMIT ?4""",
+            (1, 0, 2, 3),
+        ),
+    ),
+    rows_from=0,
+)
+
+INSERT_NEIGHBOUR_EDGES = Query(
+    (
+        Statement(
+            """INSERT INTO neighbour_edges (scan_id, pr_id, neighbour_id, signal, score)
+SELECT ?1, value ->> '$.prId', value ->> '$.neighbourId', value ->> '$.signal', value ->> '$.score'
+FROM json_each(?2)
+WHERE EXISTS (SELECT 1 FROM prs WHERE prs.id = value ->> '$.prId')
+  AND EXISTS (SELECT 1 FROM prs WHERE prs.id = value ->> '$.neighbourId')
+ON CONFLICT DO NOTHING""",
+            (0, 1),
+        ),
+    ),
+    chunked=1,
+)
+
+LIST_NEIGHBOURS = Query(
+    (
+        Statement(
+            """SELECT pr_id, json_group_array(json_object('id', neighbour_id, 'score', score)) AS neighbours
+FROM (
+  SELECT pr_id, neighbour_id, max(score) AS score FROM neighbour_edges
+  WHERE scan_id = ?1 AND pr_id > ?2
+  GROUP BY pr_id, neighbour_id
+  ORDER BY pr_id, neighbour_id
+)
+GROUP BY pr_id
+ORDER BY pr_id
+LIMIT ?3""",
+            (0, 1, 2),
+        ),
+    ),
+    rows_from=0,
+    page_by="pr_id",
+    page_size=2000,
+)
+
+INSERT_CANDIDATE_GROUPS = Query(
+    (
+        Statement(
+            """INSERT INTO candidate_groups (scan_id, stage, position, pr_ids, label)
+SELECT ?1, ?2, value ->> '$.position', value ->> '$.prIds', value ->> '$.label'
+FROM json_each(?3)
+WHERE true
+ON CONFLICT (scan_id, stage, position) DO UPDATE
+SET pr_ids = excluded.pr_ids, label = excluded.label, error = NULL""",
+            (0, 1, 2),
+        ),
+    ),
+    chunked=2,
+)
+
+LIST_CANDIDATE_GROUPS = Query(
+    (
+        Statement(
+            """SELECT position, pr_ids, label, error FROM candidate_groups
+WHERE scan_id = ?1 AND stage = ?2 AND position > ?3
+ORDER BY position
+LIMIT ?4""",
+            (0, 1, 2, 3),
+        ),
+    ),
+    rows_from=0,
+)
+
+COUNT_CANDIDATE_GROUPS = Query(
+    (Statement("SELECT count(*) AS groups FROM candidate_groups WHERE scan_id = ?1 AND stage = ?2", (0, 1)),),
+    rows_from=0,
+)
+
+RECORD_GROUP_ERROR = Query(
+    (
+        Statement(
+            """UPDATE candidate_groups SET error = ?1
+WHERE scan_id = ?2 AND stage = ?3 AND position = ?4""",
+            (3, 0, 1, 2),
+        ),
+    ),
+)
+
+INSERT_RANKED_GROUP = Query(
+    (
+        Statement(
+            """INSERT INTO dupe_groups (scan_id, repo_id, label, pr_count)
+SELECT ?1, ?2, ?3, count(*)
+FROM json_each(?4) JOIN prs ON prs.id = value ->> '$.prId'""",
+            (0, 1, 2, 3),
+        ),
+        Statement(
+            """INSERT INTO dupe_group_members (group_id, pr_id, rank, score, rationale)
+SELECT (SELECT max(id) FROM dupe_groups WHERE scan_id = ?1), prs.id,
+       value ->> '$.rank', value ->> '$.score', value ->> '$.rationale'
+FROM json_each(?2) JOIN prs ON prs.id = value ->> '$.prId'""",
+            (0, 3),
+        ),
+    ),
+    chunked=3,
+)
+
+COUNT_DUPE_GROUPS = Query(
+    (Statement("SELECT count(*) AS groups FROM dupe_groups WHERE scan_id = ?1", (0,)),),
+    rows_from=0,
+)
+
+CLEAR_SCRATCH = Query(
+    (
+        Statement("DELETE FROM listed_prs WHERE scan_id IN (SELECT id FROM scans WHERE repo_id = ?1)", (0,)),
+        Statement("DELETE FROM neighbour_edges WHERE scan_id IN (SELECT id FROM scans WHERE repo_id = ?1)", (0,)),
+        Statement(
+            """DELETE FROM candidate_groups
+WHERE error IS NULL AND scan_id IN (SELECT id FROM scans WHERE repo_id = ?1)""",
+            (0,),
+        ),
+    ),
+)
+
+LIST_VECTOR_PURGES = Query(
+    (
+        Statement(
+            "SELECT id, repo_id, number, vector_store FROM vector_purges WHERE id > ?1 ORDER BY id LIMIT ?2", (0, 1)
+        ),
+    ),
+    rows_from=0,
+)
+
+DELETE_VECTOR_PURGES = Query(
+    (Statement("DELETE FROM vector_purges WHERE id IN (SELECT value FROM json_each(?1))", (0,)),),
+    chunked=0,
 )
 
 CLEAR_SCANS = Query(
@@ -520,11 +828,29 @@ CLEAR_SCANS = Query(
 )
 
 CLEAR_REPOS = Query(
-    (Statement("DELETE FROM repos WHERE account_id = ?1", (0,)),),
+    (
+        Statement(
+            """INSERT INTO vector_purges (repo_id, number, vector_store)
+SELECT prs.repo_id, prs.number, accounts.config -> '$.vector_store'
+FROM prs JOIN repos ON repos.id = prs.repo_id JOIN accounts ON accounts.id = repos.account_id
+WHERE repos.account_id = ?1""",
+            (0,),
+        ),
+        Statement("DELETE FROM repos WHERE account_id = ?1", (0,)),
+    ),
 )
 
 RESET_ALL = Query(
-    (Statement("DELETE FROM accounts WHERE id = ?1", (0,)),),
+    (
+        Statement(
+            """INSERT INTO vector_purges (repo_id, number, vector_store)
+SELECT prs.repo_id, prs.number, accounts.config -> '$.vector_store'
+FROM prs JOIN repos ON repos.id = prs.repo_id JOIN accounts ON accounts.id = repos.account_id
+WHERE repos.account_id = ?1""",
+            (0,),
+        ),
+        Statement("DELETE FROM accounts WHERE id = ?1", (0,)),
+    ),
 )
 
 INSERT_JOB = Query(
@@ -638,6 +964,16 @@ WRITES: dict[str, Query] = {
     "insertDupeGroup": INSERT_DUPE_GROUP,
     "insertDupeGroupMember": INSERT_DUPE_GROUP_MEMBER,
     "deleteDupeGroupsByScan": DELETE_DUPE_GROUPS_BY_SCAN,
+    "insertListedPRs": INSERT_LISTED_PRS,
+    "markPRsRead": MARK_PRS_READ,
+    "closePRs": CLOSE_PRS,
+    "updatePREmbedHashes": UPDATE_PR_EMBED_HASHES,
+    "insertNeighbourEdges": INSERT_NEIGHBOUR_EDGES,
+    "insertCandidateGroups": INSERT_CANDIDATE_GROUPS,
+    "recordGroupError": RECORD_GROUP_ERROR,
+    "insertRankedGroup": INSERT_RANKED_GROUP,
+    "clearScratch": CLEAR_SCRATCH,
+    "deleteVectorPurges": DELETE_VECTOR_PURGES,
     "clearScans": CLEAR_SCANS,
     "clearRepos": CLEAR_REPOS,
     "resetAll": RESET_ALL,

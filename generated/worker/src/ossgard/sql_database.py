@@ -6,19 +6,32 @@ from ossgard import queries
 from ossgard.entities import (
     PR,
     Account,
+    CandidateGroup,
+    CandidateInput,
     DupeGroup,
     DupeGroupMember,
     DupeRow,
+    EmbedHash,
     Job,
+    ListedCounts,
+    ListedPR,
+    NeighbourEdge,
+    NeighbourList,
+    PendingPR,
     PRInput,
+    PRKey,
+    PRStateChange,
+    RankedMember,
     Repo,
     RepoOverview,
+    ReviewRow,
     Scan,
     ScanMessage,
     ScanStatus,
     ScanStep,
     UpdateAccountConfigChanges,
     UpdateScanStatusChanges,
+    VectorPurge,
 )
 from ossgard.executor import Executor
 from ossgard.model import JsonObject
@@ -164,8 +177,75 @@ class SqlDatabase(SqlMethods):
     async def list_dupes(self, account_id: int, owner: str, name: str) -> list[DupeRow]:
         return await self._list(DupeRow, queries.LIST_DUPES, account_id, owner, name)
 
+    async def list_review(self, account_id: int, owner: str, name: str, number: int) -> list[ReviewRow]:
+        return await self._list(ReviewRow, queries.LIST_REVIEW, account_id, owner, name, number)
+
     async def delete_dupe_groups_by_scan(self, scan_id: int) -> int:
         return await self._run(queries.DELETE_DUPE_GROUPS_BY_SCAN, scan_id)
+
+    async def insert_listed_prs(self, scan_id: int, repo_id: int, full: bool, prs: Sequence[ListedPR]) -> int:
+        return await self._run(queries.INSERT_LISTED_PRS, scan_id, repo_id, full, prs)
+
+    async def count_listed_prs(self, scan_id: int) -> ListedCounts:
+        return await self._one(ListedCounts, queries.COUNT_LISTED_PRS, scan_id)
+
+    async def list_pending_prs(self, scan_id: int, repo_id: int, after_number: int, limit: int) -> list[PendingPR]:
+        return await self._list(PendingPR, queries.LIST_PENDING_PRS, scan_id, repo_id, after_number, limit)
+
+    async def mark_prs_read(self, scan_id: int, numbers: Sequence[int]) -> int:
+        return await self._run(queries.MARK_PRS_READ, scan_id, numbers)
+
+    async def list_unlisted_prs(self, scan_id: int, repo_id: int, after_number: int, limit: int) -> list[int]:
+        return await self._values(int, queries.LIST_UNLISTED_PRS, scan_id, repo_id, after_number, limit)
+
+    async def close_prs(self, repo_id: int, states: Sequence[PRStateChange]) -> int:
+        return await self._run(queries.CLOSE_PRS, repo_id, states)
+
+    async def list_open_prs_after(self, account_id: int, repo_id: int, after_number: int, limit: int) -> list[PR]:
+        return await self._list(PR, queries.LIST_OPEN_PRS_AFTER, account_id, repo_id, after_number, limit)
+
+    async def update_pr_embed_hashes(self, hashes: Sequence[EmbedHash]) -> int:
+        return await self._run(queries.UPDATE_PR_EMBED_HASHES, hashes)
+
+    async def list_open_pr_keys(self, account_id: int, repo_id: int, after_number: int, limit: int) -> list[PRKey]:
+        return await self._list(PRKey, queries.LIST_OPEN_PR_KEYS, account_id, repo_id, after_number, limit)
+
+    async def insert_neighbour_edges(self, scan_id: int, edges: Sequence[NeighbourEdge]) -> int:
+        return await self._run(queries.INSERT_NEIGHBOUR_EDGES, scan_id, edges)
+
+    async def list_neighbours(self, scan_id: int) -> list[NeighbourList]:
+        return await self._pages(NeighbourList, queries.LIST_NEIGHBOURS, scan_id)
+
+    async def insert_candidate_groups(self, scan_id: int, stage: str, groups: Sequence[CandidateInput]) -> int:
+        return await self._run(queries.INSERT_CANDIDATE_GROUPS, scan_id, stage, groups)
+
+    async def list_candidate_groups(
+        self, scan_id: int, stage: str, after_position: int, limit: int
+    ) -> list[CandidateGroup]:
+        return await self._list(CandidateGroup, queries.LIST_CANDIDATE_GROUPS, scan_id, stage, after_position, limit)
+
+    async def count_candidate_groups(self, scan_id: int, stage: str) -> int:
+        return await self._value(int, queries.COUNT_CANDIDATE_GROUPS, scan_id, stage)
+
+    async def record_group_error(self, scan_id: int, stage: str, position: int, error: str) -> int:
+        return await self._run(queries.RECORD_GROUP_ERROR, scan_id, stage, position, error)
+
+    async def insert_ranked_group(
+        self, scan_id: int, repo_id: int, label: str | None, members: Sequence[RankedMember]
+    ) -> int:
+        return await self._run(queries.INSERT_RANKED_GROUP, scan_id, repo_id, label, members)
+
+    async def count_dupe_groups(self, scan_id: int) -> int:
+        return await self._value(int, queries.COUNT_DUPE_GROUPS, scan_id)
+
+    async def clear_scratch(self, repo_id: int) -> int:
+        return await self._run(queries.CLEAR_SCRATCH, repo_id)
+
+    async def list_vector_purges(self, after_id: int, limit: int) -> list[VectorPurge]:
+        return await self._list(VectorPurge, queries.LIST_VECTOR_PURGES, after_id, limit)
+
+    async def delete_vector_purges(self, ids: Sequence[int]) -> int:
+        return await self._run(queries.DELETE_VECTOR_PURGES, ids)
 
     async def clear_scans(self, account_id: int) -> int:
         return await self._run(queries.CLEAR_SCANS, account_id)

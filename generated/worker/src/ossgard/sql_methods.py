@@ -12,7 +12,7 @@ from ossgard.errors import DatabaseError
 from ossgard.executor import BatchResult, Executor, SqlValue
 from ossgard.write import Write
 
-# JSON numbers and D1 carry integers exactly up to here; ids beyond it do not exist.
+# D1 refuses integers from here on, and JSON does not carry them exactly; ids as large do not exist.
 MAX_INTEGER = 2**53 - 1
 
 M = TypeVar("M", bound=BaseModel)
@@ -29,8 +29,11 @@ class Statement:
 
 @dataclass(frozen=True)
 class Query:
-    """The SQL of a method: `rows_from` is the statement that returns rows, `chunked` the position of its list parameter,
-    `page_by` and `page_size` say how a long list is read."""
+    """The SQL of a method.
+
+    `rows_from` is the statement that returns rows, `chunked` the position of the list parameter; `page_by` and
+    `page_size` say how a long list is read.
+    """
 
     statements: tuple[Statement, ...]
     rows_from: int | None = None
@@ -144,9 +147,7 @@ class SqlMethods:
 
 
 def _bind(query: Query, values: Sequence[SqlValue]) -> list[tuple[str, Sequence[SqlValue]]]:
-    return [
-        (statement.sql, [values[position] for position in statement.order]) for statement in query.statements
-    ]
+    return [(statement.sql, [values[position] for position in statement.order]) for statement in query.statements]
 
 
 def _scalar(kind: Callable[[Any], V], row: Mapping[str, SqlValue]) -> V | None:
@@ -157,7 +158,7 @@ def _scalar(kind: Callable[[Any], V], row: Mapping[str, SqlValue]) -> V | None:
 def encode_all(parameters: Sequence[object]) -> list[SqlValue] | None:
     """The SQL values of a call's parameters; None when one is an integer that no row can hold."""
     values = [encode(parameter) for parameter in parameters]
-    if any(isinstance(value, int) and abs(value) > MAX_INTEGER for value in values):
+    if any(isinstance(value, int) and abs(value) >= MAX_INTEGER for value in values):
         return None
     return values
 

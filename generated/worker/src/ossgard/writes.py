@@ -2,7 +2,18 @@
 
 from collections.abc import Sequence
 
-from ossgard.entities import PRInput, ScanStatus, UpdateAccountConfigChanges, UpdateScanStatusChanges
+from ossgard.entities import (
+    CandidateInput,
+    EmbedHash,
+    ListedPR,
+    NeighbourEdge,
+    PRInput,
+    PRStateChange,
+    RankedMember,
+    ScanStatus,
+    UpdateAccountConfigChanges,
+    UpdateScanStatusChanges,
+)
 from ossgard.model import JsonObject
 from ossgard.sql_methods import patch
 from ossgard.write import Write
@@ -34,7 +45,7 @@ def insert_repo(account_id: int, owner: str, name: str) -> Write:
 
 
 def delete_repo(account_id: int, id: int) -> Write:
-    """Stop tracking a repository, and delete its pull requests, scans and groups."""
+    """Stop tracking a repository, and delete its pull requests, scans, groups and vectors."""
     return Write("deleteRepo", (account_id, id))
 
 
@@ -118,6 +129,60 @@ def insert_dupe_group_member(group_id: int, pr_id: int, rank: int, score: float,
 def delete_dupe_groups_by_scan(scan_id: int) -> Write:
     """Delete the groups of a scan, so that a later attempt replaces them."""
     return Write("deleteDupeGroupsByScan", (scan_id,))
+
+
+def insert_listed_prs(scan_id: int, repo_id: int, full: bool, prs: Sequence[ListedPR]) -> Write:
+    """Record a page of the listing; `pending` are those that are new, changed or reopened, or all of them when
+    `full`.
+
+    One that is listed already stays as it is.
+    """
+    return Write("insertListedPRs", (scan_id, repo_id, full, prs))
+
+
+def mark_prs_read(scan_id: int, numbers: Sequence[int]) -> Write:
+    """Record that the files and diffs of listed pull requests have been read."""
+    return Write("markPRsRead", (scan_id, numbers))
+
+
+def close_prs(repo_id: int, states: Sequence[PRStateChange]) -> Write:
+    """Set the states of pull requests that are no longer open, and have their vectors deleted."""
+    return Write("closePRs", (repo_id, states))
+
+
+def update_pr_embed_hashes(hashes: Sequence[EmbedHash]) -> Write:
+    """Record which content of pull requests is embedded; vectors that are new must not be purged."""
+    return Write("updatePREmbedHashes", (hashes,))
+
+
+def insert_neighbour_edges(scan_id: int, edges: Sequence[NeighbourEdge]) -> Write:
+    """Store pairs of near pull requests; a pair found from both ends is stored once."""
+    return Write("insertNeighbourEdges", (scan_id, edges))
+
+
+def insert_candidate_groups(scan_id: int, stage: str, groups: Sequence[CandidateInput]) -> Write:
+    """Store groups of a stage (`candidate` or `verified`); one that is stored at a position is replaced."""
+    return Write("insertCandidateGroups", (scan_id, stage, groups))
+
+
+def record_group_error(scan_id: int, stage: str, position: int, error: str) -> Write:
+    """Record why a group was skipped."""
+    return Write("recordGroupError", (scan_id, stage, position, error))
+
+
+def insert_ranked_group(scan_id: int, repo_id: int, label: str | None, members: Sequence[RankedMember]) -> Write:
+    """Store a group of duplicates with its ranked members; members that are no longer stored are left out."""
+    return Write("insertRankedGroup", (scan_id, repo_id, label, members))
+
+
+def clear_scratch(repo_id: int) -> Write:
+    """Delete what the phases of a repository's scans handed to each other; why groups were skipped stays."""
+    return Write("clearScratch", (repo_id,))
+
+
+def delete_vector_purges(ids: Sequence[int]) -> Write:
+    """Forget purges that are done."""
+    return Write("deleteVectorPurges", (ids,))
 
 
 def clear_scans(account_id: int) -> Write:

@@ -79,20 +79,34 @@ class VectorMatch:
 
 
 class VectorStore(Protocol):
-    """Keeps embeddings and finds near ones; writes may take some time to show."""
+    """Keeps embeddings and finds near ones; writes may take some time to show.
 
-    async def ensure_collection(self, collection: str, dimensions: int) -> None:
-        """Make a collection ready for vectors of this many dimensions."""
+    Methods raise RetryableError when the store cannot answer now, and PermanentError when it never will.
+    """
+
+    async def dimensions(self, collection: str) -> int | None:
+        """The size of the vectors that a collection holds; None when it is not there yet."""
+        ...
+
+    async def ensure_collection(self, collection: str, dimensions: int) -> bool:
+        """Make a collection ready for vectors of this many dimensions.
+
+        True when it had to be recreated, since it held vectors of another size: it has lost them all.
+        """
         ...
 
     async def upsert(self, collection: str, points: Sequence[VectorPoint]) -> str:
-        """Store points; the token tells `settled` what to wait for."""
+        """Store points, replacing those of the same id; the token tells `settled` what to wait for."""
         ...
 
     async def search(
         self, collection: str, values: Sequence[float], *, repo_id: int, limit: int
     ) -> Sequence[VectorMatch]:
         """The points of a repository that are nearest to a vector, best first."""
+        ...
+
+    async def search_by_id(self, collection: str, id: str, *, repo_id: int, limit: int) -> Sequence[VectorMatch]:
+        """The points of a repository that are nearest to a stored one, which is left out; none when it is unknown."""
         ...
 
     async def get_vectors(self, collection: str, ids: Sequence[str]) -> Mapping[str, Sequence[float]]:

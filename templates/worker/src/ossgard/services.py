@@ -1,9 +1,11 @@
 """What one host gives to the core: its ports, its settings and what it cannot serve."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ossgard.database import Database
-from ossgard.ports import Clock, Entropy, HttpClient, JobQueue
+from ossgard.models import VectorStoreConfig
+from ossgard.ports import Clock, Entropy, HttpClient, JobQueue, VectorStore
 from ossgard.settings import VECTOR_INDEXES, Settings
 
 
@@ -27,6 +29,14 @@ LOCAL_HOST = HostProfile(name="local", ollama=True, vector_store=True, vector_di
 CLOUD_HOST = HostProfile(name="cloud", ollama=False, vector_store=False, vector_dimensions=VECTOR_INDEXES[0].dimensions)
 
 
+# The store of an account, by its configuration; a host with a store of its own ignores that.
+VectorStores = Callable[[VectorStoreConfig | None], VectorStore]
+
+
+def _no_vectors(_: VectorStoreConfig | None) -> VectorStore:
+    raise NotImplementedError
+
+
 @dataclass(frozen=True)
 class Services:
     """The ports and settings that the core works with; made once by the host."""
@@ -38,3 +48,4 @@ class Services:
     entropy: Entropy
     settings: Settings
     host: HostProfile
+    vectors: VectorStores = _no_vectors

@@ -29,8 +29,11 @@ class Statement:
 
 @dataclass(frozen=True)
 class Query:
-    """The SQL of a method: `rows_from` is the statement that returns rows, `chunked` the position of its list parameter,
-    `page_by` and `page_size` say how a long list is read."""
+    """The SQL of a method.
+
+    `rows_from` is the statement that returns rows, `chunked` the position of the list parameter; `page_by` and
+    `page_size` say how a long list is read.
+    """
 
     statements: tuple[Statement, ...]
     rows_from: int | None = None
@@ -144,9 +147,7 @@ class SqlMethods:
 
 
 def _bind(query: Query, values: Sequence[SqlValue]) -> list[tuple[str, Sequence[SqlValue]]]:
-    return [
-        (statement.sql, [values[position] for position in statement.order]) for statement in query.statements
-    ]
+    return [(statement.sql, [values[position] for position in statement.order]) for statement in query.statements]
 
 
 def _scalar(kind: Callable[[Any], V], row: Mapping[str, SqlValue]) -> V | None:

@@ -32,7 +32,7 @@ class Finish:
 class Outcome:
     """The result of a slice, committed by the runner as one transaction.
 
-    Counts that are None stay as they are; `progress` is what the scan shows until the next slice.
+    Counts that are None stay as they are; `progress` is what the scan shows until the phase's next slice.
     """
 
     next: NextSlice | NextPhase | Finish

@@ -26,6 +26,7 @@ from ossgard.pipeline.outbox import send_step
 from ossgard.pipeline.outcome import Finish, NextPhase, NextSlice, Outcome
 from ossgard.pipeline.phase import PhaseProcessor, Slice
 from ossgard.pipeline.phases import PROCESSORS
+from ossgard.pipeline.purge import PURGE, purge, request_purge
 from ossgard.services import Services
 from ossgard.times import from_text, to_text
 from ossgard.write import Write
@@ -74,6 +75,9 @@ class Runner:
         if message is None:
             return Failed(f"not a pipeline message: {repr(body)[:200]}")
         try:
+            if message.type == PURGE:
+                await purge(self._services, message.step)
+                return Done()
             found = await self._find(message.scan_id, message.step)
             if found is not None:
                 await self._send(found.scan_id, _taken(found) or await self._work(found))
@@ -108,6 +112,8 @@ class Runner:
                 swept += 1
             except Exception as error:
                 log(logging.ERROR, "the sweep failed", error=error, scan=step.scan_id, step=step.step)
+        if await self._db.list_vector_purges(0, 1):
+            await request_purge(self._services)
         if swept:
             log(logging.WARNING, "swept stalled scans", count=swept)
         return swept
@@ -233,7 +239,8 @@ def _progress(message: ScanMessage, outcome: Outcome, following: Phase | None, n
     """The writes that move the scan itself on."""
     changes: UpdateScanStatusChanges = {
         "phase_cursor": outcome.next.cursor if isinstance(outcome.next, NextSlice | NextPhase) else None,
-        "progress": outcome.progress,
+        # Of the phase that is through; the next one has not begun.
+        "progress": outcome.progress if isinstance(outcome.next, NextSlice) else None,
     }
     if outcome.pr_count is not None:
         changes["pr_count"] = outcome.pr_count

@@ -2,6 +2,7 @@
 
 from ossgard.http import AccountContext
 from ossgard.models import Ok
+from ossgard.pipeline.purge import request_purge
 
 
 async def clear_scans(context: AccountContext) -> Ok:
@@ -13,10 +14,12 @@ async def clear_scans(context: AccountContext) -> Ok:
 async def clear_repos(context: AccountContext) -> Ok:
     """Delete the account's repositories."""
     await context.db.clear_repos()
+    await request_purge(context.services)
     return Ok(ok=True)
 
 
 async def reset_all(context: AccountContext) -> Ok:
     """Delete the account."""
     await context.db.reset_all()
+    await request_purge(context.services)
     return Ok(ok=True)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from ossgard.entities import DupeRow
+from ossgard.entities import DupeRow, ReviewRow
 from ossgard.errors import HttpError
 from ossgard.http import AccountContext
 from ossgard.models import DupeGroupView, DupeMember, Dupes
@@ -20,11 +20,7 @@ async def get_dupes(context: AccountContext, owner: str, name: str) -> Dupes:
         raise HttpError(
             404, f"No scan of {owner}/{name} is completed yet: start one with POST /repos/{owner}/{name}/scan"
         )
-    groups = [
-        _group(group_id, list(members))
-        for group_id, members in groupby(rows, key=lambda row: row.group_id)
-        if group_id is not None
-    ]
+    groups = read_groups(rows)
     return Dupes(
         repo=f"{owner}/{name}",
         scan_id=scan_id,
@@ -34,14 +30,23 @@ async def get_dupes(context: AccountContext, owner: str, name: str) -> Dupes:
     )
 
 
-def _group(group_id: int, rows: Sequence[DupeRow]) -> DupeGroupView:
+def read_groups(rows: Sequence[DupeRow | ReviewRow]) -> list[DupeGroupView]:
+    """The groups in rows that are ordered by group, and by rank in each."""
+    return [
+        _group(group_id, list(members))
+        for group_id, members in groupby(rows, key=lambda row: row.group_id)
+        if group_id is not None
+    ]
+
+
+def _group(group_id: int, rows: Sequence[DupeRow | ReviewRow]) -> DupeGroupView:
     members = [member for member in map(_member, rows) if member is not None]
     return DupeGroupView(
         group_id=group_id, label=rows[0].label, pr_count=rows[0].pr_count or len(members), members=members
     )
 
 
-def _member(row: DupeRow) -> DupeMember | None:
+def _member(row: DupeRow | ReviewRow) -> DupeMember | None:
     """The member in a row; a group without members is a row without one."""
     if (
         row.pr_id is None

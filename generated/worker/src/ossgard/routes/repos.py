@@ -4,6 +4,7 @@ from ossgard.entities import Repo, RepoOverview
 from ossgard.errors import HttpError
 from ossgard.http import AccountContext
 from ossgard.models import CreateRepo
+from ossgard.pipeline.purge import request_purge
 from ossgard.validation import INVALID
 
 
@@ -26,6 +27,7 @@ async def delete_repo(context: AccountContext, owner: str, name: str) -> None:
     repo = await context.db.get_repo_by_owner_name(owner, name)
     if repo is None or not await context.db.delete_repo(repo.id):
         raise not_tracked(owner, name)
+    await request_purge(context.services)
 
 
 def check_names(repository: CreateRepo) -> None:

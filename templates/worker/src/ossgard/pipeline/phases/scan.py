@@ -1,5 +1,6 @@
 """Phase `scan`: checks that the repository and the account's services are usable before anything is spent on it."""
 
+from ossgard import writes
 from ossgard.config import unserved
 from ossgard.errors import PermanentError
 from ossgard.pipeline.outcome import NextPhase, Outcome
@@ -21,4 +22,5 @@ class ScanPhase:
         services = slice.services
         github = GitHub(services.http, services.clock, services.settings.github_api_url, slice.config.github.token)
         await github.check_repository(slice.owner, slice.name)
-        return Outcome(NextPhase({**slice.cursor, "page": 1}))
+        # What an earlier scan left behind when it failed is in nobody's way, but takes room.
+        return Outcome(NextPhase({**slice.cursor, "page": 1}), [writes.clear_scratch(slice.repo_id)])

@@ -1,0 +1,1 @@
+"""The services outside, each spoken to over the `HttpClient` port."""

@@ -1,0 +1,218 @@
+"""Embedding models as the pipeline sees them, and what all of them do alike: cut, batch, check."""
+
+import math
+from abc import ABC, abstractmethod
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ossgard.errors import PermanentError
+from ossgard.providers.http_api import RequestRefused, malformed
+from ossgard.providers.tokens import byte_size, cut, estimate_tokens
+
+# Providers count a little differently than they say, and add marks of their own.
+_SHARE_OF_LIMIT = 0.95
+# An empty text is refused by OpenAI, and has no direction anywhere.
+_EMPTY = "(empty)"
+
+
+@dataclass(frozen=True)
+class EmbeddingLimits:
+    """What a model takes: tokens of one text, texts of one request, tokens of one request."""
+
+    text_tokens: int
+    texts: int = 2048
+    request_tokens: int = 300_000
+
+
+@dataclass(frozen=True)
+class EmbeddingAnswer:
+    """Vectors in the order of the texts (arrays of 32-bit floats), and the tokens they used."""
+
+    vectors: Sequence[Sequence[float]]
+    input_tokens: int
+
+
+@dataclass(frozen=True)
+class BatchAnswer:
+    """What one request gave, not yet checked against what was asked."""
+
+    vectors: Sequence[Sequence[float]]
+    input_tokens: int
+
+
+class EmbeddingModel(Protocol):
+    """Turns texts into vectors, near to each other when the texts mean the same."""
+
+    @property
+    def name(self) -> str:
+        """Provider and model, for messages."""
+        ...
+
+    @property
+    def dimensions(self) -> int | None:
+        """The size of the vectors; None when only the first answer tells."""
+        ...
+
+    async def embed(self, texts: Sequence[str]) -> EmbeddingAnswer:
+        """Embed texts of any length and number.
+
+        Raises:
+            RetryableError: the provider cannot answer now.
+            PermanentError: the provider does not accept the account's configuration, or the vectors are not what was
+                asked for.
+        """
+        ...
+
+
+# Sizes of vectors of models that are known.
+MODEL_DIMENSIONS: Mapping[str, int] = {
+    "text-embedding-3-small": 1536,
+    "text-embedding-3-large": 3072,
+    "text-embedding-ada-002": 1536,
+    "nomic-embed-text": 768,
+    "mxbai-embed-large": 1024,
+    "all-minilm": 384,
+    "bge-m3": 1024,
+}
+
+# Tokens of one text by the beginning of the model's name, the longest that fits; the first entry is a safe guess.
+_TEXT_TOKENS: Mapping[str, int] = {
+    "": 512,
+    "text-embedding-": 8191,
+    "nomic-embed-text": 2048,
+    "all-minilm": 256,
+    "bge-m3": 8192,
+    "snowflake-arctic-embed2": 8192,
+    "embeddinggemma": 2048,
+    "qwen3-embedding": 8192,
+}
+# Ollama has no limits of a request, but a computer without a graphics card should answer before the time is over.
+_OLLAMA_TEXTS = 16
+
+
+def embedding_limits(provider: str, model: str) -> EmbeddingLimits:
+    """What a model takes; of models that are not known, what is safe to assume."""
+    name = _plain_name(model)
+    text_tokens = _TEXT_TOKENS[max((prefix for prefix in _TEXT_TOKENS if name.startswith(prefix)), key=len)]
+    return EmbeddingLimits(text_tokens, texts=_OLLAMA_TEXTS) if provider == "ollama" else EmbeddingLimits(text_tokens)
+
+
+class Embedder(ABC):
+    """The part of an embedding model that is the same for every provider.
+
+    Args:
+        model: the model's name.
+        dimensions: the size that vectors have to have; None for the model's own.
+    """
+
+    def __init__(self, model: str, dimensions: int | None) -> None:
+        self._dimensions = dimensions or MODEL_DIMENSIONS.get(_plain_name(model))
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Provider and model, for messages."""
+
+    @property
+    @abstractmethod
+    def limits(self) -> EmbeddingLimits:
+        """How much text the model takes."""
+
+    @property
+    def dimensions(self) -> int | None:
+        """The size of the vectors; None when only the first answer tells."""
+        return self._dimensions
+
+    @abstractmethod
+    async def _embed_batch(self, texts: Sequence[str]) -> BatchAnswer:
+        """Embed what fits into one request; the vectors in the order of the texts."""
+
+    async def embed(self, texts: Sequence[str]) -> EmbeddingAnswer:
+        """Embed texts of any length and number; see `EmbeddingModel`."""
+        vectors: list[Sequence[float]] = []
+        input_tokens = 0
+        for batch in batches([prepare(text, self.limits) for text in texts], self.limits):
+            answer = await self._embed_or_shorten(batch)
+            self._check(answer.vectors, len(batch))
+            vectors.extend(answer.vectors)
+            input_tokens += answer.input_tokens
+        self._check(vectors, len(texts))
+        return EmbeddingAnswer(vectors, input_tokens)
+
+    async def _embed_or_shorten(self, texts: Sequence[str]) -> BatchAnswer:
+        """Embed a batch; should one be too long after all, all are cut to what can never be."""
+        try:
+            return await self._embed_batch(texts)
+        except RequestRefused:
+            limit = _usable(self.limits)
+            shorter = [cut(text, limit, byte_size) for text in texts]
+            if shorter == texts:
+                raise
+            return await self._embed_batch(shorter)
+
+    def _check(self, vectors: Sequence[Sequence[float]], expected: int) -> None:
+        """Refuse vectors that must not be stored."""
+        if len(vectors) != expected:
+            raise PermanentError(
+                f"{self.name} answered {expected} texts with {len(vectors)} vectors. "
+                "Use another embedding.model or embedding.url (PUT /accounts/me), then start the scan again"
+            )
+        sizes = {len(vector) for vector in vectors}
+        wanted = {self._dimensions} if self._dimensions else set(list(sizes)[:1])
+        if not sizes <= wanted:
+            raise PermanentError(
+                f"{self.name} sent vectors of {_listed(sizes)} dimensions where {_listed(wanted)} are needed. "
+                "Use another embedding.model (PUT /accounts/me), then start the scan again"
+            )
+
+
+def prepare(text: str, limits: EmbeddingLimits) -> str:
+    """A text as it is sent: not empty, and cut to 95 % of what the model takes."""
+    return cut(text, _usable(limits)) if text.strip() else _EMPTY
+
+
+def batches(texts: Sequence[str], limits: EmbeddingLimits) -> Iterator[list[str]]:
+    """The texts in order, as many together as one request may hold."""
+    batch: list[str] = []
+    tokens = 0
+    for text in texts:
+        size = estimate_tokens(text)
+        if batch and (len(batch) == limits.texts or tokens + size > int(limits.request_tokens * _SHARE_OF_LIMIT)):
+            yield batch
+            batch, tokens = [], 0
+        batch.append(text)
+        tokens += size
+    if batch:
+        yield batch
+
+
+def vector(value: object, sender: str) -> Sequence[float]:
+    """The numbers of a vector, checked and packed.
+
+    Raises:
+        RetryableError: they are no numbers.
+    """
+    if not isinstance(value, list | array):
+        raise malformed(sender, "a vector")
+    try:
+        numbers = array("f", value)
+    except (TypeError, OverflowError):
+        raise malformed(sender, "a vector of numbers") from None
+    if not math.isfinite(sum(numbers)):
+        raise malformed(sender, "a vector of finite numbers")
+    return numbers
+
+
+def _usable(limits: EmbeddingLimits) -> int:
+    return int(limits.text_tokens * _SHARE_OF_LIMIT)
+
+
+def _plain_name(model: str) -> str:
+    """The model's name without its maker and its version: `nomic-ai/nomic-embed-text:v1.5`."""
+    return model.rpartition("/")[2].partition(":")[0].lower()
+
+
+def _listed(sizes: set[int] | set[int | None]) -> str:
+    return " and ".join(str(size) for size in sorted(size or 0 for size in sizes))

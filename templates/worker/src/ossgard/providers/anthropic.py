@@ -1,0 +1,83 @@
+"""Anthropic's Messages interface."""
+
+from ossgard.model import JsonObject
+from ossgard.ports import Clock, HttpClient
+from ossgard.providers.chat import ChatAnswer, ChatLimits, chat_limits, count, post_question
+from ossgard.providers.http_api import ModelApi, malformed
+
+API_VERSION = "2023-06-01"
+TIMEOUT_SECONDS = 180.0
+
+_PROBLEMS = {
+    "max_tokens": "the answer was cut off, since it was too long",
+    "model_context_window_exceeded": "the answer was cut off, since the model's context was full",
+    "refusal": "the model refused to answer",
+}
+
+
+class AnthropicChat:
+    """A chat model at Anthropic.
+
+    Args:
+        http: speaks HTTP.
+        clock: tells the time.
+        url: `https://api.anthropic.com`, or what stands for it.
+        model: the model's name.
+        api_key: the account's key.
+        headers: further headers of every request.
+    """
+
+    def __init__(
+        self, http: HttpClient, clock: Clock, url: str, model: str, api_key: str, headers: dict[str, str] | None = None
+    ) -> None:
+        self._model = model
+        self._api = ModelApi(
+            http,
+            clock,
+            provider="Anthropic",
+            role="llm",
+            model=model,
+            # The version belongs to the paths, but some put it here.
+            base_url=url.rstrip("/").removesuffix("/v1"),
+            headers={"anthropic-version": API_VERSION, "x-api-key": api_key, **(headers or {})},
+            secret=api_key,
+            timeout_seconds=TIMEOUT_SECONDS,
+        )
+
+    @property
+    def name(self) -> str:
+        """Provider and model, for messages."""
+        return self._api.name
+
+    @property
+    def limits(self) -> ChatLimits:
+        """How much text the model takes."""
+        return chat_limits("anthropic", self._model)
+
+    async def complete(self, system: str, user: str, max_tokens: int) -> ChatAnswer:
+        """Ask a question; the system prompt is marked for Anthropic's cache."""
+        question: JsonObject = {
+            "model": self._model,
+            "max_tokens": max_tokens,
+            "system": [{"type": "text", "text": system, "cache_control": {"type": "ephemeral"}}],
+            "messages": [{"role": "user", "content": user}],
+        }
+        answer = await post_question(self._api, "/v1/messages", question)
+        blocks, stop_reason = answer.get("content"), answer.get("stop_reason")
+        if not isinstance(blocks, list):
+            raise malformed(self.name, "a list of content blocks")
+        usage = answer.get("usage")
+        return ChatAnswer(
+            text="".join(_text(block) for block in blocks),
+            # What the cache took in or gave out is not part of `input_tokens`.
+            input_tokens=count(usage, "input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"),
+            output_tokens=count(usage, "output_tokens"),
+            problem=_PROBLEMS.get(str(stop_reason)),
+        )
+
+
+def _text(block: object) -> str:
+    """The text of a content block; other kinds, such as the model's thinking, have none that counts."""
+    if isinstance(block, dict) and block.get("type") == "text" and isinstance(text := block.get("text"), str):
+        return text
+    return ""
