@@ -10,6 +10,7 @@ import {
 import type { BunDatabase } from "../../generated/local/src/bun-database.ts";
 import { LocalJobQueue } from "../../generated/local/src/job-queue.ts";
 import { PyodideHost } from "../../generated/local/src/pyodide-host.ts";
+import { VectorStores } from "../../generated/local/src/vectors/vector-stores.ts";
 import { ManualClock, memoryDatabase } from "./support.ts";
 
 describe("callDatabase", () => {
@@ -56,9 +57,10 @@ describe("callDatabase", () => {
 describe("enqueue", () => {
   test("puts a message into the queue, to be delivered after its delay", async () => {
     const clock = new ManualClock();
-    const { database } = memoryDatabase();
+    const { raw, database } = memoryDatabase();
     const queue = new LocalJobQueue(database, clock);
-    const functions: HostFunctions = createHostFunctions(database, queue, clock, () => {});
+    const vectors = new VectorStores(raw, () => {});
+    const functions: HostFunctions = createHostFunctions(database, queue, vectors, clock, () => {});
     await functions.enqueue("later", "scan", '{"type":"scan","scanId":1,"step":1}', 30);
     await functions.enqueue("now", "scan", '{"type":"scan","scanId":2,"step":1}', 0);
     expect(await queue.dequeue()).toMatchObject({ id: "now", payload: { scanId: 2 } });
@@ -120,8 +122,9 @@ describe("sendRequest", () => {
 
 describe("PyodideHost", () => {
   test("says what to do when the Python packages are missing", async () => {
-    const { database } = memoryDatabase();
-    const functions = createHostFunctions(database, new LocalJobQueue(database), new ManualClock(), () => {});
+    const { raw, database } = memoryDatabase();
+    const vectors = new VectorStores(raw, () => {});
+    const functions = createHostFunctions(database, new LocalJobQueue(database), vectors, new ManualClock(), () => {});
     const folders = { packages: "/nowhere", core: "/nowhere", host: "/nowhere" };
     await expect(PyodideHost.boot(functions, {}, folders)).rejects.toThrow(
       "The Python packages are missing in /nowhere. Run `make setup`, then start again.",

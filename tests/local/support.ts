@@ -7,6 +7,9 @@ import { join } from "node:path";
 import { BunDatabase } from "../../generated/local/src/bun-database.ts";
 import type { Clock } from "../../generated/local/src/clock.ts";
 import { openDatabase } from "../../generated/local/src/database-file.ts";
+import { chooseSqlite } from "../../generated/local/src/vectors/extension.ts";
+
+chooseSqlite(process.env.SQLITE_LIBRARY);
 
 /** A clock that stands still until it is moved; who sleeps is woken when its time has come. */
 export class ManualClock implements Clock {

@@ -8,12 +8,18 @@ import {
   CLEAR_EMBED_HASHES,
   CLEAR_REPOS,
   CLEAR_SCANS,
+  CLEAR_SCRATCH,
+  CLOSE_PRS,
   COMPLETE_JOB,
+  COUNT_CANDIDATE_GROUPS,
+  COUNT_DUPE_GROUPS,
+  COUNT_LISTED_PRS,
   COUNT_PRS,
   CREATE_ACCOUNT,
   CREATE_SCAN,
   DELETE_DUPE_GROUPS_BY_SCAN,
   DELETE_REPO,
+  DELETE_VECTOR_PURGES,
   FAIL_JOB,
   FAIL_SCAN,
   FIND_DUPE_GROUPS_BY_PR,
@@ -30,19 +36,33 @@ import {
   GET_REPO_BY_OWNER_NAME,
   GET_SCAN,
   GET_SCAN_MESSAGE,
+  INSERT_CANDIDATE_GROUPS,
   INSERT_DUPE_GROUP,
   INSERT_DUPE_GROUP_MEMBER,
   INSERT_JOB,
+  INSERT_LISTED_PRS,
+  INSERT_NEIGHBOUR_EDGES,
+  INSERT_RANKED_GROUP,
   INSERT_REPO,
+  LIST_CANDIDATE_GROUPS,
   LIST_DUPE_GROUP_MEMBERS,
   LIST_DUPE_GROUPS,
   LIST_DUPES,
+  LIST_NEIGHBOURS,
+  LIST_OPEN_PR_KEYS,
   LIST_OPEN_PRS,
+  LIST_OPEN_PRS_AFTER,
+  LIST_PENDING_PRS,
   LIST_REPOS,
+  LIST_REVIEW,
   LIST_STALLED_STEPS,
+  LIST_UNLISTED_PRS,
+  LIST_VECTOR_PURGES,
+  MARK_PRS_READ,
   MARK_STEP_SENT,
   NEXT_JOB_AT,
   PAUSE_JOB,
+  RECORD_GROUP_ERROR,
   RECOVER_RUNNING_JOBS,
   RESET_ALL,
   RETRY_JOB,
@@ -50,6 +70,7 @@ import {
   TAKE_STEP,
   UPDATE_ACCOUNT_CONFIG,
   UPDATE_PR_EMBED_HASH,
+  UPDATE_PR_EMBED_HASHES,
   UPDATE_PR_ETAG,
   UPDATE_REPO_LAST_SCAN_AT,
   UPDATE_SCAN_STATUS,
@@ -59,36 +80,56 @@ import {
 } from "./queries.ts";
 import {
   toAccount,
+  toCandidateGroup,
   toDupeGroup,
   toDupeGroupMember,
   toDupeRow,
   toJob,
+  toListedCounts,
+  toNeighbourList,
+  toPendingPR,
   toPR,
+  toPRKey,
   toRepo,
   toRepoOverview,
+  toReviewRow,
   toScan,
   toScanMessage,
   toScanStep,
+  toVectorPurge,
 } from "./rows.ts";
 import { SqlMethods } from "./sql-methods.ts";
 import type {
   Account,
+  CandidateGroup,
+  CandidateInput,
   DupeGroup,
   DupeGroupMember,
   DupeRow,
+  EmbedHash,
   IDatabase,
   Job,
   JsonObject,
+  ListedCounts,
+  ListedPR,
+  NeighbourEdge,
+  NeighbourList,
+  PendingPR,
   PR,
   PRInput,
+  PRKey,
+  PRStateChange,
+  RankedMember,
   Repo,
   RepoOverview,
+  ReviewRow,
   Scan,
   ScanMessage,
   ScanStatus,
   ScanStep,
   UpdateAccountConfigChanges,
   UpdateScanStatusChanges,
+  VectorPurge,
 } from "./types.ts";
 
 /** Implements `IDatabase`; see there for what the methods do. */
@@ -275,8 +316,102 @@ export class BunDatabase extends SqlMethods implements IDatabase {
     return this.list(LIST_DUPES, [accountId, owner, name], toDupeRow);
   }
 
+  async listReview(accountId: number, owner: string, name: string, number: number): Promise<ReviewRow[]> {
+    return this.list(LIST_REVIEW, [accountId, owner, name, number], toReviewRow);
+  }
+
   async deleteDupeGroupsByScan(scanId: number): Promise<number> {
     return this.run(DELETE_DUPE_GROUPS_BY_SCAN, [scanId]);
+  }
+
+  async insertListedPRs(scanId: number, repoId: number, full: boolean, prs: ListedPR[]): Promise<number> {
+    return this.run(INSERT_LISTED_PRS, [scanId, repoId, full, prs]);
+  }
+
+  async countListedPRs(scanId: number): Promise<ListedCounts> {
+    return this.one(COUNT_LISTED_PRS, [scanId], toListedCounts);
+  }
+
+  async listPendingPRs(scanId: number, repoId: number, afterNumber: number, limit: number): Promise<PendingPR[]> {
+    return this.list(LIST_PENDING_PRS, [scanId, repoId, afterNumber, limit], toPendingPR);
+  }
+
+  async markPRsRead(scanId: number, numbers: number[]): Promise<number> {
+    return this.run(MARK_PRS_READ, [scanId, numbers]);
+  }
+
+  async listUnlistedPRs(scanId: number, repoId: number, afterNumber: number, limit: number): Promise<number[]> {
+    return this.values<number>(LIST_UNLISTED_PRS, [scanId, repoId, afterNumber, limit]);
+  }
+
+  async closePRs(repoId: number, states: PRStateChange[]): Promise<number> {
+    return this.run(CLOSE_PRS, [repoId, states]);
+  }
+
+  async listOpenPRsAfter(accountId: number, repoId: number, afterNumber: number, limit: number): Promise<PR[]> {
+    return this.list(LIST_OPEN_PRS_AFTER, [accountId, repoId, afterNumber, limit], toPR);
+  }
+
+  async updatePREmbedHashes(hashes: EmbedHash[]): Promise<number> {
+    return this.run(UPDATE_PR_EMBED_HASHES, [hashes]);
+  }
+
+  async listOpenPRKeys(accountId: number, repoId: number, afterNumber: number, limit: number): Promise<PRKey[]> {
+    return this.list(LIST_OPEN_PR_KEYS, [accountId, repoId, afterNumber, limit], toPRKey);
+  }
+
+  async insertNeighbourEdges(scanId: number, edges: NeighbourEdge[]): Promise<number> {
+    return this.run(INSERT_NEIGHBOUR_EDGES, [scanId, edges]);
+  }
+
+  async listNeighbours(scanId: number): Promise<NeighbourList[]> {
+    return this.pages(LIST_NEIGHBOURS, [scanId], toNeighbourList);
+  }
+
+  async insertCandidateGroups(scanId: number, stage: string, groups: CandidateInput[]): Promise<number> {
+    return this.run(INSERT_CANDIDATE_GROUPS, [scanId, stage, groups]);
+  }
+
+  async listCandidateGroups(
+    scanId: number,
+    stage: string,
+    afterPosition: number,
+    limit: number,
+  ): Promise<CandidateGroup[]> {
+    return this.list(LIST_CANDIDATE_GROUPS, [scanId, stage, afterPosition, limit], toCandidateGroup);
+  }
+
+  async countCandidateGroups(scanId: number, stage: string): Promise<number> {
+    return this.value<number>(COUNT_CANDIDATE_GROUPS, [scanId, stage]);
+  }
+
+  async recordGroupError(scanId: number, stage: string, position: number, error: string): Promise<number> {
+    return this.run(RECORD_GROUP_ERROR, [scanId, stage, position, error]);
+  }
+
+  async insertRankedGroup(
+    scanId: number,
+    repoId: number,
+    label: string | null,
+    members: RankedMember[],
+  ): Promise<number> {
+    return this.run(INSERT_RANKED_GROUP, [scanId, repoId, label, members]);
+  }
+
+  async countDupeGroups(scanId: number): Promise<number> {
+    return this.value<number>(COUNT_DUPE_GROUPS, [scanId]);
+  }
+
+  async clearScratch(repoId: number): Promise<number> {
+    return this.run(CLEAR_SCRATCH, [repoId]);
+  }
+
+  async listVectorPurges(afterId: number, limit: number): Promise<VectorPurge[]> {
+    return this.list(LIST_VECTOR_PURGES, [afterId, limit], toVectorPurge);
+  }
+
+  async deleteVectorPurges(ids: number[]): Promise<number> {
+    return this.run(DELETE_VECTOR_PURGES, [ids]);
   }
 
   async clearScans(accountId: number): Promise<number> {

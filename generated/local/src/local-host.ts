@@ -10,6 +10,7 @@ import { messageOf, StartError } from "./errors.ts";
 import { LocalJobQueue } from "./job-queue.ts";
 import { createLog, type Log } from "./log.ts";
 import { PyodideHost } from "./pyodide-host.ts";
+import { VectorStores } from "./vectors/vector-stores.ts";
 import { WorkerLoop } from "./worker-loop.ts";
 
 const SWEEP_MILLISECONDS = 60_000;
@@ -63,7 +64,8 @@ export class LocalHost {
       const raw = openDatabase(config.databasePath, { now: clock.now(), tell });
       const database = new BunDatabase(raw);
       const queue = new LocalJobQueue(database, clock);
-      const functions = createHostFunctions(database, queue, clock, writeLog);
+      const vectors = new VectorStores(raw, (message) => log("warning", message));
+      const functions = createHostFunctions(database, queue, vectors, clock, writeLog);
       const host = await PyodideHost.boot(functions, { ...config.variables, LOG_LEVEL: config.logLevel });
       const onFailed = host.jobFailed.bind(host);
       const loop = new WorkerLoop(queue, host.handleJob.bind(host), { clock, log, onFailed });

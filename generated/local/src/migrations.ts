@@ -203,6 +203,12 @@ export const MIGRATIONS: readonly Migration[] = [
       `CREATE TABLE listed_prs (
     scan_id INTEGER NOT NULL REFERENCES scans (id) ON DELETE CASCADE,
     number INTEGER NOT NULL,
+    title TEXT NOT NULL,
+    body TEXT,
+    author TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    pending INTEGER NOT NULL,
     PRIMARY KEY (scan_id, number)
 ) WITHOUT ROWID;`,
       `CREATE TABLE neighbour_edges (
@@ -224,6 +230,13 @@ export const MIGRATIONS: readonly Migration[] = [
     error TEXT,
     PRIMARY KEY (scan_id, stage, position)
 ) WITHOUT ROWID;`,
+      `CREATE TABLE vector_purges (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    repo_id INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    vector_store TEXT
+);`,
+      "CREATE INDEX vector_purges_by_pr ON vector_purges (repo_id, number);",
     ],
   },
 ];

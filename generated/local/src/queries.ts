@@ -123,6 +123,13 @@ LIMIT ?3`,
 export const DELETE_REPO: Query = {
   statements: [
     {
+      sql: `INSERT INTO vector_purges (repo_id, number, vector_store)
+SELECT prs.repo_id, prs.number, accounts.config -> '$.vector_store'
+FROM prs JOIN repos ON repos.id = prs.repo_id JOIN accounts ON accounts.id = repos.account_id
+WHERE repos.id = ?1 AND repos.account_id = ?2`,
+      order: [1, 0],
+    },
+    {
       sql: "DELETE FROM repos WHERE id = ?1 AND account_id = ?2",
       order: [1, 0],
     },
@@ -541,10 +548,323 @@ ORDER BY dupe_groups.id, dupe_group_members.rank, dupe_group_members.id`,
   rowsFrom: 0,
 };
 
+export const LIST_REVIEW: Query = {
+  statements: [
+    {
+      sql: `SELECT repos.id AS repo_id, scans.id AS scan_id,
+       this.id AS this_id, this.title AS this_title, this.author AS this_author, this.state AS this_state,
+       this.embed_hash AS this_embed_hash,
+       dupe_groups.id AS group_id, dupe_groups.label, dupe_groups.pr_count,
+       prs.id AS pr_id, prs.number AS pr_number, prs.title, prs.author, prs.state,
+       dupe_group_members.rank, dupe_group_members.score, dupe_group_members.rationale
+FROM repos
+LEFT JOIN prs AS this ON this.repo_id = repos.id AND this.number = ?1
+LEFT JOIN scans ON scans.id = (
+  SELECT max(id) FROM scans AS latest WHERE latest.repo_id = repos.id AND latest.status = 'done'
+)
+LEFT JOIN dupe_groups ON dupe_groups.id IN (
+  SELECT mine.group_id FROM dupe_group_members AS mine
+  JOIN dupe_groups AS theirs ON theirs.id = mine.group_id
+  WHERE mine.pr_id = this.id AND theirs.scan_id = scans.id
+)
+LEFT JOIN dupe_group_members ON dupe_group_members.group_id = dupe_groups.id
+LEFT JOIN prs ON prs.id = dupe_group_members.pr_id
+WHERE repos.account_id = ?2 AND repos.owner = ?3 AND repos.name = ?4
+ORDER BY dupe_groups.id, dupe_group_members.rank, dupe_group_members.id`,
+      order: [3, 0, 1, 2],
+    },
+  ],
+  rowsFrom: 0,
+};
+
 export const DELETE_DUPE_GROUPS_BY_SCAN: Query = {
   statements: [
     {
       sql: "DELETE FROM dupe_groups WHERE scan_id = ?1",
+      order: [0],
+    },
+  ],
+};
+
+export const INSERT_LISTED_PRS: Query = {
+  statements: [
+    {
+      sql: `INSERT INTO listed_prs (scan_id, number, title, body, author, created_at, updated_at, pending)
+SELECT ?1, value ->> '$.number', value ->> '$.title', value ->> '$.body', value ->> '$.author',
+       value ->> '$.createdAt', value ->> '$.updatedAt',
+       ?2 OR NOT EXISTS (
+         SELECT 1 FROM prs
+         WHERE prs.repo_id = ?3 AND prs.number = value ->> '$.number'
+           AND prs.updated_at = value ->> '$.updatedAt' AND prs.state = 'open'
+       )
+FROM json_each(?4)
+WHERE true
+ON CONFLICT DO NOTHING`,
+      order: [0, 2, 1, 3],
+    },
+  ],
+};
+
+export const COUNT_LISTED_PRS: Query = {
+  statements: [
+    {
+      sql: "SELECT count(*) AS listed, ifnull(sum(pending), 0) AS pending FROM listed_prs WHERE scan_id = ?1",
+      order: [0],
+    },
+  ],
+  rowsFrom: 0,
+};
+
+export const LIST_PENDING_PRS: Query = {
+  statements: [
+    {
+      sql: `SELECT listed_prs.number, listed_prs.title, listed_prs.body, listed_prs.author, listed_prs.created_at,
+       listed_prs.updated_at, prs.diff_hash, prs.github_etag
+FROM listed_prs
+LEFT JOIN prs ON prs.repo_id = ?1 AND prs.number = listed_prs.number
+WHERE scan_id = ?2 AND pending AND listed_prs.number > ?3
+ORDER BY listed_prs.number
+LIMIT ?4`,
+      order: [1, 0, 2, 3],
+    },
+  ],
+  rowsFrom: 0,
+};
+
+export const MARK_PRS_READ: Query = {
+  statements: [
+    {
+      sql: `UPDATE listed_prs SET pending = 0
+WHERE scan_id = ?1 AND number IN (SELECT value FROM json_each(?2))`,
+      order: [0, 1],
+    },
+  ],
+};
+
+export const LIST_UNLISTED_PRS: Query = {
+  statements: [
+    {
+      sql: `SELECT number FROM prs
+WHERE repo_id = ?1 AND state = 'open' AND number > ?2
+  AND NOT EXISTS (SELECT 1 FROM listed_prs WHERE listed_prs.scan_id = ?3 AND listed_prs.number = prs.number)
+ORDER BY number
+LIMIT ?4`,
+      order: [1, 2, 0, 3],
+    },
+  ],
+  rowsFrom: 0,
+};
+
+export const CLOSE_PRS: Query = {
+  statements: [
+    {
+      sql: `INSERT INTO vector_purges (repo_id, number, vector_store)
+SELECT prs.repo_id, prs.number, accounts.config -> '$.vector_store'
+FROM prs
+JOIN repos ON repos.id = prs.repo_id
+JOIN accounts ON accounts.id = repos.account_id
+WHERE prs.repo_id = ?1
+  AND prs.number IN (SELECT value ->> '$.number' FROM json_each(?2))`,
+      order: [0, 1],
+    },
+    {
+      sql: `UPDATE prs
+SET state = (SELECT value ->> '$.state' FROM json_each(?1) WHERE value ->> '$.number' = prs.number),
+    embed_hash = NULL
+WHERE repo_id = ?2 AND number IN (SELECT value ->> '$.number' FROM json_each(?1))`,
+      order: [1, 0],
+    },
+  ],
+};
+
+export const LIST_OPEN_PRS_AFTER: Query = {
+  statements: [
+    {
+      sql: `SELECT prs.id, repo_id, number, title, body, author, diff_hash, file_paths, state, github_etag, embed_hash,
+       prs.created_at, prs.updated_at
+FROM prs JOIN repos ON repos.id = prs.repo_id
+WHERE repo_id = ?1 AND state = 'open' AND repos.account_id = ?2 AND number > ?3
+ORDER BY number
+LIMIT ?4`,
+      order: [1, 0, 2, 3],
+    },
+  ],
+  rowsFrom: 0,
+};
+
+export const UPDATE_PR_EMBED_HASHES: Query = {
+  statements: [
+    {
+      sql: `DELETE FROM vector_purges
+WHERE (repo_id, number) IN (
+  SELECT prs.repo_id, prs.number FROM json_each(?1) JOIN prs ON prs.id = value ->> '$.id'
+)`,
+      order: [0],
+    },
+    {
+      sql: `UPDATE prs
+SET embed_hash = (SELECT value ->> '$.embedHash' FROM json_each(?1) WHERE value ->> '$.id' = prs.id)
+WHERE id IN (SELECT value ->> '$.id' FROM json_each(?1))`,
+      order: [0],
+    },
+  ],
+};
+
+export const LIST_OPEN_PR_KEYS: Query = {
+  statements: [
+    {
+      sql: `SELECT prs.id, number, diff_hash
+FROM prs JOIN repos ON repos.id = prs.repo_id
+WHERE repo_id = ?1 AND state = 'open' AND repos.account_id = ?2 AND number > ?3
+ORDER BY number
+LIMIT ?4`,
+      order: [1, 0, 2, 3],
+    },
+  ],
+  rowsFrom: 0,
+};
+
+export const INSERT_NEIGHBOUR_EDGES: Query = {
+  statements: [
+    {
+      sql: `INSERT INTO neighbour_edges (scan_id, pr_id, neighbour_id, signal, score)
+SELECT ?1, value ->> '$.prId', value ->> '$.neighbourId', value ->> '$.signal', value ->> '$.score'
+FROM json_each(?2)
+WHERE EXISTS (SELECT 1 FROM prs WHERE prs.id = value ->> '$.prId')
+  AND EXISTS (SELECT 1 FROM prs WHERE prs.id = value ->> '$.neighbourId')
+ON CONFLICT DO NOTHING`,
+      order: [0, 1],
+    },
+  ],
+};
+
+export const LIST_NEIGHBOURS: Query = {
+  statements: [
+    {
+      sql: `SELECT pr_id, json_group_array(json_object('id', neighbour_id, 'score', score)) AS neighbours
+FROM (
+  SELECT pr_id, neighbour_id, max(score) AS score FROM neighbour_edges
+  WHERE scan_id = ?1 AND pr_id > ?2
+  GROUP BY pr_id, neighbour_id
+  ORDER BY pr_id, neighbour_id
+)
+GROUP BY pr_id
+ORDER BY pr_id
+LIMIT ?3`,
+      order: [0, 1, 2],
+    },
+  ],
+  rowsFrom: 0,
+  page: { by: "pr_id", size: 2000 },
+};
+
+export const INSERT_CANDIDATE_GROUPS: Query = {
+  statements: [
+    {
+      sql: `INSERT INTO candidate_groups (scan_id, stage, position, pr_ids, label)
+SELECT ?1, ?2, value ->> '$.position', value ->> '$.prIds', value ->> '$.label'
+FROM json_each(?3)
+WHERE true
+ON CONFLICT (scan_id, stage, position) DO UPDATE
+SET pr_ids = excluded.pr_ids, label = excluded.label, error = NULL`,
+      order: [0, 1, 2],
+    },
+  ],
+};
+
+export const LIST_CANDIDATE_GROUPS: Query = {
+  statements: [
+    {
+      sql: `SELECT position, pr_ids, label, error FROM candidate_groups
+WHERE scan_id = ?1 AND stage = ?2 AND position > ?3
+ORDER BY position
+LIMIT ?4`,
+      order: [0, 1, 2, 3],
+    },
+  ],
+  rowsFrom: 0,
+};
+
+export const COUNT_CANDIDATE_GROUPS: Query = {
+  statements: [
+    {
+      sql: "SELECT count(*) AS groups FROM candidate_groups WHERE scan_id = ?1 AND stage = ?2",
+      order: [0, 1],
+    },
+  ],
+  rowsFrom: 0,
+};
+
+export const RECORD_GROUP_ERROR: Query = {
+  statements: [
+    {
+      sql: `UPDATE candidate_groups SET error = ?1
+WHERE scan_id = ?2 AND stage = ?3 AND position = ?4`,
+      order: [3, 0, 1, 2],
+    },
+  ],
+};
+
+export const INSERT_RANKED_GROUP: Query = {
+  statements: [
+    {
+      sql: `INSERT INTO dupe_groups (scan_id, repo_id, label, pr_count)
+SELECT ?1, ?2, ?3, count(*)
+FROM json_each(?4) JOIN prs ON prs.id = value ->> '$.prId'`,
+      order: [0, 1, 2, 3],
+    },
+    {
+      sql: `INSERT INTO dupe_group_members (group_id, pr_id, rank, score, rationale)
+SELECT (SELECT max(id) FROM dupe_groups WHERE scan_id = ?1), prs.id,
+       value ->> '$.rank', value ->> '$.score', value ->> '$.rationale'
+FROM json_each(?2) JOIN prs ON prs.id = value ->> '$.prId'`,
+      order: [0, 3],
+    },
+  ],
+};
+
+export const COUNT_DUPE_GROUPS: Query = {
+  statements: [
+    {
+      sql: "SELECT count(*) AS groups FROM dupe_groups WHERE scan_id = ?1",
+      order: [0],
+    },
+  ],
+  rowsFrom: 0,
+};
+
+export const CLEAR_SCRATCH: Query = {
+  statements: [
+    {
+      sql: "DELETE FROM listed_prs WHERE scan_id IN (SELECT id FROM scans WHERE repo_id = ?1)",
+      order: [0],
+    },
+    {
+      sql: "DELETE FROM neighbour_edges WHERE scan_id IN (SELECT id FROM scans WHERE repo_id = ?1)",
+      order: [0],
+    },
+    {
+      sql: `DELETE FROM candidate_groups
+WHERE error IS NULL AND scan_id IN (SELECT id FROM scans WHERE repo_id = ?1)`,
+      order: [0],
+    },
+  ],
+};
+
+export const LIST_VECTOR_PURGES: Query = {
+  statements: [
+    {
+      sql: "SELECT id, repo_id, number, vector_store FROM vector_purges WHERE id > ?1 ORDER BY id LIMIT ?2",
+      order: [0, 1],
+    },
+  ],
+  rowsFrom: 0,
+};
+
+export const DELETE_VECTOR_PURGES: Query = {
+  statements: [
+    {
+      sql: "DELETE FROM vector_purges WHERE id IN (SELECT value FROM json_each(?1))",
       order: [0],
     },
   ],
@@ -566,6 +886,13 @@ export const CLEAR_SCANS: Query = {
 export const CLEAR_REPOS: Query = {
   statements: [
     {
+      sql: `INSERT INTO vector_purges (repo_id, number, vector_store)
+SELECT prs.repo_id, prs.number, accounts.config -> '$.vector_store'
+FROM prs JOIN repos ON repos.id = prs.repo_id JOIN accounts ON accounts.id = repos.account_id
+WHERE repos.account_id = ?1`,
+      order: [0],
+    },
+    {
       sql: "DELETE FROM repos WHERE account_id = ?1",
       order: [0],
     },
@@ -574,6 +901,13 @@ export const CLEAR_REPOS: Query = {
 
 export const RESET_ALL: Query = {
   statements: [
+    {
+      sql: `INSERT INTO vector_purges (repo_id, number, vector_store)
+SELECT prs.repo_id, prs.number, accounts.config -> '$.vector_store'
+FROM prs JOIN repos ON repos.id = prs.repo_id JOIN accounts ON accounts.id = repos.account_id
+WHERE repos.account_id = ?1`,
+      order: [0],
+    },
     {
       sql: "DELETE FROM accounts WHERE id = ?1",
       order: [0],
@@ -702,6 +1036,16 @@ export const WRITES: Readonly<Record<string, Query>> = {
   insertDupeGroup: INSERT_DUPE_GROUP,
   insertDupeGroupMember: INSERT_DUPE_GROUP_MEMBER,
   deleteDupeGroupsByScan: DELETE_DUPE_GROUPS_BY_SCAN,
+  insertListedPRs: INSERT_LISTED_PRS,
+  markPRsRead: MARK_PRS_READ,
+  closePRs: CLOSE_PRS,
+  updatePREmbedHashes: UPDATE_PR_EMBED_HASHES,
+  insertNeighbourEdges: INSERT_NEIGHBOUR_EDGES,
+  insertCandidateGroups: INSERT_CANDIDATE_GROUPS,
+  recordGroupError: RECORD_GROUP_ERROR,
+  insertRankedGroup: INSERT_RANKED_GROUP,
+  clearScratch: CLEAR_SCRATCH,
+  deleteVectorPurges: DELETE_VECTOR_PURGES,
   clearScans: CLEAR_SCANS,
   clearRepos: CLEAR_REPOS,
   resetAll: RESET_ALL,

@@ -2,16 +2,23 @@
 
 import type {
   Account,
+  CandidateGroup,
   DupeGroup,
   DupeGroupMember,
   DupeRow,
   Job,
+  ListedCounts,
+  NeighbourList,
+  PendingPR,
   PR,
+  PRKey,
   Repo,
   RepoOverview,
+  ReviewRow,
   Scan,
   ScanMessage,
   ScanStep,
+  VectorPurge,
 } from "./types.ts";
 
 /** A row as SQLite returns it, by column name. */
@@ -135,6 +142,29 @@ export function toDupeRow(row: Row): DupeRow {
   };
 }
 
+export function toReviewRow(row: Row): ReviewRow {
+  return {
+    repoId: row.repo_id,
+    scanId: row.scan_id,
+    thisId: row.this_id,
+    thisTitle: row.this_title,
+    thisAuthor: row.this_author,
+    thisState: row.this_state,
+    thisEmbedHash: row.this_embed_hash,
+    groupId: row.group_id,
+    label: row.label,
+    prCount: row.pr_count,
+    prId: row.pr_id,
+    prNumber: row.pr_number,
+    title: row.title,
+    author: row.author,
+    state: row.state,
+    rank: row.rank,
+    score: row.score,
+    rationale: row.rationale,
+  };
+}
+
 export function toScanMessage(row: Row): ScanMessage {
   return {
     scanId: row.scan_id,
@@ -161,6 +191,59 @@ export function toScanStep(row: Row): ScanStep {
     phase: row.phase,
     dueAt: row.due_at,
     sentAt: row.sent_at,
+  };
+}
+
+export function toPendingPR(row: Row): PendingPR {
+  return {
+    number: row.number,
+    title: row.title,
+    body: row.body,
+    author: row.author,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+    diffHash: row.diff_hash,
+    githubEtag: row.github_etag,
+  };
+}
+
+export function toListedCounts(row: Row): ListedCounts {
+  return {
+    listed: row.listed,
+    pending: row.pending,
+  };
+}
+
+export function toPRKey(row: Row): PRKey {
+  return {
+    id: row.id,
+    number: row.number,
+    diffHash: row.diff_hash,
+  };
+}
+
+export function toNeighbourList(row: Row): NeighbourList {
+  return {
+    prId: row.pr_id,
+    neighbours: json(row.neighbours),
+  };
+}
+
+export function toCandidateGroup(row: Row): CandidateGroup {
+  return {
+    position: row.position,
+    prIds: json(row.pr_ids),
+    label: row.label,
+    error: row.error,
+  };
+}
+
+export function toVectorPurge(row: Row): VectorPurge {
+  return {
+    id: row.id,
+    repoId: row.repo_id,
+    number: row.number,
+    vectorStore: optionalJson(row.vector_store),
   };
 }
 

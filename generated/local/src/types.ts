@@ -49,6 +49,57 @@ export interface PRInput {
   updatedAt: string;
 }
 
+/** A pull request as the listing shows it. */
+export interface ListedPR {
+  number: number;
+  title: string;
+  body: string | null;
+  author: string;
+  createdAt: string;
+  updatedAt: string;
+}
+
+/** What became of a pull request that is no longer listed. */
+export interface PRStateChange {
+  number: number;
+  state: PRState;
+}
+
+/** Which content of a pull request is embedded. */
+export interface EmbedHash {
+  id: number;
+  embedHash: string;
+}
+
+/** Two pull requests whose vectors are near; `pr_id` is the smaller id. */
+export interface NeighbourEdge {
+  prId: number;
+  neighbourId: number;
+  signal: string;
+  score: number;
+}
+
+/** The other end of an edge, with the best score of both signals. */
+export interface Neighbour {
+  id: number;
+  score: number;
+}
+
+/** A group on its way through cluster and verify. */
+export interface CandidateInput {
+  position: number;
+  prIds: number[];
+  label: string | null;
+}
+
+/** A member of a ranked group. */
+export interface RankedMember {
+  prId: number;
+  rank: number;
+  score: number;
+  rationale: string | null;
+}
+
 /** A caller of the API and the services it uses. The API key itself is not stored, only its SHA-256. */
 export interface Account {
   id: number;
@@ -150,6 +201,32 @@ export interface DupeRow {
   rationale: string | null;
 }
 
+/**
+ * A row of the review of one pull request (`this`): the groups of the latest completed scan that it is in.
+ *
+ * What is not there, `this` included, is null.
+ */
+export interface ReviewRow {
+  repoId: number;
+  scanId: number | null;
+  thisId: number | null;
+  thisTitle: string | null;
+  thisAuthor: string | null;
+  thisState: PRState | null;
+  thisEmbedHash: string | null;
+  groupId: number | null;
+  label: string | null;
+  prCount: number | null;
+  prId: number | null;
+  prNumber: number | null;
+  title: string | null;
+  author: string | null;
+  state: PRState | null;
+  rank: number | null;
+  score: number | null;
+  rationale: string | null;
+}
+
 /** All that the runner needs to handle one message of a scan, in one row. */
 export interface ScanMessage {
   scanId: number;
@@ -175,6 +252,53 @@ export interface ScanStep {
   phase: string;
   dueAt: string;
   sentAt: string | null;
+}
+
+/** A listed pull request whose files and diff are to be read, with what is stored of it. */
+export interface PendingPR {
+  number: number;
+  title: string;
+  body: string | null;
+  author: string;
+  createdAt: string;
+  updatedAt: string;
+  diffHash: string | null;
+  githubEtag: string | null;
+}
+
+/** How many pull requests a scan has listed, and how many of them are still to be read. */
+export interface ListedCounts {
+  listed: number;
+  pending: number;
+}
+
+/** What the cluster phase needs of a pull request. */
+export interface PRKey {
+  id: number;
+  number: number;
+  diffHash: string | null;
+}
+
+/** The neighbours of a pull request with larger ids. */
+export interface NeighbourList {
+  prId: number;
+  neighbours: Neighbour[];
+}
+
+/** A group on its way through cluster and verify. */
+export interface CandidateGroup {
+  position: number;
+  prIds: number[];
+  label: string | null;
+  error: string | null;
+}
+
+/** A pull request whose vectors are to be deleted, and the server that they are on, when it is not the host's own. */
+export interface VectorPurge {
+  id: number;
+  repoId: number;
+  number: number;
+  vectorStore: JsonObject | null;
 }
 
 /** A job of the local queue. */
@@ -240,7 +364,7 @@ export interface IDatabase {
   getRepoByOwnerName(accountId: number, owner: string, name: string): Promise<Repo | null>;
   /** The account's repositories with their pull request counts and active scans, ordered by id. */
   listRepos(accountId: number): Promise<RepoOverview[]>;
-  /** Stop tracking a repository, and delete its pull requests, scans and groups. */
+  /** Stop tracking a repository, and delete its pull requests, scans, groups and vectors. */
   deleteRepo(accountId: number, id: number): Promise<number>;
   /** Record when the last completed scan of a repository ended. */
   updateRepoLastScanAt(id: number, lastScanAt: string): Promise<number>;
@@ -329,8 +453,58 @@ export interface IDatabase {
    * No row when the repository is not tracked; one row with nulls when it has no completed scan or no groups.
    */
   listDupes(accountId: number, owner: string, name: string): Promise<DupeRow[]>;
+  /**
+   * A pull request with the groups of the latest completed scan that it is in, in one list of rows.
+   *
+   * No row when the repository is not tracked.
+   */
+  listReview(accountId: number, owner: string, name: string, number: number): Promise<ReviewRow[]>;
   /** Delete the groups of a scan, so that a later attempt replaces them. */
   deleteDupeGroupsByScan(scanId: number): Promise<number>;
+  /**
+   * Record a page of the listing; `pending` are those that are new, changed or reopened, or all of them when `full`.
+   *
+   * One that is listed already stays as it is.
+   */
+  insertListedPRs(scanId: number, repoId: number, full: boolean, prs: ListedPR[]): Promise<number>;
+  /** How many pull requests a scan has listed, and how many of them are still to be read. */
+  countListedPRs(scanId: number): Promise<ListedCounts>;
+  /** The listed pull requests that are still to be read, with a larger number than `after_number`, by number. */
+  listPendingPRs(scanId: number, repoId: number, afterNumber: number, limit: number): Promise<PendingPR[]>;
+  /** Record that the files and diffs of listed pull requests have been read. */
+  markPRsRead(scanId: number, numbers: number[]): Promise<number>;
+  /** The numbers above `after_number` of the open pull requests that are stored but not listed, in order. */
+  listUnlistedPRs(scanId: number, repoId: number, afterNumber: number, limit: number): Promise<number[]>;
+  /** Set the states of pull requests that are no longer open, and have their vectors deleted. */
+  closePRs(repoId: number, states: PRStateChange[]): Promise<number>;
+  /** The open pull requests with a larger number than `after_number`, by number. */
+  listOpenPRsAfter(accountId: number, repoId: number, afterNumber: number, limit: number): Promise<PR[]>;
+  /** Record which content of pull requests is embedded; vectors that are new must not be purged. */
+  updatePREmbedHashes(hashes: EmbedHash[]): Promise<number>;
+  /** The ids, numbers and diff hashes of the open pull requests with a larger number than `after_number`, by number. */
+  listOpenPRKeys(accountId: number, repoId: number, afterNumber: number, limit: number): Promise<PRKey[]>;
+  /** Store pairs of near pull requests; a pair found from both ends is stored once. */
+  insertNeighbourEdges(scanId: number, edges: NeighbourEdge[]): Promise<number>;
+  /** Every pair of near pull requests of a scan, by the smaller id. */
+  listNeighbours(scanId: number): Promise<NeighbourList[]>;
+  /** Store groups of a stage (`candidate` or `verified`); one that is stored at a position is replaced. */
+  insertCandidateGroups(scanId: number, stage: string, groups: CandidateInput[]): Promise<number>;
+  /** The groups of a stage with a larger position than `after_position`, in order. */
+  listCandidateGroups(scanId: number, stage: string, afterPosition: number, limit: number): Promise<CandidateGroup[]>;
+  /** The number of groups of a stage. */
+  countCandidateGroups(scanId: number, stage: string): Promise<number>;
+  /** Record why a group was skipped. */
+  recordGroupError(scanId: number, stage: string, position: number, error: string): Promise<number>;
+  /** Store a group of duplicates with its ranked members; members that are no longer stored are left out. */
+  insertRankedGroup(scanId: number, repoId: number, label: string | null, members: RankedMember[]): Promise<number>;
+  /** The number of groups that a scan has stored. */
+  countDupeGroups(scanId: number): Promise<number>;
+  /** Delete what the phases of a repository's scans handed to each other; why groups were skipped stays. */
+  clearScratch(repoId: number): Promise<number>;
+  /** Pull requests whose vectors are to be deleted, those with a larger id than `after_id`, by id. */
+  listVectorPurges(afterId: number, limit: number): Promise<VectorPurge[]>;
+  /** Forget purges that are done. */
+  deleteVectorPurges(ids: number[]): Promise<number>;
   /** Delete the account's scans with their groups; its repositories and pull requests stay. */
   clearScans(accountId: number): Promise<number>;
   /** Delete the account's repositories with all that belongs to them. */

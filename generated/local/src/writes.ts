@@ -1,8 +1,14 @@
 /** Writes to be committed together by `IDatabase.batch`. */
 
 import type {
+  CandidateInput,
+  EmbedHash,
   JsonObject,
+  ListedPR,
+  NeighbourEdge,
   PRInput,
+  PRStateChange,
+  RankedMember,
   ScanStatus,
   UpdateAccountConfigChanges,
   UpdateScanStatusChanges,
@@ -34,7 +40,7 @@ export function insertRepo(accountId: number, owner: string, name: string): Writ
   return { method: "insertRepo", parameters: [accountId, owner, name] };
 }
 
-/** Stop tracking a repository, and delete its pull requests, scans and groups. */
+/** Stop tracking a repository, and delete its pull requests, scans, groups and vectors. */
 export function deleteRepo(accountId: number, id: number): Write {
   return { method: "deleteRepo", parameters: [accountId, id] };
 }
@@ -133,6 +139,65 @@ export function insertDupeGroupMember(
 /** Delete the groups of a scan, so that a later attempt replaces them. */
 export function deleteDupeGroupsByScan(scanId: number): Write {
   return { method: "deleteDupeGroupsByScan", parameters: [scanId] };
+}
+
+/**
+ * Record a page of the listing; `pending` are those that are new, changed or reopened, or all of them when `full`.
+ *
+ * One that is listed already stays as it is.
+ */
+export function insertListedPRs(scanId: number, repoId: number, full: boolean, prs: ListedPR[]): Write {
+  return { method: "insertListedPRs", parameters: [scanId, repoId, full, prs] };
+}
+
+/** Record that the files and diffs of listed pull requests have been read. */
+export function markPRsRead(scanId: number, numbers: number[]): Write {
+  return { method: "markPRsRead", parameters: [scanId, numbers] };
+}
+
+/** Set the states of pull requests that are no longer open, and have their vectors deleted. */
+export function closePRs(repoId: number, states: PRStateChange[]): Write {
+  return { method: "closePRs", parameters: [repoId, states] };
+}
+
+/** Record which content of pull requests is embedded; vectors that are new must not be purged. */
+export function updatePREmbedHashes(hashes: EmbedHash[]): Write {
+  return { method: "updatePREmbedHashes", parameters: [hashes] };
+}
+
+/** Store pairs of near pull requests; a pair found from both ends is stored once. */
+export function insertNeighbourEdges(scanId: number, edges: NeighbourEdge[]): Write {
+  return { method: "insertNeighbourEdges", parameters: [scanId, edges] };
+}
+
+/** Store groups of a stage (`candidate` or `verified`); one that is stored at a position is replaced. */
+export function insertCandidateGroups(scanId: number, stage: string, groups: CandidateInput[]): Write {
+  return { method: "insertCandidateGroups", parameters: [scanId, stage, groups] };
+}
+
+/** Record why a group was skipped. */
+export function recordGroupError(scanId: number, stage: string, position: number, error: string): Write {
+  return { method: "recordGroupError", parameters: [scanId, stage, position, error] };
+}
+
+/** Store a group of duplicates with its ranked members; members that are no longer stored are left out. */
+export function insertRankedGroup(
+  scanId: number,
+  repoId: number,
+  label: string | null,
+  members: RankedMember[],
+): Write {
+  return { method: "insertRankedGroup", parameters: [scanId, repoId, label, members] };
+}
+
+/** Delete what the phases of a repository's scans handed to each other; why groups were skipped stays. */
+export function clearScratch(repoId: number): Write {
+  return { method: "clearScratch", parameters: [repoId] };
+}
+
+/** Forget purges that are done. */
+export function deleteVectorPurges(ids: number[]): Write {
+  return { method: "deleteVectorPurges", parameters: [ids] };
 }
 
 /** Delete the account's scans with their groups; its repositories and pull requests stay. */

@@ -3,13 +3,18 @@
 import type { PyProxy } from "pyodide/ffi";
 import { type Clock, secondsAfter } from "./clock.ts";
 import { ConstraintError, messageOf } from "./errors.ts";
+import { fetchFailure } from "./fetch-failure.ts";
 import type { LocalJobQueue } from "./job-queue.ts";
 import type { IDatabase, JsonObject } from "./types.ts";
+import { callVectors } from "./vector-bridge.ts";
+import type { VectorStores } from "./vectors/vector-stores.ts";
 
 /** What Python sees of this host; see `bun_host/javascript.py` for the same in Python. */
 export interface HostFunctions {
   /** Calls a database method; answers `{"ok": result}` or `{"error": {"kind", "message"}}`. */
   callDatabase(method: string, argumentsJson: string): Promise<string>;
+  /** Calls a method of the vector store that a configuration names; answers in the same form. */
+  callVectors(configJson: string, method: string, argumentsJson: string): Promise<string>;
   enqueue(jobId: string, type: string, payloadJson: string, delaySeconds: number): Promise<void>;
   sendRequest(
     method: string,
@@ -33,11 +38,13 @@ export interface HttpAnswer {
 export function createHostFunctions(
   database: IDatabase,
   queue: LocalJobQueue,
+  vectors: VectorStores,
   clock: Clock,
   writeLog: (line: string) => void,
 ): HostFunctions {
   return {
     callDatabase: (method, argumentsJson) => callDatabase(database, method, argumentsJson),
+    callVectors: (configJson, method, argumentsJson) => callVectors(vectors, configJson, method, argumentsJson),
     async enqueue(id, type, payloadJson, delaySeconds) {
       const payload = JSON.parse(payloadJson) as JsonObject;
       const delayed = delaySeconds > 0 ? { runAfter: secondsAfter(clock.now(), delaySeconds) } : {};
@@ -84,18 +91,6 @@ export async function sendRequest(
     const headers = JSON.stringify(Object.fromEntries(answer.headers));
     return { status: answer.status, headersJson: headers, body: await answer.bytes(), failure: "" };
   } catch (error) {
-    return { status: 0, headersJson: "{}", body: new Uint8Array(), failure: failureOf(error, timeoutSeconds) };
+    return { status: 0, headersJson: "{}", body: new Uint8Array(), failure: fetchFailure(error, timeoutSeconds) };
   }
-}
-
-const FAILURES: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "the connection was refused",
-  ECONNRESET: "the connection was cut",
-  ENOTFOUND: "the host name is unknown",
-};
-
-function failureOf(error: unknown, timeoutSeconds: number): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error.name === "TimeoutError") return `there was no answer within ${timeoutSeconds} seconds`;
-  return ("code" in error && FAILURES[String(error.code)]) || error.message;
 }

@@ -3,6 +3,7 @@
 import { readConfig } from "./config.ts";
 import { StartError } from "./errors.ts";
 import { LocalHost } from "./local-host.ts";
+import { chooseSqlite } from "./vectors/extension.ts";
 
 const EXAMPLE = {
   github: { token: "GITHUB_TOKEN" },
@@ -21,6 +22,7 @@ function greet(url: string, databasePath: string): void {
 
 async function main(): Promise<void> {
   const config = readConfig(process.env);
+  chooseSqlite(process.env.SQLITE_LIBRARY);
   const host = await LocalHost.start(config, console.log, console.error);
   let stopping = false;
   const stop = async (signal: NodeJS.Signals) => {

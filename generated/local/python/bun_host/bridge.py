@@ -76,4 +76,4 @@ class Bridge:
 
 def _out_of_range(parameters: Sequence[object]) -> bool:
     """Whether an integer is one that JSON would round and no row can hold."""
-    return any(isinstance(value, int) and abs(value) > MAX_INTEGER for value in parameters)
+    return any(isinstance(value, int) and abs(value) >= MAX_INTEGER for value in parameters)

@@ -6,19 +6,32 @@ from bun_host.bridge import Bridge
 from ossgard.entities import (
     PR,
     Account,
+    CandidateGroup,
+    CandidateInput,
     DupeGroup,
     DupeGroupMember,
     DupeRow,
+    EmbedHash,
     Job,
+    ListedCounts,
+    ListedPR,
+    NeighbourEdge,
+    NeighbourList,
+    PendingPR,
     PRInput,
+    PRKey,
+    PRStateChange,
+    RankedMember,
     Repo,
     RepoOverview,
+    ReviewRow,
     Scan,
     ScanMessage,
     ScanStatus,
     ScanStep,
     UpdateAccountConfigChanges,
     UpdateScanStatusChanges,
+    VectorPurge,
 )
 from ossgard.model import JsonObject
 from ossgard.sql_methods import patch
@@ -161,8 +174,75 @@ class BridgeDatabase:
     async def list_dupes(self, account_id: int, owner: str, name: str) -> list[DupeRow]:
         return await self._bridge.many(DupeRow, "listDupes", account_id, owner, name)
 
+    async def list_review(self, account_id: int, owner: str, name: str, number: int) -> list[ReviewRow]:
+        return await self._bridge.many(ReviewRow, "listReview", account_id, owner, name, number)
+
     async def delete_dupe_groups_by_scan(self, scan_id: int) -> int:
         return await self._bridge.run("deleteDupeGroupsByScan", scan_id)
+
+    async def insert_listed_prs(self, scan_id: int, repo_id: int, full: bool, prs: Sequence[ListedPR]) -> int:
+        return await self._bridge.run("insertListedPRs", scan_id, repo_id, full, prs)
+
+    async def count_listed_prs(self, scan_id: int) -> ListedCounts:
+        return await self._bridge.one(ListedCounts, "countListedPRs", scan_id)
+
+    async def list_pending_prs(self, scan_id: int, repo_id: int, after_number: int, limit: int) -> list[PendingPR]:
+        return await self._bridge.many(PendingPR, "listPendingPRs", scan_id, repo_id, after_number, limit)
+
+    async def mark_prs_read(self, scan_id: int, numbers: Sequence[int]) -> int:
+        return await self._bridge.run("markPRsRead", scan_id, numbers)
+
+    async def list_unlisted_prs(self, scan_id: int, repo_id: int, after_number: int, limit: int) -> list[int]:
+        return await self._bridge.values(int, "listUnlistedPRs", scan_id, repo_id, after_number, limit)
+
+    async def close_prs(self, repo_id: int, states: Sequence[PRStateChange]) -> int:
+        return await self._bridge.run("closePRs", repo_id, states)
+
+    async def list_open_prs_after(self, account_id: int, repo_id: int, after_number: int, limit: int) -> list[PR]:
+        return await self._bridge.many(PR, "listOpenPRsAfter", account_id, repo_id, after_number, limit)
+
+    async def update_pr_embed_hashes(self, hashes: Sequence[EmbedHash]) -> int:
+        return await self._bridge.run("updatePREmbedHashes", hashes)
+
+    async def list_open_pr_keys(self, account_id: int, repo_id: int, after_number: int, limit: int) -> list[PRKey]:
+        return await self._bridge.many(PRKey, "listOpenPRKeys", account_id, repo_id, after_number, limit)
+
+    async def insert_neighbour_edges(self, scan_id: int, edges: Sequence[NeighbourEdge]) -> int:
+        return await self._bridge.run("insertNeighbourEdges", scan_id, edges)
+
+    async def list_neighbours(self, scan_id: int) -> list[NeighbourList]:
+        return await self._bridge.many(NeighbourList, "listNeighbours", scan_id)
+
+    async def insert_candidate_groups(self, scan_id: int, stage: str, groups: Sequence[CandidateInput]) -> int:
+        return await self._bridge.run("insertCandidateGroups", scan_id, stage, groups)
+
+    async def list_candidate_groups(
+        self, scan_id: int, stage: str, after_position: int, limit: int
+    ) -> list[CandidateGroup]:
+        return await self._bridge.many(CandidateGroup, "listCandidateGroups", scan_id, stage, after_position, limit)
+
+    async def count_candidate_groups(self, scan_id: int, stage: str) -> int:
+        return await self._bridge.value(int, "countCandidateGroups", scan_id, stage)
+
+    async def record_group_error(self, scan_id: int, stage: str, position: int, error: str) -> int:
+        return await self._bridge.run("recordGroupError", scan_id, stage, position, error)
+
+    async def insert_ranked_group(
+        self, scan_id: int, repo_id: int, label: str | None, members: Sequence[RankedMember]
+    ) -> int:
+        return await self._bridge.run("insertRankedGroup", scan_id, repo_id, label, members)
+
+    async def count_dupe_groups(self, scan_id: int) -> int:
+        return await self._bridge.value(int, "countDupeGroups", scan_id)
+
+    async def clear_scratch(self, repo_id: int) -> int:
+        return await self._bridge.run("clearScratch", repo_id)
+
+    async def list_vector_purges(self, after_id: int, limit: int) -> list[VectorPurge]:
+        return await self._bridge.many(VectorPurge, "listVectorPurges", after_id, limit)
+
+    async def delete_vector_purges(self, ids: Sequence[int]) -> int:
+        return await self._bridge.run("deleteVectorPurges", ids)
 
     async def clear_scans(self, account_id: int) -> int:
         return await self._bridge.run("clearScans", account_id)

@@ -1,6 +1,7 @@
 """What the TypeScript half calls: HTTP requests, jobs, and the sweep."""
 
 import json
+from functools import partial
 
 from bun_host import asgi
 from bun_host.bridge import Bridge
@@ -9,6 +10,7 @@ from bun_host.http import BunHttpClient
 from bun_host.javascript import Bytes, HostFunctions
 from bun_host.queue import BunJobQueue
 from bun_host.system import SystemClock, SystemEntropy
+from bun_host.vectors import BunVectorStore
 from ossgard.app import create_app
 from ossgard.log import configure
 from ossgard.pipeline.disposition import Disposition, Done, Retry
@@ -30,6 +32,7 @@ def start(host: HostFunctions, variables_json: str) -> "Core":
             entropy=SystemEntropy(),
             settings=settings,
             host=LOCAL_HOST,
+            vectors=partial(BunVectorStore, host),
         )
     )
 

@@ -19,7 +19,7 @@ const OTHER_ADVICE = "Run `make setup` and start ossgard again, or set vector_st
  *
  * Apple's, which Bun uses on macOS, loads no extensions. Everywhere else Bun brings its own, which does.
  *
- * @param library the file of another SQLite; Homebrew's when left out.
+ * @param library the file of another SQLite (the variable SQLITE_LIBRARY); Homebrew's when left out.
  */
 export function chooseSqlite(library?: string, platform: NodeJS.Platform = process.platform): void {
   const chosen = library || (platform === "darwin" ? HOMEBREW.find((path) => existsSync(path)) : undefined);
@@ -30,7 +30,9 @@ export function chooseSqlite(library?: string, platform: NodeJS.Platform = proce
   } catch (error) {
     // Chosen already: a process has one SQLite.
     if (messageOf(error).includes("already loaded")) return;
-    throw new StartError(`SQLITE_LIBRARY: ${chosen} cannot be used: ${messageOf(error)}.`);
+    throw new StartError(
+      `The SQLite library ${chosen} cannot be used: ${messageOf(error)}. Set SQLITE_LIBRARY to another.`,
+    );
   }
 }
 

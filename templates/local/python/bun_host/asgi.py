@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Message
 
 
 async def call(app: ASGIApp, method: str, url: str, headers_json: str, body: bytes) -> str:
-    """The application's whole answer as one text: a line of JSON (status, headers), then the body, which must be text."""
+    """The whole answer as one text: a line of JSON (status, headers), then the body, which must be text."""
     # Of a request without a Host header (HTTP/1.0), Bun gives the path alone.
     scheme, _, rest = ("http", "", url) if url.startswith("/") else url.partition("://")
     address, slash, target = rest.partition("/")

@@ -11,6 +11,8 @@ const MAX_DIMENSIONS = 8192;
 const MAX_NEIGHBOURS = 4096;
 // Vectors lie in blocks of this many, and each repository has its own: a small one would waste most of a large block.
 const CHUNK_SIZE = 64;
+// A search reads every vector of a repository: read through a mapping of the file it takes two thirds of the time.
+const MAPPED_BYTES = 1024 ** 3;
 
 interface Row {
   id: string;
@@ -27,8 +29,13 @@ export class SqliteVecStore implements VectorStore {
   /** @param database must stay the only connection that writes vectors. */
   constructor(database: Database, warn: Warn) {
     loadVectorExtension(database);
+    database.run(`PRAGMA mmap_size = ${MAPPED_BYTES}`);
     this.#database = database;
     this.#warn = warn;
+  }
+
+  async dimensions(collection: string): Promise<number | null> {
+    return this.#dimensionsOf(tableOf(collection)) ?? null;
   }
 
   async ensureCollection(collection: string, dimensions: number): Promise<boolean> {
@@ -37,7 +44,7 @@ export class SqliteVecStore implements VectorStore {
     }
     const table = tableOf(collection);
     const present = this.#dimensionsOf(table);
-    if (present === dimensions) return this.#database.query(`SELECT 1 FROM ${table} LIMIT 1`).get() === null;
+    if (present === dimensions) return false;
     if (present !== undefined) {
       this.#warn(
         `the vector collection ${collection} is made anew, since embeddings have ${dimensions} dimensions now, ` +
@@ -57,7 +64,7 @@ export class SqliteVecStore implements VectorStore {
         )`,
       );
     })();
-    return true;
+    return present !== undefined;
   }
 
   async upsert(collection: string, points: readonly VectorPoint[]): Promise<void> {
@@ -67,9 +74,7 @@ export class SqliteVecStore implements VectorStore {
     if (dimensions === undefined) throw new CollectionMissing(collection);
     checkPoints(collection, dimensions, points);
     // sqlite-vec knows no REPLACE. An update in place leaves no holes in the blocks, as deleting first would.
-    const update = this.#database.query(
-      `UPDATE ${table} SET embedding = ?2, pr_number = ?3, pr_id = ?4 WHERE id = ?1`,
-    );
+    const update = this.#database.query(`UPDATE ${table} SET embedding = ?2, pr_number = ?3, pr_id = ?4 WHERE id = ?1`);
     const insert = this.#database.query(
       `INSERT INTO ${table} (id, embedding, pr_number, pr_id, repo_id) VALUES (?1, ?2, ?3, ?4, ?5)`,
     );

@@ -21,10 +21,12 @@ export interface VectorMatch {
 
 /** Keeps embeddings in collections and finds near ones. A collection that does not exist holds nothing. */
 export interface VectorStore {
+  /** The size of a collection's vectors, 0 when they are of another kind; null when it does not exist. */
+  dimensions(collection: string): Promise<number | null>;
   /**
-   * Makes a collection ready for vectors of this many dimensions; one of other dimensions is made anew.
+   * Makes a collection ready for vectors of this many dimensions.
    *
-   * @returns whether it is empty, so that whatever was said to be in it is not.
+   * @returns whether it had to be made anew, since it held other vectors: it has lost them all.
    */
   ensureCollection(collection: string, dimensions: number): Promise<boolean>;
   /** Stores points, all of them or none; those with a known id are replaced. */
