@@ -9,7 +9,7 @@ PYTHON_SOURCES := generator tests generated/worker/src generated/worker/dev gene
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup generate check phase dev dev-worker test test-python test-bun lint types format bench clean
+.PHONY: help setup generate check phase dev dev-worker demo test test-python test-bun lint types format bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ dev: setup ## Run the local host (Bun) on port 3400
 dev-worker: setup ## Run the Worker in workerd, offline, on port 8787
 	@$(BUN) generated/worker/dev/host.ts
 
+demo: setup ## Scan a made-up repository on the local host, offline, and print the groups
+	@.venv/bin/python -m tests.demo
+
 # ---- proof
 
 test: setup ## Run every test: pytest, then bun test
@@ -71,12 +74,12 @@ test-bun: setup
 lint: setup ## Check format and style of Python and TypeScript
 	.venv/bin/ruff check $(PYTHON_SOURCES)
 	.venv/bin/black --check --quiet $(PYTHON_SOURCES) || (.venv/bin/black --diff --quiet $(PYTHON_SOURCES); exit 1)
-	cd generated/local && node_modules/.bin/biome check --error-on-warnings src ../../tests/local
+	cd generated/local && node_modules/.bin/biome check --error-on-warnings src ../../tests/local ../../tests/vectors ../../tests/database ../../tests/bench
 	cd generated/worker/dev && node_modules/.bin/biome check --error-on-warnings .
 
 types: setup ## Check types: mypy --strict, tsc --strict
 	.venv/bin/mypy
-	cd generated/local && node_modules/.bin/tsc --noEmit
+	cd generated/local && node_modules/.bin/tsc --noEmit && node_modules/.bin/tsc --noEmit --project ../../tests/local
 	cd generated/worker/dev && node_modules/.bin/tsc --noEmit
 
 bench: setup ## Measure generation and both hosts, and print a table

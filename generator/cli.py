@@ -1,18 +1,17 @@
 """The command line: `ossgard-gen generate`, `ossgard-gen check`, `ossgard-gen phase`."""
 
+import gc
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from generator.checks import check_spec
-from generator.diagnostics import SpecError
-from generator.load import load_spec
-from generator.plan import plan
-from generator.scaffold import ScaffoldError, add_phase
-from generator.schema import schemas
-from generator.write import Changes, NotOwnedError, compare, unified_diff, write
+from generator.record import inputs_digest, is_current, remember
+from generator.templates_folder import template_names
+
+if TYPE_CHECKING:
+    from generator.write import Changes
 
 app = typer.Typer(
     add_completion=False,
@@ -44,18 +43,30 @@ Templates = Annotated[
 ]
 
 
-def _plan(project: Path, templates: Path | None) -> dict[str, bytes]:
-    """The output, or an exit with every finding."""
+def _templates(project: Path, templates: Path | None) -> Path:
     folder = templates or project / "templates"
     if not folder.is_dir():
         _fail(f"there is no {folder}: run it in the project's folder, or name that with --project")
+    return folder
+
+
+def _plan(project: Path, templates: Path) -> dict[str, bytes]:
+    """The output, or an exit with every finding."""
+    # Loaded here, since a run that finds nothing to do needs none of it.
+    from generator.checks import check_spec
+    from generator.diagnostics import SpecError
+    from generator.load import load_spec
+    from generator.plan import plan
+
+    # A run builds large trees and ends: collecting garbage in between only costs time.
+    gc.disable()
     try:
         loaded = load_spec(project / "spec")
-        check_spec(loaded, folder)
+        check_spec(loaded, templates)
     except SpecError as error:
         count = len(error.diagnostics)
         _fail(f"{error}\n\n{count} {'error' if count == 1 else 'errors'}; nothing was written")
-    return plan(loaded.spec, folder)
+    return plan(loaded.spec, templates)
 
 
 def _fail(message: str) -> None:
@@ -63,7 +74,7 @@ def _fail(message: str) -> None:
     raise typer.Exit(1)
 
 
-def _summary(changes: Changes, total: int) -> str:
+def _summary(changes: "Changes", total: int) -> str:
     if not changes:
         return f"{total} files, all as the spec gives them"
     return f"{total} files: {len(changes.written)} written, {len(changes.removed)} removed"
@@ -75,10 +86,23 @@ def generate(project: Project = Path("."), templates: Templates = None) -> None:
 
     When any check fails, all findings are printed as file:line:column and nothing is written.
     """
-    output = _plan(project, templates)
+    folder = _templates(project, templates)
+    record = project / "build" / "ossgard-gen.json"
+    folders = {"generated": project / "generated", "schema": project / "spec" / "schema"}
+    inputs = inputs_digest(project / "spec", folder, template_names(folder))
+    current = is_current(record, inputs, folders)
+    if current is not None:
+        typer.echo(f"{current} files, all as the spec gives them")
+        return
+
+    from generator.schema import schemas
+    from generator.write import NotOwnedError, write
+
+    output = _plan(project, folder)
     try:
-        _write_schemas(project)
-        changes = write(output, project / "generated")
+        write(schemas(), folders["schema"])
+        changes = write(output, folders["generated"])
+        remember(record, inputs, {"generated": output, "schema": schemas()})
     except (NotOwnedError, OSError) as error:
         _fail(f"cannot write: {error}")
         return
@@ -92,7 +116,10 @@ def generate(project: Project = Path("."), templates: Templates = None) -> None:
 @app.command()
 def check(project: Project = Path("."), templates: Templates = None) -> None:
     """Check the spec, and that generated/ is what it gives; otherwise print a unified diff and exit with 1."""
-    output = _plan(project, templates)
+    from generator.schema import schemas
+    from generator.write import compare, unified_diff
+
+    output = _plan(project, _templates(project, templates))
     changes = compare(output, project / "generated")
     if changes:
         sys.stdout.writelines(unified_diff(output, project / "generated", changes))
@@ -111,6 +138,8 @@ def phase(
     templates: Templates = None,
 ) -> None:
     """Add a phase: an entry in spec/jobs.yaml and a stub of its code, which passes scans on until you fill it in."""
+    from generator.scaffold import ScaffoldError, add_phase
+
     try:
         written = add_phase(project, templates or project / "templates", name, after)
     except (ScaffoldError, OSError) as error:
@@ -121,13 +150,9 @@ def phase(
     typer.echo("Now describe it in the YAML, write its code, and run `make generate`.")
 
 
-def _count(changes: Changes) -> str:
+def _count(changes: "Changes") -> str:
     count = len(changes.written) + len(changes.removed)
     return f"{count} {'file' if count == 1 else 'files'}"
-
-
-def _write_schemas(project: Path) -> None:
-    write(schemas(), project / "spec" / "schema")
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from generator.names import camel, snake
 from generator.spec import FieldSpec, ModelSpec, RouteSpec, RoutesSpec
-from generator.types import SCALARS, TypeExpression, parse_type
+from generator.types import SCALARS, TypeExpression, definition_order, parse_type
 
 _STRICT = {"integer": "StrictInt", "real": "StrictFloat", "boolean": "StrictBool"}
 PATH_PARAMETER = re.compile(r"\{([^{}]*)\}")
@@ -53,11 +53,7 @@ class FieldView:
         limits = {"ge": spec.min, "le": spec.max, "min_length": spec.min_length, "max_length": spec.max_length}
         arguments = [f"{name}={value}" for name, value in limits.items() if value is not None]
         if spec.pattern is not None:
-            arguments.append(
-                f"pattern=r{json.dumps(spec.pattern)}"
-                if '"' not in spec.pattern and "\\" in spec.pattern and _raw_safe(spec.pattern)
-                else f"pattern={python_string(spec.pattern)}"
-            )
+            arguments.append(f"pattern={_pattern(spec.pattern)}")
         return f"Annotated[{base}, Field({', '.join(arguments)})]" if arguments else base
 
     def _described(self) -> list[str]:
@@ -69,8 +65,11 @@ class FieldView:
         return arguments
 
 
-def _raw_safe(text: str) -> bool:
-    return not text.endswith("\\") and "\n" not in text
+def _pattern(pattern: str) -> str:
+    """A regular expression as a literal: raw where it has backslashes and can be."""
+    if "\\" in pattern and pattern.isprintable() and '"' not in pattern and not pattern.endswith("\\"):
+        return f'r"{pattern}"'
+    return python_string(pattern)
 
 
 def python_string(text: str) -> str:
@@ -109,7 +108,7 @@ def build_models(routes: RoutesSpec) -> list[ModelView]:
                 for field, spec in routes.models[name].fields.items()
             ),
         )
-        for name in _in_order(routes.models)
+        for name in definition_order({name: _mentions(model) for name, model in routes.models.items()})
     ]
 
 
@@ -125,21 +124,6 @@ def _reachable(routes: RoutesSpec, names: set[str]) -> Iterable[str]:
             seen.add(name)
             yield name
             pending += _mentions(routes.models[name])
-
-
-def _in_order(models: dict[str, ModelSpec]) -> list[str]:
-    """The names of the models as they stand, except that what a model mentions comes before it."""
-    ordered: dict[str, None] = {}
-
-    def place(name: str) -> None:
-        if name in models and name not in ordered:
-            for mentioned in _mentions(models[name]):
-                place(mentioned)
-            ordered[name] = None
-
-    for name in models:
-        place(name)
-    return list(ordered)
 
 
 @dataclass(frozen=True)

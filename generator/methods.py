@@ -133,7 +133,7 @@ class Method:
         arguments = ", ".join(part for part in (f'"{self.name}"', arguments) if part)
         if self.result is None:
             return f"self._bridge.run({arguments})"
-        kind = "list" if self.page_by else self.result_kind
+        kind = "many" if self.result_kind in ("pages", "list") else self.result_kind
         item = SCALARS[self.result.name][0] if self.result.name in SCALARS else self.result.name
         return f"self._bridge.{kind}({item}, {arguments})"
 
@@ -163,7 +163,7 @@ class Method:
 
     @property
     def typescript_call(self) -> str:
-        arguments = f"{self.constant}, [{', '.join(parameter.camel for parameter in self.parameters)}]"
+        arguments = f"queries.{self.constant}, [{', '.join(parameter.camel for parameter in self.parameters)}]"
         if self.result is None:
             return f"this.run({arguments})"
         kind = camel(self.result_kind)

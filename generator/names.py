@@ -12,6 +12,9 @@ static super switch this throw true try typeof var void while with yield
 """
 TYPESCRIPT_RESERVED = frozenset(_TYPESCRIPT_WORDS.split())
 PYTHON_RESERVED = frozenset(keyword.kwlist)
+CAMEL_NAME = re.compile(r"[a-z][A-Za-z0-9]*")
+SNAKE_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+PASCAL_NAME = re.compile(r"[A-Z][A-Za-z0-9]*")
 
 
 def words(name: str, acronyms: Iterable[str] = ()) -> list[str]:

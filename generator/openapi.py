@@ -51,7 +51,7 @@ def _responses(route: RouteSpec) -> Schema:
     for status, text in route.responses.items():
         response: Schema = {"description": HTTPStatus(status).phrase}
         if text != "none":
-            response["content"] = {"application/json": {"schema": _type_schema(parse_type(text))}}
+            response["content"] = {"application/json": {"schema": type_schema(parse_type(text))}}
         responses[str(status)] = response
     errors = {*route.errors, *([401] if route.auth == "account" else []), *([400] if route.body else [])}
     for status in sorted(errors):
@@ -67,9 +67,9 @@ def _schemas(spec: Spec) -> Schema:
     database = spec.database
     schemas: Schema = {name: {"type": "string", "enum": enum.values} for name, enum in spec.enums.items()}
     for name, record in database.records.items():
-        schemas[name] = _object({camel(field): _type_schema(parse_type(text)) for field, text in record.fields.items()})
+        schemas[name] = _object({camel(field): type_schema(parse_type(text)) for field, text in record.fields.items()})
     for name, entity in database.entities.items():
-        fields = {camel(column): _type_schema(parse_type(text)) for column, text in entity.columns.items()}
+        fields = {camel(column): type_schema(parse_type(text)) for column, text in entity.columns.items()}
         schemas[name] = _object(fields, entity.doc)
     for name, model in spec.routes.models.items():
         fields = {field.removesuffix("?"): _field_schema(constraints) for field, constraints in model.fields.items()}
@@ -121,7 +121,7 @@ def _object(properties: Schema, doc: str = "", optional: set[str] | frozenset[st
 
 
 def _field_schema(field: FieldSpec) -> Schema:
-    schema = _type_schema(parse_type(field.type))
+    schema = type_schema(parse_type(field.type))
     constraints = {
         "minimum": field.min, "maximum": field.max, "minLength": field.min_length, "maxLength": field.max_length,
         "pattern": field.pattern, "format": "uri" if field.format == "url" else None, "default": field.default,
@@ -130,7 +130,8 @@ def _field_schema(field: FieldSpec) -> Schema:
     return {**schema, **{name: value for name, value in constraints.items() if value is not None}}
 
 
-def _type_schema(type_: TypeExpression) -> Schema:
+def type_schema(type_: TypeExpression) -> Schema:
+    """The JSON Schema of a type."""
     base = _reference(type_.name)
     if type_.name in SCALARS:
         base = {"type": _scalar(type_.name)}

@@ -1,26 +1,26 @@
 """Computes the whole output in memory, as `{path: bytes}`. The same spec and templates give the same bytes."""
 
+import json
 import re
 import textwrap
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
 from generator import python_source, typescript_source
+from generator.budgets import compute_budgets, dead_letter_budget
 from generator.http_views import RouteView, build_models, python_string
 from generator.methods import Method, Patch, build_methods
-from generator.names import camel
+from generator.names import camel, pascal
 from generator.openapi import build_openapi
 from generator.spec import Spec
-from generator.types import SCALARS, TypeExpression, parse_type
+from generator.templates_folder import template_names
+from generator.types import SCALARS, TypeExpression, definition_order, parse_type
 
 TEMPLATE_SUFFIX = ".j2"
-# What lies beside the templates on a developer's disk but is not one.
-IGNORED_FOLDERS = frozenset(
-    {"__pycache__", "node_modules", "python_modules", ".wrangler", ".mypy_cache", ".ruff_cache"}
-)
 
 
 def plan(spec: Spec, templates: Path) -> dict[str, bytes]:
@@ -31,6 +31,7 @@ def plan(spec: Spec, templates: Path) -> dict[str, bytes]:
     environment = _environment(templates)
     variables = build_variables(spec)
     output: dict[str, bytes] = {}
+    python: dict[str, str] = {}
     for name in sorted(template_names(templates)):
         path = templates / name
         if not name.endswith(TEMPLATE_SUFFIX):
@@ -39,17 +40,12 @@ def plan(spec: Spec, templates: Path) -> dict[str, bytes]:
         target = name.removesuffix(TEMPLATE_SUFFIX)
         text = environment.get_template(name).render(variables)
         if target.endswith(".py"):
-            text = python_source.finish(target, text)
-        output[target] = text.encode()
+            python[target] = text
+        else:
+            output[target] = text.encode()
+    output |= {target: text.encode() for target, text in python_source.finish_all(python).items()}
+    output |= {f"worker/migrations/{migration.name}": migration.text.encode() for migration in spec.migrations}
     return dict(sorted(output.items()))
-
-
-def template_names(templates: Path) -> Iterable[str]:
-    """Every file of the templates folder, by its path in it, with `/`."""
-    for path in templates.rglob("*"):
-        relative = path.relative_to(templates)
-        if path.is_file() and not IGNORED_FOLDERS.intersection(relative.parts):
-            yield relative.as_posix()
 
 
 def build_variables(spec: Spec) -> dict[str, Any]:
@@ -59,7 +55,10 @@ def build_variables(spec: Spec) -> dict[str, Any]:
     patches = [
         parameter.type for method in methods for parameter in method.parameters if isinstance(parameter.type, Patch)
     ]
-    record_fields = {name: _types(record.fields) for name, record in database.records.items()}
+    mentions = {
+        name: [parse_type(text).name for text in record.fields.values()] for name, record in database.records.items()
+    }
+    record_fields = {name: _types(database.records[name].fields) for name in definition_order(mentions)}
     entity_columns = {name: _types(entity.columns) for name, entity in database.entities.items()}
     structured = {"json", *record_fields}
     all_names = [*spec.enums, *record_fields, *entity_columns, *(patch.name for patch in patches)]
@@ -78,7 +77,6 @@ def build_variables(spec: Spec) -> dict[str, Any]:
             for name, columns in entity_columns.items()
         ],
         "entity_imports": all_names,
-        "constants": [*(method.constant for method in methods), "WRITES"],
         "decoders": {
             f"to{method.result.name}" for method in methods if method.result and method.result.name not in SCALARS
         },
@@ -87,6 +85,7 @@ def build_variables(spec: Spec) -> dict[str, Any]:
             *_ts_names(parameter.type for method in methods for parameter in method.parameters),
             *_ts_names(method.result for method in methods),
         },
+        "has_writes": any(method.is_write and not method.page_by for method in methods),
         "write_type_imports": {
             "Write",
             *_ts_names(parameter.type for method in methods if method.is_write for parameter in method.parameters),
@@ -96,8 +95,10 @@ def build_variables(spec: Spec) -> dict[str, Any]:
         "route_modules": sorted({route.handler.split(".")[0] for route in routes}),
         "phases": spec.jobs.phases,
         "message": [(_snake_wire(name), parse_type(text)) for name, text in spec.jobs.message.fields.items()],
-        "openapi": build_openapi(spec),
+        "openapi_text": json.dumps(build_openapi(spec), indent=1, ensure_ascii=False),
         "migrations": spec.migrations,
+        "budgets": compute_budgets(spec),
+        "dead_letters": dead_letter_budget(spec),
     }
 
 
@@ -109,6 +110,7 @@ def _snake_wire(name: str) -> str:
     return re.sub(r"(?<!^)([A-Z])", lambda match: "_" + match[1].lower(), name)
 
 
+@lru_cache(maxsize=4)
 def _environment(templates: Path) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates),
@@ -127,11 +129,12 @@ def _environment(templates: Path) -> jinja2.Environment:
             "python_literal": python_literal,
             "encoded_arguments": _encoded_arguments,
             "camel": camel,
+            "pascal": pascal,
             "ts_string": typescript_source.string,
             "ts_template": typescript_source.template,
             "ts_signature": typescript_source.signature,
             "ts_statement": typescript_source.statement,
-            "ts_array": typescript_source.array,
+            "ts_write": typescript_source.returned_write,
             "ts_union": typescript_source.union,
             "ts_import": typescript_source.import_names,
             "ts_decoder": _ts_decoder,

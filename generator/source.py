@@ -1,5 +1,6 @@
 """YAML files read with the position of every key and value."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,12 @@ import yaml
 from generator.diagnostics import Diagnostic, Position
 
 Location = tuple[str | int, ...]
+# More than any spec has; what is over it comes from aliases of aliases.
+MAX_VALUES = 200_000
+MAX_DEPTH = 200
+_BRACKETS = re.compile(r"[][{}]")
+# Control characters, line separators and halves of surrogate pairs, which break what is generated.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 @dataclass
@@ -74,7 +81,7 @@ def read_source(path: Path, name: str) -> SourceFile:
         return unreadable
     source = SourceFile(name, text)
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = _compose(text)
         if node is not None:
             source.data = _Reader(source).read(node, ())
     except yaml.MarkedYAMLError as error:
@@ -84,11 +91,40 @@ def read_source(path: Path, name: str) -> SourceFile:
         source.diagnostics.append(
             source.at(mark.line if mark else 0, mark.column if mark else 0, f"YAML: {problem}", hint)
         )
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position)
+        column = error.position - (text.rfind("\n", 0, error.position) + 1)
+        message = f"YAML: the character U+{ord(str(error.character)[:1]):04X} cannot stand here"
+        source.diagnostics.append(source.at(line, column, message, "remove it"))
     except yaml.YAMLError as error:
         source.diagnostics.append(source.at(0, 0, f"YAML: {error}".replace("\n", " ")))
     except RecursionError:
-        source.diagnostics.append(source.at(0, 0, "YAML: nested too deeply"))
+        source.diagnostics.append(source.at(0, 0, "YAML: nested too deeply", "use fewer levels"))
     return source
+
+
+def _compose(text: str) -> yaml.Node | None:
+    """The nodes of a YAML text: read by libyaml for speed, and again in Python for the better words of its errors."""
+    if _may_be_deep(text):
+        # libyaml's composer overruns the stack where Python's raises RecursionError.
+        return yaml.compose(text, Loader=yaml.SafeLoader)
+    try:
+        return yaml.compose(text, Loader=yaml.CSafeLoader)
+    except yaml.YAMLError:
+        return yaml.compose(text, Loader=yaml.SafeLoader)
+
+
+def _may_be_deep(text: str) -> bool:
+    """Whether a text could be nested more than some hundred levels: by brackets, by indentation, or within a line."""
+    depth = 0
+    for bracket in _BRACKETS.findall(text):
+        depth += 1 if bracket in "[{" else -1
+        if depth > MAX_DEPTH:
+            return True
+    return any(
+        line.startswith(" " * MAX_DEPTH) or line.count("- ") + line.count("? ") + line.count(": ") > MAX_DEPTH
+        for line in text.splitlines()
+    )
 
 
 class _Reader:
@@ -98,15 +134,18 @@ class _Reader:
         self.source = source
         self.constructor = yaml.SafeLoader("")
         self.open: set[int] = set()
+        self.count = 0
 
     def read(self, node: yaml.Node, location: Location) -> Any:
         self.source.values[location] = node
+        self.count += 1
+        if self.count > MAX_VALUES:
+            raise yaml.MarkedYAMLError(
+                problem=f"more than {MAX_VALUES:,} values; aliases repeat what they stand for",
+                problem_mark=node.start_mark,
+            )
         if isinstance(node, yaml.ScalarNode):
-            try:
-                return self.constructor.construct_object(node)
-            except (ValueError, OverflowError) as error:
-                self.source.diagnostics.append(self.source.diagnostic(location, f"YAML: {error}"))
-                return None
+            return self._scalar(node)
         if id(node) in self.open:
             self.source.diagnostics.append(self.source.diagnostic(location, "YAML: an alias inside its own anchor"))
             return None
@@ -119,11 +158,34 @@ class _Reader:
         finally:
             self.open.discard(id(node))
 
+    def _scalar(self, node: yaml.ScalarNode) -> Any:
+        """The value of a scalar; what its tag cannot convert, and characters that no source can hold, are findings."""
+        mark = node.start_mark
+        if bad := _UNPRINTABLE.search(node.value):
+            message = f"the text holds the character U+{ord(bad[0]):04X}"
+            self.source.diagnostics.append(self.source.at(mark.line, mark.column, message, "remove it"))
+            return None
+        try:
+            return self.constructor.construct_object(node)
+        except Exception as error:
+            # The constructors of PyYAML fail in many ways: ValueError, IndexError, KeyError, AttributeError, ...
+            problem = (
+                getattr(error, "problem", None)
+                or f"{node.value[:40]!r} is not of the type {node.tag.rsplit(':', 1)[-1]}"
+            )
+            self.source.diagnostics.append(
+                self.source.at(mark.line, mark.column, f"YAML: {problem}", "write it in quotes")
+            )
+            return None
+
     def _read_mapping(self, node: yaml.MappingNode, location: Location) -> dict[str | int, Any]:
         result: dict[str | int, Any] = {}
         for key_node, value_node in node.value:
-            key = self.constructor.construct_object(key_node) if isinstance(key_node, yaml.ScalarNode) else None
+            problems = len(self.source.diagnostics)
+            key = self._scalar(key_node) if isinstance(key_node, yaml.ScalarNode) else None
             mark = key_node.start_mark
+            if len(self.source.diagnostics) > problems:
+                continue
             if not isinstance(key, str | int) or isinstance(key, bool):
                 spelled = getattr(key_node, "value", "?")
                 hint = "write it in quotes" if isinstance(key_node, yaml.ScalarNode) else "use plain text as the key"

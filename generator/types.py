@@ -1,6 +1,7 @@
 """The type expressions of the spec: `T`, `T?`, `T[]`, and their spelling in each target language."""
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 SCALARS = {
@@ -11,6 +12,8 @@ SCALARS = {
 }
 JSON = "json"
 _EXPRESSION = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<list>\[\])?(?P<nullable>\?)?")
+# The same for JSON Schema.
+TYPE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*(\[\])?\??$"
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,21 @@ class TypeExpression:
 
     def __str__(self) -> str:
         return f"{self.name}{'[]' if self.is_list else ''}{'?' if self.nullable else ''}"
+
+
+def definition_order(mentions: Mapping[str, Sequence[str]]) -> list[str]:
+    """The names as they stand, except that what one mentions comes before it."""
+    ordered: dict[str, None] = {}
+
+    def place(name: str) -> None:
+        if name in mentions and name not in ordered:
+            for mentioned in mentions[name]:
+                place(mentioned)
+            ordered[name] = None
+
+    for name in mentions:
+        place(name)
+    return list(ordered)
 
 
 def parse_type(text: str) -> TypeExpression:

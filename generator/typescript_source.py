@@ -39,18 +39,31 @@ def _import_order(name: str) -> tuple[list[int | str], str]:
     return [name.lower()], name
 
 
-def array(head: str, items: Sequence[str], tail: str, indent: int) -> str:
-    """`head[items]tail` on one line, or one item a line when that is too long."""
-    return _group(head + "[", items, "]" + tail, indent)
-
-
 def statement(head: str, expression: str, indent: int) -> str:
     """A statement that ends in a call `name(a, [b], c)`, its arguments one a line when it is too long."""
     line = f"{head}{expression};"
     if indent + len(line) <= LINE_LENGTH:
         return line
-    name, arguments = expression.split("(", 1)
-    return _group(f"{head}{name}(", _split(arguments.removesuffix(")"), indent + 2), ");", indent)
+    name, text = expression.split("(", 1)
+    arguments = _split(text.removesuffix(")"))
+    if arguments[-1].startswith("["):
+        # A list as the last argument hugs the call's brackets.
+        first = ", ".join(arguments[:-1])
+        return _group(f"{head}{name}({first}{', ' if first else ''}[", _split(arguments[-1][1:-1]), "]);", indent)
+    broken = [
+        _group("[", _split(item[1:-1]), "]", indent + 2, 1) if item.startswith("[") else item for item in arguments
+    ]
+    return _group(f"{head}{name}(", broken, ");", indent)
+
+
+def returned_write(method: str, parameters: Sequence[str], indent: int) -> str:
+    """`return { method: "name", parameters: [a, b] };` on one line, or one property a line."""
+    line = f"return {{ method: {string(method)}, parameters: [{', '.join(parameters)}] }};"
+    if indent + len(line) <= LINE_LENGTH:
+        return line
+    pad = " " * (indent + 2)
+    listed = _group("parameters: [", parameters, "]", indent + 2, 1)
+    return f"return {{\n{pad}method: {string(method)},\n{pad}{listed},\n{' ' * indent}}};"
 
 
 def union(head: str, members: Sequence[str], indent: int) -> str:
@@ -62,16 +75,16 @@ def union(head: str, members: Sequence[str], indent: int) -> str:
     return head + "".join(f"\n{pad}| {member}" for member in members) + ";"
 
 
-def _split(arguments: str, indent: int) -> list[str]:
-    """The arguments of a call at the top level; a list that is too long for a line is broken, too."""
+def _split(arguments: str) -> list[str]:
+    """The arguments of a call, or the items of a list, at the top level."""
     parts, depth, start = [], 0, 0
     for index, character in enumerate(arguments):
         depth += (character in "([{<") - (character in ")]}>")
         if character == "," and depth == 0:
             parts.append(arguments[start:index].strip())
             start = index + 1
-    parts.append(arguments[start:].strip())
-    return [_group("[", _split(part[1:-1], indent), "]", indent, 1) if part.startswith("[") else part for part in parts]
+    last = arguments[start:].strip()
+    return [*parts, last] if last else parts
 
 
 def _group(opening: str, items: Sequence[str], closing: str, indent: int, extra: int = 0) -> str:

@@ -3,12 +3,15 @@
 import contextlib
 import difflib
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 MANIFEST = ".manifest"
+_TEMPORARY = ".ossgard-gen-"
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _HEADER = "# The files that ossgard-gen wrote here; it touches no others.\n"
 
 
@@ -53,16 +56,18 @@ def write(output: Mapping[str, bytes], folder: Path) -> Changes:
     """
     owned = read_manifest(folder)
     changes = compare(output, folder)
-    foreign = [path for path in changes.written if path not in owned and (folder / path).exists()]
+    foreign = [path for path in changes.written if path not in owned and _is_foreign(folder, path, changes.removed)]
     if foreign:
         raise NotOwnedError(foreign)
+    _remove_leftovers(folder, output)
     if owned | set(output) != owned:
         _replace(folder / MANIFEST, _manifest(owned | set(output)))
-    for path in changes.written:
-        _replace(folder / path, output[path])
+    # Stale files go first: one may stand where a new file needs a folder, or the other way round.
     for path in changes.removed:
         (folder / path).unlink(missing_ok=True)
         _remove_empty_parents(folder, path)
+    for path in changes.written:
+        _replace(folder / path, output[path])
     if read_manifest(folder) != set(output) or not (folder / MANIFEST).exists():
         _replace(folder / MANIFEST, _manifest(set(output)))
     return changes
@@ -73,8 +78,8 @@ def unified_diff(output: Mapping[str, bytes], folder: Path, changes: Changes) ->
     for path in sorted(changes.written + changes.removed):
         before, after = _read(folder / path), output.get(path)
         try:
-            old = (before or b"").decode().splitlines(keepends=True)
-            new = (after or b"").decode().splitlines(keepends=True)
+            old = _LINE.findall((before or b"").decode())
+            new = _LINE.findall((after or b"").decode())
         except UnicodeDecodeError:
             yield f"Binary files a/{path} and b/{path} differ\n"
             continue
@@ -108,7 +113,7 @@ def _read(path: Path) -> bytes | None:
 
 def _replace(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(prefix=".ossgard-gen-", dir=path.parent)
+    descriptor, temporary = tempfile.mkstemp(prefix=_TEMPORARY, dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
@@ -118,6 +123,22 @@ def _replace(path: Path, content: bytes) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
+
+
+def _is_foreign(folder: Path, path: str, removed: list[str]) -> bool:
+    """Whether something that is not the generator's stands at a path; a folder of stale files alone gives way."""
+    target = folder / path
+    if not target.is_dir():
+        return target.exists()
+    return any(found.relative_to(folder).as_posix() not in removed for found in target.rglob("*") if not found.is_dir())
+
+
+def _remove_leftovers(folder: Path, output: Mapping[str, bytes]) -> None:
+    """Remove the temporary files of a run that was killed."""
+    for parent in {folder, *((folder / path).parent for path in output)}:
+        if parent.is_dir():
+            for leftover in parent.glob(f"{_TEMPORARY}*"):
+                leftover.unlink(missing_ok=True)
 
 
 def _remove_empty_parents(folder: Path, path: str) -> None:

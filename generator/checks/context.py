@@ -1,0 +1,63 @@
+"""What the checks share: the spec, the templates, the migrated schema, and the findings so far."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from generator.checks.tables import Schema, migrate
+from generator.diagnostics import Diagnostic
+from generator.load import LoadedSpec
+from generator.source import Location
+from generator.spec import Spec
+
+if TYPE_CHECKING:
+    from generator.checks.sandbox import Sandbox
+
+
+@dataclass
+class Context:
+    """A run of all checks.
+
+    A finding marks its place as broken, so that a later check can pass over what it cannot judge: one mistake gives one
+    finding, and independent mistakes are found in the same run.
+    """
+
+    loaded: LoadedSpec
+    templates: Path
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    sandbox: "Sandbox | None" = None
+    _broken: set[tuple[str, Location]] = field(default_factory=set)
+
+    @property
+    def spec(self) -> Spec:
+        return self.loaded.spec
+
+    @cached_property
+    def schema(self) -> Schema | None:
+        """The tables after all migrations; None when a migration fails, which is a finding."""
+        result = migrate(self.spec.migrations)
+        if isinstance(result, Diagnostic):
+            self.diagnostics.append(result)
+            return None
+        return result
+
+    def add(
+        self, file: str, location: Location, message: str, hint: str = "", *, at_key: bool = False, offset: int = -1
+    ) -> None:
+        """Report a finding at a location of a YAML file, or `offset` characters into the text there."""
+        source = self.loaded.sources[file]
+        if offset >= 0:
+            self.diagnostics.append(source.diagnostic_in_text(location, offset, message, hint))
+        else:
+            self.diagnostics.append(source.diagnostic(location, message, hint, at_key=at_key))
+        self._broken.update((file, location[:length]) for length in range(len(location) + 1))
+
+    def is_broken(self, file: str, *location: str | int) -> bool:
+        """Whether there is a finding at a location, or below it."""
+        return (file, location) in self._broken
+
+    def sql_location(self, method: str, statement: int) -> Location:
+        """Where the text of a method's statement stands; `sql` is one text or a list of them."""
+        listed = ("methods", method, "sql", statement)
+        return listed if listed in self.loaded.sources["database"].values else listed[:-1]

@@ -1,0 +1,109 @@
+"""Tenant isolation, by running it: an account's method neither shows nor changes anything of another account.
+
+Every `account` method is called as one account with its own values and with those of the other, once with the
+other's rows in the database and once without them. A call that does not give the same both times, or after which the
+other's rows are not as they were, leaks. Then the accounts change places, since what is newest or
+largest is always the same one's.
+"""
+
+from generator.checks.context import Context
+from generator.checks.sandbox import Outcome, Run, Sandbox, sandbox, writes
+from generator.checks.seed import ROOT
+from generator.checks.tables import Schema
+from generator.spec import MethodSpec
+from generator.sql import tokens
+from generator.types import SCALARS
+
+
+def check(context: Context) -> None:
+    """Run every account method."""
+    methods = {name: method for name, method in context.spec.database.methods.items() if method.scope == "account"}
+    ready = {name: method for name, method in methods.items() if not context.is_broken("database", "methods", name)}
+    if not ready or context.schema is None:
+        return
+    if ROOT not in context.schema.tables or context.schema.tables[ROOT].row_id is None:
+        name = next(iter(ready))
+        message = f"account methods need a table '{ROOT}' with an INTEGER PRIMARY KEY"
+        context.add(
+            "database", ("methods", name, "scope"), message, "create it in a migration, or make the scope internal"
+        )
+        return
+    box = sandbox(context)
+    assert box is not None
+    for name, method in ready.items():
+        _check_seeds(context, box, name, method)
+        finding = None if context.is_broken("database", "methods", name) else _find_leak(box, name, method)
+        if finding:
+            hint = _way_out(box.schema, method)
+            context.add("database", context.sql_location(name, 0), finding, hint)
+
+
+def _check_seeds(context: Context, box: Sandbox, name: str, method: MethodSpec) -> None:
+    """A table that no row could be made for cannot be checked, which must not look like success."""
+    for table in _tables(box.schema, method):
+        if table in box.problems and table in box.roles[0].theirs:
+            message = f"'{name}' cannot be checked: no row of '{table}' could be made ({box.problems[table]})"
+            hint = "write its CHECKs with literals, like status IN ('open', 'closed'), so that the check finds values"
+            context.add("database", ("methods", name), message, hint, at_key=True)
+            return
+
+
+def _find_leak(box: Sandbox, name: str, method: MethodSpec) -> str:
+    differs = ""
+    for role in box.roles:
+        # New rows get the ids that follow the largest, which in the second role go away with the other's rows.
+        comparable = role is box.roles[0] or not writes(method)
+        for values in box.calls(method, role.own, role.other):
+            both = box.run(role, method, values, alone=False)
+            if both.changed:
+                return f"'{name}' changes rows of another account: {', '.join(both.changed)}"
+            if comparable and not both.outcome.refused and not differs:
+                alone = box.run(role, method, values, alone=True)
+                differs = _difference(name, method, both.outcome, alone.outcome) or _copied(name, both, alone)
+    return differs
+
+
+def _difference(name: str, method: MethodSpec, both: Outcome, alone: Outcome) -> str:
+    if both.error is not None or alone.error is not None:
+        return (
+            "" if str(both.error) == str(alone.error) else f"'{name}' depends on rows of another account: {both.error}"
+        )
+    wanted = method.result_type
+    if both.rows != alone.rows:
+        is_value = wanted is not None and wanted.name in SCALARS and not wanted.is_list
+        if is_value and len(both.rows) == len(alone.rows):
+            return f"'{name}' counts or reads rows of another account"
+        if set(both.rows) - set(alone.rows):
+            return f"'{name}' returns rows of another account"
+        return f"the result of '{name}' depends on rows of another account"
+    if both.changes != alone.changes:
+        return f"'{name}' counts rows of another account"
+    return ""
+
+
+def _copied(name: str, both: Run, alone: Run) -> str:
+    """What a write takes over from the other's rows into the caller's, or into tables that belong to nobody."""
+    tables = [table for table in both.rest if both.rest[table] != alone.rest.get(table, both.rest[table])]
+    tables += [table for table in both.rest if table not in alone.rest]
+    return f"'{name}' writes data of another account to: {', '.join(tables)}" if tables else ""
+
+
+def _way_out(schema: Schema, method: MethodSpec) -> str:
+    """How to reach the account from the first table that the method names."""
+    for table in _tables(schema, method):
+        path = schema.path_to(table, ROOT)
+        if path:
+            joins = [
+                f"join {key.table} ({key.table}.{target} = {source}.{column})"
+                for source, key in path[:-1]
+                for column, target in zip(key.columns, key.targets, strict=False)
+            ]
+            owner, key = path[-1]
+            return ", ".join([*joins, f"compare {owner}.{key.columns[0]} with :account_id"])
+    return f"compare {ROOT}.id with :account_id"
+
+
+def _tables(schema: Schema, method: MethodSpec) -> list[str]:
+    names = {table.lower(): table for table in schema.tables}
+    mentioned = ((token.identifier or "").lower() for sql in method.sql for token in tokens(sql))
+    return list(dict.fromkeys(names[name] for name in mentioned if name in names))

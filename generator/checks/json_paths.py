@@ -1,0 +1,86 @@
+"""The paths by which SQL reads patches and records: each leads to a field, and each patch field is read."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from generator.checks.context import Context
+from generator.diagnostics import did_you_mean
+from generator.names import camel
+from generator.spec import MethodSpec, PatchSpec
+from generator.sql import Token, tokens
+from generator.types import parse_type
+
+_STEP = re.compile(r"""\.(?:"([^"]*)"|([A-Za-z_][A-Za-z0-9_]*))|\[[^\]]*\]""")
+Fields = Mapping[str, str]
+
+
+def check_paths(context: Context, name: str, method: MethodSpec) -> None:
+    """Check every `'$.field'` that a method applies to a patch, a record or a list of records."""
+    records = context.spec.database.records
+    shapes: dict[str, Fields] = {}
+    listed: dict[str, Fields] = {}
+    for parameter, spec in method.params.items():
+        if isinstance(spec, PatchSpec):
+            shapes[parameter] = spec.patch
+        elif (type_ := parse_type(spec)).name in records:
+            (listed if type_.is_list else shapes)[parameter] = records[type_.name].fields
+    read: set[tuple[str, str]] = set()
+    for index, sql in enumerate(method.sql):
+        mentioned = {token.text[1:] for token in tokens(sql) if token.kind == "name"}
+        items = {
+            field: type_ for parameter in listed if parameter in mentioned for field, type_ in listed[parameter].items()
+        }
+        for subject, path, token in _reads(sql):
+            fields = items if subject == "value" else shapes.get(subject)
+            if fields:
+                read.add((subject, path.split(".")[0]))
+                _check_path(context, name, index, fields, path, token)
+    if context.is_broken("database", "methods", name):
+        return
+    for parameter, spec in method.params.items():
+        for field in spec.patch if isinstance(spec, PatchSpec) else ():
+            if (parameter, camel(field)) not in read:
+                location = ("methods", name, "params", parameter, "patch", field)
+                message = f"no statement reads '$.{camel(field)}' of :{parameter}"
+                hint = f"set a column by it: iif(json_type(:{parameter}, '$.{camel(field)}') IS NULL, column, ...)"
+                context.add("database", location, message, hint, at_key=True)
+
+
+def _reads(sql: str) -> Iterator[tuple[str, str, Token]]:
+    """Every `subject ->> 'path'` and `json_...(subject, 'path')`: the subject's name, the dotted path, its token."""
+    found = tokens(sql)
+    for index, token in enumerate(found):
+        if token.kind != "text" or index < 2:
+            continue
+        before, subject = found[index - 1], found[index - 2]
+        called = before.text == "," and index > 3 and found[index - 3].text in ("(", ".")
+        name = subject.text[1:] if subject.kind == "name" else subject.text
+        if (before.text in ("->", "->>") or called) and (subject.kind == "name" or name == "value"):
+            path = token.text[1:-1].replace("''", "'")
+            if path.startswith("$"):
+                steps = [quoted or bare for quoted, bare in _STEP.findall(path)]
+                yield name, ".".join(filter(None, steps)), token
+            else:
+                yield name, path, token
+
+
+def _check_path(context: Context, name: str, index: int, fields: Fields, path: str, token: Token) -> None:
+    records = context.spec.database.records
+    at = fields
+    for step in path.split("."):
+        if not step:
+            return
+        wire = {camel(field): type_ for field, type_ in at.items()}
+        if step not in wire:
+            hint = did_you_mean(step, wire)
+            if camel(step) in wire:
+                hint = f"JSON has the camelCase name: '$.{camel(step)}'"
+            offset = token.offset + max(token.text.find(step), 0)
+            context.add(
+                "database", context.sql_location(name, index), f"there is no field '{step}'", hint, offset=offset
+            )
+            return
+        type_ = parse_type(wire[step])
+        if type_.name not in records:
+            return
+        at = records[type_.name].fields

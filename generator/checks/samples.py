@@ -1,0 +1,88 @@
+"""What only a run can tell: nulls and types of computed columns, and statements that fail when they run."""
+
+import json
+
+from generator.checks.context import Context
+from generator.checks.results import describe
+from generator.checks.sandbox import Outcome, Sandbox, sandbox
+from generator.spec import MethodSpec
+from generator.sql import result_expressions
+from generator.types import SCALARS, TypeExpression, parse_type
+
+_PYTHON: dict[str, tuple[type, ...]] = {"integer": (int,), "real": (int, float), "boolean": (int,)}
+
+
+def check(context: Context) -> None:
+    """Run every method on the caller's own rows."""
+    box = sandbox(context)
+    if box is None:
+        return
+    role = box.roles[0]
+    for name, method in context.spec.database.methods.items():
+        if context.is_broken("database", "methods", name):
+            continue
+        outcomes = [box.run(role, method, values, alone=True).outcome for values in box.calls(method, role.own)]
+        errors = [outcome.error for outcome in outcomes if outcome.error is not None and not outcome.refused]
+        if len(errors) == len(outcomes):
+            context.add("database", context.sql_location(name, 0), f"'{name}' fails when it runs: {errors[0]}")
+        elif method.result_type is not None:
+            _check_rows(context, box, name, method, outcomes)
+
+
+def _check_rows(context: Context, box: Sandbox, name: str, method: MethodSpec, outcomes: list[Outcome]) -> None:
+    described = [describe(box.schema, sql) for sql in method.sql]
+    index = next(index for index, columns in enumerate(described) if columns)
+    expressions = result_expressions(method.sql[index])
+    wanted = method.result_type
+    assert wanted is not None
+    for position, column in enumerate(described[index]):
+        if column.table in box.schema.tables:
+            continue
+        type_ = wanted
+        if wanted.name not in SCALARS:
+            type_ = parse_type(context.spec.database.entities[wanted.name].columns[column.name])
+        elif wanted.is_list:
+            type_ = wanted.item
+        problem = next(
+            (found for outcome in outcomes for row in outcome.rows if (found := _misfit(row[position], type_))), ""
+        )
+        if problem:
+            offset = expressions[position][0].offset if position < len(expressions) and expressions[position] else -1
+            hint = "cast it, or correct the type"
+            if problem == "null":
+                hint = (
+                    "wrap it: ifnull(..., ...)"
+                    if wanted.is_list
+                    else f"declare it {type_}?, or wrap it: ifnull(..., ...)"
+                )
+            message = f"'{column.name}' is declared {type_}, and can be {problem}"
+            context.add("database", context.sql_location(name, index), message, hint, offset=offset)
+
+
+def _misfit(value: object, type_: TypeExpression) -> str:
+    """Why a value is not of a type; empty when it is."""
+    if value is None:
+        return "" if type_.nullable else "null"
+    if type_.is_list or type_.name not in SCALARS:
+        return _json_misfit(value, type_)
+    if type_.name == "text":
+        return "" if isinstance(value, str) else f"the {_name(value)} {value!r}"
+    if not isinstance(value, _PYTHON[type_.name]):
+        return f"the {_name(value)} {value!r}"
+    return ""
+
+
+def _json_misfit(value: object, type_: TypeExpression) -> str:
+    if not isinstance(value, str):
+        return f"the {_name(value)} {value!r}"
+    if not type_.is_list and type_.name != "json":
+        return ""
+    try:
+        found = json.loads(value)
+    except ValueError:
+        return f"text that is not JSON: {value[:40]!r}"
+    return "" if isinstance(found, list if type_.is_list else dict) else f"other JSON: {value[:40]!r}"
+
+
+def _name(value: object) -> str:
+    return {"int": "integer", "float": "real", "str": "text", "bytes": "BLOB"}.get(type(value).__name__, "value")
