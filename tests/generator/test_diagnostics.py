@@ -1,0 +1,455 @@
+"""Broken specs and what is said about them: one mistake, one finding, with its place and the way out.
+
+Each test is one kind of check; its snapshot lists every mistake with the finding.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from generator.checks import check_spec
+from generator.diagnostics import SpecError
+from generator.load import load_spec
+from tests.generator.spec_folder import TEMPLATES, SpecFolder
+
+Mistake = Callable[[SpecFolder], object]
+NOTE = {"id": "integer", "title": "text", "body": "text?"}
+SELECT = "SELECT id, title, body FROM notes"
+
+
+def note(spec: SpecFolder, sql: str | list[str], result: str | None = "Note[]", **more: object) -> None:
+    """A method that reads notes into the entity `Note`."""
+    spec.database["entities"]["Note"] = {"columns": dict(NOTE)}
+    spec.method("readNotes", sql, **({"result": result} if result else {}), **more)
+
+
+def column(type_: str, expression: str) -> Mistake:
+    """A method whose one result column has a type and an expression."""
+
+    def mistake(spec: SpecFolder) -> None:
+        spec.database["entities"]["Note"] = {"columns": {"value": type_}}
+        spec.method("readNotes", f"SELECT {expression} AS value FROM notes", result="Note[]")
+
+    return mistake
+
+
+def phase(**changes: object) -> Mistake:
+    return lambda spec: spec.jobs["phases"][0].update(changes)
+
+
+def add_phase(name: str, next_: str, **changes: object) -> Mistake:
+    """A planned phase `name` behind `scan`."""
+
+    def mistake(spec: SpecFolder) -> None:
+        first = spec.jobs["phases"][0]
+        spec.jobs["phases"].append({**first, "name": name, "next": next_, "planned": True, **changes})
+        first["next"] = name
+
+    return mistake
+
+
+def field(name: str, constraints: object) -> Mistake:
+    return lambda spec: spec.routes["models"]["Health"]["fields"].update({name: constraints})
+
+
+def record(**fields: str) -> dict[str, dict[str, dict[str, str]]]:
+    return {"Entry": {"fields": fields}}
+
+
+def with_records(spec: SpecFolder, type_: str, sql: str, **fields: str) -> None:
+    spec.database["records"] = record(**fields)
+    spec.method("store", sql, params={"entry": type_}, result="changes")
+
+
+NAMES: dict[str, Mistake] = {
+    "a method in snake_case": lambda spec: spec.method("count_notes", "DELETE FROM notes"),
+    "a method that is a word of TypeScript": lambda spec: spec.method("delete", "DELETE FROM notes"),
+    "a method that every database has": lambda spec: spec.method("batch", "DELETE FROM notes"),
+    "two methods that are one in Python": lambda spec: [
+        spec.method("clearPRs", "DELETE FROM notes"),
+        spec.method("clearPrs", "DELETE FROM notes"),
+    ],
+    "a parameter in camelCase": lambda spec: spec.method(
+        "clear", "DELETE FROM notes WHERE id = :noteId", params={"noteId": "integer"}
+    ),
+    "a parameter that is a keyword": lambda spec: spec.method(
+        "clear", "DELETE FROM notes WHERE title = :class", params={"class": "text"}
+    ),
+    "two parameters that are one in TypeScript": lambda spec: spec.method(
+        "clear", "DELETE FROM notes WHERE id IN (:a1, :a_1)", params={"a1": "integer", "a_1": "integer"}
+    ),
+    "a type in snake_case": lambda spec: spec.database["enums"].update({"note_state": {"values": ["open"]}}),
+    "a type that TypeScript has": lambda spec: spec.database["enums"].update({"Promise": {"values": ["open"]}}),
+    "a type in both files": lambda spec: spec.routes["models"].update({"Account": {"fields": {"id": "integer"}}}),
+    "a column in camelCase": lambda spec: spec.database["entities"].update(
+        {"Note": {"columns": {"noteId": "integer"}}}
+    ),
+    "a column that pydantic has": lambda spec: spec.database["entities"].update(
+        {"Note": {"columns": {"copy": "text"}}}
+    ),
+    "two columns that are one in JSON": lambda spec: spec.database["entities"].update(
+        {"Note": {"columns": {"part_1": "text", "part1": "text"}}}
+    ),
+    "a column that pydantic spells otherwise": lambda spec: spec.database["entities"].update(
+        {"Note": {"columns": {"sha2sum": "text"}}}
+    ),
+    "an enum value twice": lambda spec: spec.database["enums"]["ScanStatus"]["values"].append("done"),
+    "a model in two spellings": lambda spec: spec.routes["models"].update(
+        {"Body": {"fields": {"note_id": "integer", "noteTitle": "text"}}}
+    ),
+    "a route named like its module": lambda spec: spec.route(name="health"),
+    "a route's name twice": lambda spec: spec.route(name="getHealth"),
+    "a phase called done": phase(name="done"),
+}
+
+TYPES: dict[str, Mistake] = {
+    "an unknown entity": lambda spec: spec.database["methods"]["getAccount"].update({"result": "Acount?"}),
+    "an unknown type of a column": lambda spec: spec.database["entities"]["Account"]["columns"].update(
+        {"label": "txt"}
+    ),
+    "an unknown type of a parameter": lambda spec: spec.method(
+        "clear", "DELETE FROM notes WHERE id = :id", params={"id": "Integer"}
+    ),
+    "an unknown type of a patch's field": lambda spec: spec.method(
+        "edit",
+        "UPDATE notes SET title = :changes ->> '$.title'",
+        params={"changes": {"patch": {"title": "string"}}},
+    ),
+    "a model as a column": lambda spec: spec.database["entities"]["Account"]["columns"].update({"label": "Health"}),
+    "an entity as a parameter": lambda spec: spec.method(
+        "clear", "DELETE FROM notes WHERE id = :account", params={"account": "Account"}
+    ),
+    "a list that may be null as a result": lambda spec: note(spec, SELECT, "Note[]?"),
+    "a boolean as a result": lambda spec: spec.method("any", "SELECT 1 AS value", result="boolean"),
+    "an enum as a result": lambda spec: spec.method("state", "SELECT state FROM notes", result="ScanStatus?"),
+    "not a type at all": lambda spec: spec.database["entities"]["Account"]["columns"].update({"label": "text!"}),
+    "an unknown type in a model": field("since", "date"),
+    "a record that contains itself": lambda spec: spec.database.update(
+        records={"Tree": {"fields": {"left": "Branch?"}}, "Branch": {"fields": {"tree": "Tree?"}}}
+    ),
+    "an unknown type of a phase's payload": phase(payload={"page": "int"}),
+}
+
+FIELDS: dict[str, Mistake] = {
+    "a length of a number": field("age", {"type": "integer", "max_length": 3}),
+    "a smallest over the largest": field("age", {"type": "integer", "min": 3, "max": 1}),
+    "a pattern that Rust does not know": field("code", {"type": "text", "pattern": "(?<!a)b"}),
+    "a default of another type": field("age", {"type": "integer", "default": "three"}),
+    "a default of a list": field("tags", {"type": "text[]", "default": "a"}),
+    "an infinite limit": field("age", {"type": "real", "max": float("inf")}),
+    "a secret number": field("pin", {"type": "integer", "secret": True}),
+}
+
+ROUTES: dict[str, Mistake] = {
+    "a handler module that is missing": lambda spec: spec.route(handler="healht.get_health"),
+    "a handler function that is missing": lambda spec: spec.route(handler="health.get_helth"),
+    "a handler that takes something else": lambda spec: spec.route(
+        path="/things/{thingId}", params={"thingId": "integer"}
+    ),
+    "a parameter that is not declared": lambda spec: spec.route(path="/things/{id}"),
+    "a parameter that the path lacks": lambda spec: spec.route(params={"id": "integer"}),
+    "parameters in another order": lambda spec: spec.route(
+        path="/repos/{owner}/{name}", params={"name": "text", "owner": "text"}
+    ),
+    "a parameter in a segment": lambda spec: spec.route(path="/things.{id}", params={"id": "integer"}),
+    "a route twice": lambda spec: spec.route(path="/health"),
+    "a route in the shadow of another": lambda spec: [
+        spec.route(
+            path="/scans/{scanId}",
+            params={"scanId": "integer"},
+            handler="scans.get_scan",
+            auth="account",
+            name="getScan",
+        ),
+        spec.route(path="/scans/latest"),
+    ],
+    "an unknown model of a body": lambda spec: spec.route(method="POST", body="Helth"),
+    "a body of a GET": lambda spec: spec.route(body="Health"),
+    "a lenient body without defaults": lambda spec: spec.route(
+        method="POST", body={"model": "Health", "lenient": True}
+    ),
+    "an unknown response": lambda spec: spec.route(responses={200: "Helath"}),
+    "a response without content that is not 204": lambda spec: spec.route(responses={200: "none"}),
+    "a scalar response": lambda spec: spec.route(responses={200: "text"}),
+    "a status that HTTP lacks": lambda spec: spec.route(errors=[444]),
+    "an error twice": lambda spec: spec.route(errors=[404, 404]),
+    "a method that is misspelt": lambda spec: spec.route(method="Get"),
+}
+
+PHASES: dict[str, Mistake] = {
+    "an unknown next phase": phase(next="ingets"),
+    "phases in a circle": add_phase("triage", "scan"),
+    "a phase that no scan reaches": lambda spec: [
+        add_phase("triage", "done")(spec),
+        spec.jobs["phases"][0].update({"next": "done"}),
+    ],
+    "a phase twice": add_phase("scan", "done"),
+    "a status that the enum lacks": phase(status="scanning"),
+    "a status of a scan that has ended": phase(status="done"),
+    "a processor that is missing": add_phase("triage", "done", planned=False),
+    "a planned phase that is written": phase(planned=True),
+    "a batch phase without a Durable Object": phase(batch=True),
+    "a message field that the runner needs": lambda spec: spec.jobs["message"]["fields"].pop("step"),
+    "a wait over the longest": lambda spec: spec.jobs["retries"].update({"base_seconds": 4000}),
+}
+
+BINDINGS: dict[str, Mistake] = {
+    "too many dimensions": lambda spec: spec.bindings.update(vectorize=[vectors(dimensions=3072)]),
+    "too many metadata indexes": lambda spec: spec.bindings.update(
+        vectorize=[vectors(metadata_indexes={f"field{number}": "number" for number in range(11)})]
+    ),
+    "ids that are too long": lambda spec: spec.bindings.update(
+        vectorize=[vectors(collection="notes-everythingisinoneverylongpartofaname")]
+    ),
+    "a binding twice": lambda spec: spec.bindings.update(vectorize=[vectors(binding="DB")]),
+    "an unknown dead-letter queue": lambda spec: spec.bindings["queues"]["pipeline"].update(dead_letter="dead_leter"),
+    "a queue that is its own dead-letter queue": lambda spec: spec.bindings["queues"]["pipeline"].update(
+        dead_letter="pipeline"
+    ),
+    "no dead-letter queue": lambda spec: spec.bindings["queues"]["pipeline"].pop("dead_letter"),
+    "too many retries": lambda spec: spec.bindings["queues"]["pipeline"].update(max_retries=101),
+    "fewer retries than the runner": lambda spec: spec.bindings["queues"]["pipeline"].update(max_retries=2),
+    "too large a batch": lambda spec: spec.bindings["queues"]["dead_letter"].update(max_batch_size=101),
+    "too much CPU": lambda spec: spec.bindings["worker"].update(cpu_ms=400_000),
+    "an unknown plan": lambda spec: spec.bindings["worker"].update(plan="payed"),
+    "a date that is none": lambda spec: spec.bindings["worker"].update(compatibility_date="2026-09-31"),
+    "a date before this Python": lambda spec: spec.bindings["worker"].update(compatibility_date="2026-01-01"),
+    "no Python": lambda spec: spec.bindings["worker"].update(compatibility_flags=["python_worker"]),
+    "a schedule of four fields": lambda spec: spec.bindings["worker"].update(crons=["* * * *"]),
+    "a schedule out of range": lambda spec: spec.bindings["worker"].update(crons=["*/15 25 * * *"]),
+    "a delay over the queue's": lambda spec: spec.jobs["retries"].update(max_delay_seconds=50_000),
+}
+
+BUDGETS: dict[str, Mistake] = {
+    "a slice with too many calls": phase(
+        slice={"of": "pull requests", "size": 400},
+        budget={
+            "statements": 2,
+            "round_trips": 1,
+            "calls": [{"to": "github", "count": 1, "per": 1, "attempts": 3}, {"to": "github", "count": 4}],
+        },
+    ),
+    "a phase that no slice size saves": phase(budget={"statements": 2000, "round_trips": 1}),
+    "a batch of messages": lambda spec: spec.bindings["queues"]["pipeline"].update(max_batch_size=100)
+    or phase(budget={"statements": 2, "round_trips": 7})(spec),
+    "a smaller plan": lambda spec: spec.bindings["worker"].update(plan="free"),
+    "a message that carries data": lambda spec: spec.jobs["message"]["fields"].update(title="text"),
+    "a message that is too large": lambda spec: spec.bindings["limits"].update(queue_message_bytes=150),
+}
+
+STATEMENTS: dict[str, Mistake] = {
+    "an unknown table": lambda spec: spec.method("clear", "DELETE FROM note"),
+    "an unknown column": lambda spec: note(spec, "SELECT id, titel AS title,\n       body\nFROM notes\n"),
+    "an unknown function": lambda spec: note(spec, "SELECT id, upcase(title) AS title, body FROM notes"),
+    "not SQL": lambda spec: note(spec, "SELECT id title FROM WHERE notes"),
+    "a pragma": lambda spec: spec.method("tune", "PRAGMA journal_mode = WAL"),
+    "a transaction": lambda spec: spec.method("clear", ["BEGIN", "DELETE FROM notes"]),
+    "a table": lambda spec: spec.method("prepare", "CREATE TABLE more (id INTEGER)"),
+    "two statements in one text": lambda spec: spec.method("clear", "DELETE FROM comments; DELETE FROM notes"),
+    "an empty statement": lambda spec: spec.method("clear", "-- to be written\n"),
+    "a statement that is too long": lambda spec: spec.method(
+        "clear", f"DELETE FROM notes WHERE title = '{'x' * 100_000}'"
+    ),
+    "too many parameters": lambda spec: spec.method(
+        "clear",
+        f"DELETE FROM notes WHERE id IN ({', '.join(f':p{number}' for number in range(101))})",
+        params={f"p{number}": "integer" for number in range(101)},
+    ),
+    "a parameter without a name": lambda spec: spec.method("clear", "DELETE FROM notes WHERE id = ?"),
+    "a parameter that is misspelt": lambda spec: spec.method(
+        "clear", "DELETE FROM notes WHERE id = :nte_id", params={"note_id": "integer"}
+    ),
+    "a parameter that is not used": lambda spec: spec.method("clear", "DELETE FROM notes", params={"id": "integer"}),
+    "an account outside an account's method": lambda spec: spec.method(
+        "clear", "DELETE FROM notes WHERE account_id = :account_id"
+    ),
+    "an account that is declared": lambda spec: spec.database["methods"]["getAccount"].update(
+        params={"account_id": "integer"}
+    ),
+    "an account's method that does not mention it": lambda spec: spec.method(
+        "clear", "DELETE FROM notes WHERE id = :id", scope="account", params={"id": "integer"}, result="changes"
+    ),
+    "a page outside a paged method": lambda spec: note(spec, f"{SELECT} WHERE id > :after ORDER BY id"),
+    "a list as a value": lambda spec: spec.method(
+        "clear", "DELETE FROM notes WHERE id IN (:ids)", params={"ids": "integer[]"}
+    ),
+    "a patch's field that is misspelt": lambda spec: spec.method(
+        "edit",
+        "UPDATE notes\nSET title = ifnull(:changes ->> '$.titel', title)\n",
+        params={"changes": {"patch": {"title": "text"}}},
+    ),
+    "a patch's field in snake_case": lambda spec: spec.method(
+        "edit",
+        "UPDATE notes SET title = ifnull(:changes ->> '$.new_title', title)",
+        params={"changes": {"patch": {"new_title": "text"}}},
+    ),
+    "a patch's field that is not used": lambda spec: spec.method(
+        "edit",
+        "UPDATE notes SET title = ifnull(:changes ->> '$.title', title)",
+        params={"changes": {"patch": {"title": "text", "body": "text?"}}},
+    ),
+    "a record's field that is misspelt": lambda spec: with_records(
+        spec, "Entry", "UPDATE notes SET title = json_extract(:entry, '$.titel')", title="text"
+    ),
+    "a field of a list of records that is misspelt": lambda spec: with_records(
+        spec,
+        "Entry[]",
+        "INSERT INTO comments (note_id, number, body)\n"
+        "SELECT value ->> '$.noteId', value ->> '$.nummer', 'x' FROM json_each(:entry)\n",
+        note_id="integer",
+        number="integer",
+    ),
+    "a migration that fails": lambda spec: spec.migrations.update(
+        {"0002_more.sql": "-- More.\nCREATE TABLE tags (id INTEGER);\n\nCREATE INDEX tags_by_name\n  ON tags (name);\n"}
+    ),
+    "a migration without an end": lambda spec: spec.migrations.update(
+        {"0002_more.sql": "CREATE TABLE tags (id INTEGER)"}
+    ),
+    "a migration out of order": lambda spec: spec.migrations.update(
+        {"0003_more.sql": "CREATE TABLE tags (id INTEGER);"}
+    ),
+}
+
+RESULTS: dict[str, Mistake] = {
+    "a column that the entity lacks": lambda spec: note(spec, "SELECT id, title, body, state FROM notes"),
+    "a column that is missing": lambda spec: note(spec, "SELECT id, title FROM notes"),
+    "a column of another name": lambda spec: note(spec, "SELECT id, title AS titel, body FROM notes"),
+    "a column twice": lambda spec: note(
+        spec, "SELECT notes.id, comments.id, title, notes.body FROM notes JOIN comments ON note_id = notes.id"
+    ),
+    "a column of another type": column("integer", "title"),
+    "a number as JSON": column("json", "id"),
+    "a column that may be null": column("text", "body"),
+    "a column of an outer join": lambda spec: [
+        spec.database["entities"].update({"Note": {"columns": {"id": "integer", "number": "integer"}}}),
+        spec.method(
+            "readNotes",
+            "SELECT notes.id, comments.number\nFROM notes LEFT JOIN comments ON comments.note_id = notes.id\n",
+            result="Note[]",
+        ),
+    ],
+    "an expression that can be null": column("text", "body || '!'"),
+    "an expression of another type": column("text", "length(title)"),
+    "a scalar of two columns": lambda spec: spec.method("read", "SELECT id, title FROM notes", result="integer?"),
+    "a scalar that may be null": lambda spec: spec.method("read", "SELECT body FROM notes", result="text"),
+    "a result without rows": lambda spec: note(spec, "DELETE FROM notes"),
+    "rows without a result": lambda spec: note(spec, "DELETE FROM notes RETURNING id", None),
+    "rows where changes are counted": lambda spec: note(spec, "DELETE FROM notes RETURNING id", "changes"),
+    "changes of what only reads": lambda spec: note(
+        spec, ["DELETE FROM notes", "DELETE FROM notes RETURNING id"], "changes"
+    ),
+    "two statements that return rows": lambda spec: note(spec, [SELECT, SELECT]),
+    "a page of a scalar": lambda spec: spec.method(
+        "read",
+        "SELECT id FROM notes WHERE id > :after ORDER BY id LIMIT :page_size",
+        result="integer[]",
+        page={"by": "id", "size": 10},
+    ),
+    "a page by an unknown column": lambda spec: note(
+        spec, f"{SELECT} WHERE id > :after ORDER BY id LIMIT :page_size", page={"by": "di", "size": 10}
+    ),
+    "a page by a text": lambda spec: note(
+        spec, f"{SELECT} WHERE title > :after ORDER BY title LIMIT :page_size", page={"by": "title", "size": 10}
+    ),
+    "a page in another order": lambda spec: note(
+        spec, f"{SELECT} WHERE id > :after ORDER BY title LIMIT :page_size", page={"by": "id", "size": 10}
+    ),
+    "a page that uses no size": lambda spec: note(
+        spec, f"{SELECT} WHERE id > :after ORDER BY id", page={"by": "id", "size": 10}
+    ),
+    "a statement that fails when it runs": lambda spec: spec.method(
+        "read", "SELECT json_extract(title || '{', '$.a') AS value FROM notes", result="text?"
+    ),
+}
+
+
+# What is replaced in the text of a file: file, old text, new text.
+TEXTS: dict[str, tuple[str, str, str]] = {
+    "an unknown key": ("database", "scope: account", "scop: account"),
+    "an unknown key of a route": ("routes", "auth: none", "auth: none\n  auht: none"),
+    "a key that is missing": ("database", "    doc: The account itself.\n", ""),
+    "a key twice": ("database", "result: Account?", "result: Account?\n    result: Account"),
+    "a value that is not one of several": ("database", "scope: account", "scope: acount"),
+    "a value of another type": ("jobs", "size: 1", "size: one"),
+    "a number out of range": ("bindings", "port: 3400", "port: 340000"),
+    "no value": ("routes", "title: notes", "title:"),
+    "a list for a mapping": ("routes", "      status: text", "      - text"),
+    "a mapping for a list": ("database", "    - queued\n    - done\n    - failed", "      queued: done"),
+    "a date that is no text": ("bindings", "'2026-09-08'", "2026-09-08"),
+    "a flag for a text": ("database", "    - queued", "    - on"),
+    "a name that is none": ("database", "getAccount:", "get account:"),
+    "a name that is a number": ("database", "  getAccount:", "  12:"),
+    "a type that YAML reads otherwise": ("database", "      label: text?", "      label: ? text"),
+    "a text that holds a comma in brackets": (
+        "jobs",
+        "doc: Open the scan.",
+        "payload: {page: integer, of all}\n  doc: Open the scan.",
+    ),
+    "a tab": ("jobs", "- name: scan", "\t- name: scan"),
+    "an unfinished text": ("routes", "title: notes", "title: 'notes"),
+    "an unknown tag": ("routes", "title: notes", "title: !env NAME"),
+    "a tag that does not fit": ("routes", "title: notes", "title: !!int notes"),
+    "a control character": ("routes", "title: notes", 'title: "no\\0tes"'),
+    "half a character": ("routes", "title: notes", 'title: "\\uD800"'),
+    "an alias in its own anchor": ("routes", "title: notes", "title: &a [*a]"),
+}
+
+
+def vectors(**changes: object) -> dict[str, object]:
+    index = {"binding": "INDEX", "collection": "notes-code", "dimensions": 1536, "metric": "cosine"}
+    return {**index, "metadata_indexes": {"repoId": "number"}, **changes}
+
+
+def test_broken_texts(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
+    parts = []
+    for name, (file, old, new) in TEXTS.items():
+        spec = SpecFolder(tmp_path / name.replace(" ", "-"))
+        path = spec.write() / f"{file}.yaml"
+        assert path.read_text().count(old) == 1, name
+        path.write_text(path.read_text().replace(old, new))
+        with pytest.raises(SpecError) as caught:
+            load_spec(spec.project / "spec")
+        parts.append(f"# {name}\n{caught.value}\n")
+    assert "\n".join(parts) == snapshot
+
+
+def test_independent_mistakes_are_all_found_in_one_run(spec: SpecFolder, snapshot: SnapshotAssertion) -> None:
+    spec.database["methods"]["getAccount"]["result"] = "Acount?"
+    spec.method("clearNotes", "DELETE FROM note")
+    spec.method("readNotes", "SELECT body FROM notes", result="text")
+    spec.method("leakNotes", "SELECT title FROM notes WHERE :account_id > 0", scope="account", result="text[]")
+    spec.route(handler="health.get_helth")
+    spec.jobs["phases"][0]["next"] = "ingets"
+    spec.bindings["worker"]["plan"] = "payed"
+    assert spec.diagnostics() == snapshot
+
+
+def report(tmp_path: Path, mistakes: dict[str, Mistake]) -> str:
+    """Every mistake with the finding."""
+    parts, surprises = [], []
+    for name, mistake in mistakes.items():
+        spec = SpecFolder(tmp_path / name.replace(" ", "-"))
+        mistake(spec)
+        spec.write()
+        try:
+            check_spec(load_spec(spec.project / "spec"), TEMPLATES)
+        except SpecError as error:
+            if len(error.diagnostics) != 1:
+                surprises.append(f"{name}: {len(error.diagnostics)} findings:\n{error}")
+            text = "\n".join(line if len(line) < 200 else f"{line[:160]} ..." for line in str(error).splitlines())
+            parts.append(f"# {name}\n{text}\n")
+        else:
+            surprises.append(f"{name}: nothing was found")
+    assert not surprises, "\n\n".join(surprises)
+    return "\n".join(parts)
+
+
+@pytest.mark.parametrize(
+    "mistakes",
+    [NAMES, TYPES, FIELDS, ROUTES, PHASES, BINDINGS, BUDGETS, STATEMENTS, RESULTS],
+    ids=["names", "types", "fields", "routes", "phases", "bindings", "budgets", "statements", "results"],
+)
+def test_broken(tmp_path: Path, snapshot: SnapshotAssertion, mistakes: dict[str, Mistake]) -> None:
+    assert report(tmp_path, mistakes) == snapshot
