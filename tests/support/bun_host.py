@@ -28,12 +28,12 @@ class BunHost:
 
 
 @contextmanager
-def bun_host(directory: Path, environment: Mapping[str, str]) -> Iterator[BunHost]:
+def bun_host(directory: Path, environment: Mapping[str, str], program: Path = PROGRAM) -> Iterator[BunHost]:
     """Run the local host with its database in `directory`, and stop it in the end as an operator would."""
     lines: list[str] = []
     own = {"DATABASE_PATH": str(directory / "ossgard.db"), "HOST": "127.0.0.1", "PORT": "0"}
     process = subprocess.Popen(
-        [BUN, PROGRAM],
+        [BUN, program],
         env={**os.environ, **environment, **own},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
