@@ -33,6 +33,7 @@ class WorkerHost:
     url: str
     control_url: str
     lines: list[str] = field(default_factory=list)
+    process: "subprocess.Popen[str] | None" = None
 
     def sql(self, sql: str, *values: object) -> list[dict[str, Any]]:
         """Run a statement on the host's D1; its rows."""
@@ -50,6 +51,26 @@ class WorkerHost:
     def run_schedule(self) -> None:
         """Run the scheduled handler."""
         self._control("scheduled", {})
+
+    def invocations(self) -> list[dict[str, Any]]:
+        """What each invocation used that has ended since the last reset (see dev/invocations.ts)."""
+        answer = httpx.get(f"{self.control_url}/invocations", timeout=60, verify=False)
+        found: list[dict[str, Any]] = answer.json()
+        return found
+
+    def reset_invocations(self) -> None:
+        """Forget the invocations so far."""
+        self._control("invocations/reset", {})
+
+    def control_vectorize(self, **changes: object) -> None:
+        """Change `delayMilliseconds`, or set the `failure` of the next calls: {times, status, code, message}."""
+        self._control("vectorize", changes)
+
+    def kill(self) -> None:
+        """Kill the host as if the machine had lost its power."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
 
     def _control(self, path: str, body: object) -> dict[str, Any]:
         answer = httpx.post(f"{self.control_url}/{path}", json=body, timeout=60, verify=False)
@@ -76,7 +97,7 @@ def worker_host(directory: Path, environment: Mapping[str, str], worker: Path = 
     )
     try:
         url, control_url = _wait_until_ready(process, lines)
-        yield WorkerHost(url, control_url, lines)
+        yield WorkerHost(url, control_url, lines, process)
     finally:
         process.send_signal(signal.SIGTERM)
         try:

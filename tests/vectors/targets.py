@@ -15,6 +15,7 @@ from ossgard.ports import VectorStore
 from tests.standins.qdrant import Qdrant
 from tests.support.server import serve
 from tests.vectors.bun_stores import bun_stores
+from tests.vectors.worker_vectors import worker_vectors
 
 
 @dataclass(frozen=True)
@@ -56,4 +57,11 @@ def qdrant(directory: Path) -> Iterator[Target]:
         yield Target(store, DIMENSIONS, resizes=True, warnings=process.warnings)
 
 
-TARGETS = {"sqlite-vec": sqlite_vec, "qdrant": qdrant}
+@contextmanager
+def vectorize(directory: Path) -> Iterator[Target]:
+    """Vectorize in the Worker, against the stand-in of the offline host; writes take a while to show."""
+    with worker_vectors(directory, delay_milliseconds=100) as store:
+        yield Target(store, DIMENSIONS, resizes=False, warnings=[])
+
+
+TARGETS = {"sqlite-vec": sqlite_vec, "qdrant": qdrant, "vectorize": vectorize}

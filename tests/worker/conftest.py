@@ -1,20 +1,27 @@
 """The Worker in workerd, a probe that shows how the runtime treats a Worker, and a stand-in for GitHub."""
 
-import json
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.standins.github import GitHub, github_standin
-from tests.support.worker_host import WORKER, WorkerHost, worker_host
+from tests.standins.github_api import GitHubApi, github_standin
+from tests.support.worker_host import WorkerHost, worker_host
+from tests.support.worker_project import worker_project
 
 PROBE_ENTRY = Path(__file__).parent / "probe" / "entry.py"
 PROBE_SETTINGS = {
     "name": "probe",
     "d1": {"binding": "DB", "database": "probe"},
+    "vectorize": {
+        "PROBE_INDEX": {
+            "index": "probe-index",
+            "dimensions": 4,
+            "metric": "cosine",
+            "metadataIndexes": {"repoId": "number", "label": "string"},
+        }
+    },
     "producers": {"PROBE_QUEUE": "probe-pipeline"},
     "consumers": {
         "probe-pipeline": {
@@ -27,6 +34,13 @@ PROBE_SETTINGS = {
     },
     "durableObjects": {"PROBE_OBJECT": "ProbeObject"},
     "variables": {"LOG_LEVEL": "info"},
+    "limits": {
+        "plan": "tiny",
+        "d1Queries": 5,
+        "subrequests": 8,
+        "messageBytes": 400,
+        "messageOverheadBytes": 100,
+    },
     "migrations": [
         {
             "name": "0001_notes.sql",
@@ -41,7 +55,7 @@ PROBE_SETTINGS = {
 
 
 @pytest.fixture(scope="session")
-def github() -> Iterator[GitHub]:
+def github() -> Iterator[GitHubApi]:
     """The stand-in for GitHub."""
     with github_standin() as github:
         github.add_repository("acme", "rocket")
@@ -49,7 +63,7 @@ def github() -> Iterator[GitHub]:
 
 
 @pytest.fixture(scope="session")
-def worker(github: GitHub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerHost]:
+def worker(github: GitHubApi, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerHost]:
     """The generated Worker, started once."""
     environment = {"GITHUB_API_URL": github.url, "LOG_LEVEL": "warning"}
     with worker_host(tmp_path_factory.mktemp("worker"), environment) as host:
@@ -61,16 +75,7 @@ def make_project(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pa
     """Makes a Worker's folder around the text of an entry module, for the real offline host."""
 
     def make(entry: str, settings: dict[str, Any] = PROBE_SETTINGS) -> Path:
-        folder = tmp_path_factory.mktemp("project")
-        ignored = shutil.ignore_patterns("node_modules")
-        shutil.copytree(WORKER / "dev", folder / "dev", ignore=ignored)
-        (folder / "dev" / "node_modules").symlink_to(WORKER / "dev" / "node_modules")
-        (folder / "python_modules").symlink_to(WORKER / "python_modules")
-        (folder / ".wrangler").symlink_to(WORKER / ".wrangler")
-        (folder / "dev" / "settings.json").write_text(json.dumps(settings))
-        (folder / "src").mkdir()
-        (folder / "src" / "entry.py").write_text(entry)
-        return folder
+        return worker_project(tmp_path_factory.mktemp("project"), entry, settings)
 
     return make
 

@@ -2,31 +2,11 @@
 
 import json
 import time
-from typing import Any
-
-import httpx
 
 from tests.support.worker_host import WorkerHost
+from tests.worker.probing import do, notes
 
 PIPELINE, DEAD_LETTERS = "probe-pipeline", "probe-dead-letters"
-
-
-def do(probe: WorkerHost, action: str, **arguments: object) -> Any:
-    """Have the probe do something; what came of it."""
-    answer = httpx.post(probe.url, json={"do": action, "with": arguments}, timeout=60, verify=False)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
-
-
-def notes(probe: WorkerHost, like: str, count: int) -> list[str]:
-    """The notes with a text in them, once there are as many."""
-    deadline = time.monotonic() + 20
-    while True:
-        rows = probe.sql("SELECT text FROM notes WHERE text LIKE ? ORDER BY id", f"%{like}%")
-        if len(rows) >= count:
-            return [row["text"] for row in rows]
-        assert time.monotonic() < deadline, f"only {rows}"
-        time.sleep(0.05)
 
 
 def test_queue_handlers_get_none_for_env_and_ctx(probe: WorkerHost) -> None:

@@ -1,20 +1,24 @@
 /**
  * Runs the Worker offline, in the real workerd: `bun dev/host.ts`.
  *
- * D1 and the Durable Objects live in a folder and outlast a restart. Queues do not in Miniflare, but their messages do:
- * each lies in the database's outbox, and the schedule sends it again after the next start.
+ * D1, the vectors and the Durable Objects live in a folder and outlast a restart. Queues do not in Miniflare, but their
+ * messages do: each lies in the database's outbox, and the schedule sends it again after the next start.
  *
- * Environment: PORT (8787; 0 is any free port), OSSGARD_STATE (the folder), OSSGARD_CONTROL_PORT (see control.ts), and the
- * Worker's variables.
+ * Environment: PORT (8787; 0 is any free port), OSSGARD_STATE (the folder), OSSGARD_CONTROL_PORT (see control.ts),
+ * OSSGARD_VECTORIZE_DELAY_MS (2000; how long vectors take to show), and the Worker's variables.
  */
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Log, LogLevel, Miniflare } from "miniflare";
+import { Log, LogLevel, Miniflare, type RemoteProxyConnectionString } from "miniflare";
+import { serveBackstage } from "./backstage.ts";
 import { bytecode } from "./bytecode.ts";
 import { serveControl } from "./control.ts";
 import { prepareDatabase } from "./database.ts";
+import { Invocations } from "./invocations.ts";
 import { MODULES_ROOT, workerModules } from "./modules.ts";
 import { readHost, readSettings } from "./settings.ts";
+import { Vectorize } from "./vectorize/vectorize.ts";
+import { endWithHost } from "./workerd.ts";
 
 const WORKER = fileURLToPath(new URL("..", import.meta.url));
 /** The shim needs no feature of a later date; this one is the newest that the pinned workerd knows. */
@@ -27,9 +31,14 @@ const SCHEDULE_MILLISECONDS = 60_000;
 async function main(): Promise<void> {
   const settings = readSettings(process.env);
   const host = readHost(process.env, WORKER);
+  const cache = join(WORKER, ".wrangler", "cache");
+  endWithHost(cache);
   const databases = join(host.state, "d1");
   const applied = await prepareDatabase(settings, databases);
-  const compiled = bytecode(join(WORKER, "python_modules"), join(WORKER, ".wrangler", "cache"));
+  const compiled = bytecode(join(WORKER, "python_modules"), cache);
+  const vectorize = new Vectorize(settings.vectorize, join(host.state, "vectorize"), host.vectorizeDelay);
+  const invocations = new Invocations(settings.limits);
+  const backstage = serveBackstage(vectorize, invocations);
   const miniflare = new Miniflare({
     name: settings.name,
     host: "127.0.0.1",
@@ -40,6 +49,12 @@ async function main(): Promise<void> {
     compatibilityFlags: COMPATIBILITY_FLAGS,
     d1Databases: { [settings.d1.binding]: settings.d1.database },
     d1Persist: databases,
+    vectorize: Object.fromEntries(
+      Object.entries(settings.vectorize).map(([binding, { index }]) => [
+        binding,
+        { index_name: index, remoteProxyConnectionString: remoteProxy(`http://${backstage}`) },
+      ]),
+    ),
     queueProducers: settings.producers,
     queueConsumers: settings.consumers,
     durableObjects: Object.fromEntries(
@@ -47,6 +62,8 @@ async function main(): Promise<void> {
     ),
     durableObjectsPersist: join(host.state, "durable-objects"),
     bindings: settings.variables,
+    // The shim's own, hidden from the Worker.
+    serviceBindings: { OSSGARD_INVOCATIONS: { external: { address: backstage, http: {} } } },
     cf: false,
     log: new Log(LogLevel.WARN),
   });
@@ -63,7 +80,9 @@ async function main(): Promise<void> {
     process.exit(1);
   });
   if (host.controlPort !== undefined) {
-    console.log(`Control interface on http://127.0.0.1:${serveControl(miniflare, settings, host.controlPort)}`);
+    console.log(
+      `Control interface on http://127.0.0.1:${serveControl({ miniflare, settings, vectorize, invocations }, host.controlPort)}`,
+    );
   } else {
     const worker = await miniflare.getWorker();
     const schedule = () => worker.scheduled({}).catch(console.error);
@@ -71,6 +90,11 @@ async function main(): Promise<void> {
     void schedule();
   }
   console.log(describe(url.origin, settings.d1.database, host.state, applied));
+}
+
+/** Miniflare's type is that of a session with Cloudflare; what it uses is the address. */
+function remoteProxy(url: string): RemoteProxyConnectionString {
+  return new URL(url) as RemoteProxyConnectionString;
 }
 
 function describe(origin: string, database: string, state: string, applied: string[]): string {

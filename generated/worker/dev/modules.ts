@@ -27,6 +27,7 @@ export function workerModules(worker: string, durableObjects: string[], compiled
     script("main.mjs", mainModule(durableObjects)),
     script("shim.mjs", readFileSync(join(RUNTIME, "shim.mjs"), "utf8")),
     script("prepare.mjs", readFileSync(join(RUNTIME, "prepare.mjs"), "utf8")),
+    script("invocations.mjs", readFileSync(join(RUNTIME, "invocations.mjs"), "utf8")),
     script("pyodide.mjs", readFileSync(join(PYODIDE, "pyodide.mjs"), "utf8")),
     script("pyodide.asm.mjs", readFileSync(join(PYODIDE, "pyodide.asm.mjs"), "utf8")),
     { type: "CompiledWasm", path: at("pyodide.asm.wasm"), contents: readFileSync(join(PYODIDE, "pyodide.asm.wasm")) },

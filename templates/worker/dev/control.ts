@@ -5,10 +5,16 @@
  * - `POST /batch` `{statements: [{sql, values}, ...]}` runs several as one transaction and answers a list of the same;
  * - `POST /queue` `{queue, body}` delivers a message as if it came from a queue and answers what the Worker did with it;
  * - `POST /object` `{binding, name}` fetches from a Durable Object and answers its `{status, body}`;
- * - `POST /scheduled` runs the scheduled handler.
+ * - `POST /scheduled` runs the scheduled handler;
+ * - `GET /invocations` answers what each invocation of the Worker used (see invocations.ts), `POST /invocations/reset` begins
+ *   anew;
+ * - `POST /vectorize` `{delayMilliseconds?, failure?: {times, status, code, message}}` changes how long vectors take to show,
+ *   and has the next calls fail.
  */
 import type { Miniflare } from "miniflare";
+import type { Invocations } from "./invocations.ts";
 import type { Settings } from "./settings.ts";
+import type { Failure, Vectorize } from "./vectorize/vectorize.ts";
 
 type D1Database = Awaited<ReturnType<Miniflare["getD1Database"]>>;
 type D1PreparedStatement = ReturnType<D1Database["prepare"]>;
@@ -30,41 +36,63 @@ interface Address {
   name: string;
 }
 
+/** What there is to control. */
+export interface Controlled {
+  miniflare: Miniflare;
+  settings: Settings;
+  vectorize: Vectorize;
+  invocations: Invocations;
+}
+
 /** Serve the control interface; the answer is the port it got. */
-export function serveControl(miniflare: Miniflare, settings: Settings, port: number): number {
+export function serveControl({ miniflare, settings, vectorize, invocations }: Controlled, port: number): number {
   const handlers: Record<string, (request: Request) => Promise<unknown>> = {
-    "/sql": async (request) => {
+    "POST /sql": async (request) => {
       const database = await miniflare.getD1Database(settings.d1.binding);
       return answer(await prepare(database, (await request.json()) as Statement).all());
     },
-    "/batch": async (request) => {
+    "POST /batch": async (request) => {
       const database = await miniflare.getD1Database(settings.d1.binding);
       const { statements } = (await request.json()) as { statements: Statement[] };
       const results = await database.batch(statements.map((statement) => prepare(database, statement)));
       return results.map(answer);
     },
-    "/queue": async (request) => {
+    "POST /queue": async (request) => {
       const { queue, body, attempts = 1 } = (await request.json()) as Delivery;
       const worker = await miniflare.getWorker();
       const message = { id: crypto.randomUUID(), timestamp: new Date(), attempts, body };
       return await worker.queue(queue, [message]);
     },
-    "/object": async (request) => {
+    "POST /object": async (request) => {
       const { binding, name } = (await request.json()) as Address;
       const namespace = await miniflare.getDurableObjectNamespace(binding);
       const response = await namespace.get(namespace.idFromName(name)).fetch("http://object/");
       return { status: response.status, body: await response.text() };
     },
-    "/scheduled": async () => {
+    "POST /scheduled": async () => {
       const worker = await miniflare.getWorker();
       return await worker.scheduled({});
+    },
+    "GET /invocations": async () => invocations.list(),
+    "POST /invocations/reset": async () => {
+      invocations.reset();
+      return {};
+    },
+    "POST /vectorize": async (request) => {
+      const { delayMilliseconds, failure } = (await request.json()) as {
+        delayMilliseconds?: number;
+        failure?: Failure;
+      };
+      if (delayMilliseconds !== undefined) vectorize.delayMilliseconds = delayMilliseconds;
+      if (failure !== undefined) vectorize.failure = failure;
+      return {};
     },
   };
   const server = Bun.serve({
     hostname: "127.0.0.1",
     port,
     async fetch(request) {
-      const handler = request.method === "POST" ? handlers[new URL(request.url).pathname] : undefined;
+      const handler = handlers[`${request.method} ${new URL(request.url).pathname}`];
       if (handler === undefined) return Response.json({ error: "Not found" }, { status: 404 });
       try {
         return Response.json(await handler(request));

@@ -1,5 +1,6 @@
 """A Worker that tells what the runtime does with it: every event leaves a note in the table `notes`."""
 
+import asyncio
 import json
 
 from workers import DurableObject, Response, WorkerEntrypoint
@@ -81,6 +82,39 @@ class Default(WorkerEntrypoint):
         from workers import Request
 
         return Request("http://x/", headers=[("a", "1, 2")]).headers["a"]
+
+    async def vectorize(self, method, arguments):
+        try:
+            return await getattr(self.env.PROBE_INDEX, method)(*arguments)
+        except Exception as error:
+            return {"error": str(error)}
+
+    async def bindings(self):
+        from js import Object
+
+        return list(Object.keys(self.env._env))
+
+    async def use(self, statements=0, batches=0, messages=(), calls=0, fetches=(), pause=0):
+        """Use the platform, piece by piece, in tasks of their own."""
+        from workers import fetch
+
+        async def query():
+            await self.env.DB.prepare("SELECT ?").bind(1).first()
+
+        async def batch():
+            one = self.env.DB.prepare("SELECT ?")
+            await self.env.DB.batch([one.bind(number) for number in range(3)])
+
+        for work, times in ((query, statements), (batch, batches)):
+            for _ in range(times):
+                await asyncio.create_task(work())
+                await asyncio.sleep(pause)
+        for message in messages:
+            await self.env.PROBE_QUEUE.send(message)
+        for _ in range(calls):
+            await self.call_object("counted", {"value": 1})
+        for url in fetches:
+            await (await fetch(url)).text()
 
     async def queue(self, batch, env, ctx):
         for message in batch.messages:

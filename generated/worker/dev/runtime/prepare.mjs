@@ -2,6 +2,7 @@
 //
 // The Worker boots while its modules are evaluated, as a deployed Python Worker does when its snapshot is taken: there is no
 // randomness, there are no timers, no input and no output, and the clock stands at 1970.
+import { countFetch } from "./invocations.mjs";
 import wasm from "./pyodide.asm.wasm";
 import stdlib from "./python_stdlib.zip";
 
@@ -16,7 +17,10 @@ globalThis.addEventListener = () => {};
 const workerFetch = globalThis.fetch;
 globalThis.fetch = (resource, init) => {
   const url = String(resource?.url ?? resource);
-  if (!url.startsWith(PYODIDE_URL)) return workerFetch(resource, init);
+  if (!url.startsWith(PYODIDE_URL)) {
+    countFetch();
+    return workerFetch(resource, init);
+  }
   const body = url.endsWith(".zip") ? stdlib : new ArrayBuffer(0);
   return Promise.resolve({ ok: true, arrayBuffer: () => Promise.resolve(body) });
 };

@@ -6,6 +6,7 @@ import * as cloudflareSockets from "cloudflare:sockets";
 import * as cloudflareWorkers from "cloudflare:workers";
 import files from "./files.bin";
 import fileList from "./files.json";
+import { attributeTo, countedEnv, invocation } from "./invocations.mjs";
 import { beginImports, endImports, entropyGate, PYODIDE_URL } from "./prepare.mjs";
 import createPyodideModule from "./pyodide.asm.mjs";
 import { loadPyodide, version } from "./pyodide.mjs";
@@ -15,6 +16,7 @@ const WORKER = `${SESSION}/metadata`;
 
 const python = await boot();
 const runtime = python.pyimport("worker_runtime");
+attributeTo(runtime.current_invocation);
 beginImports();
 const entry = runtime.load_entry("entry", WORKER);
 const { Request } = python.pyimport("workers");
@@ -75,30 +77,31 @@ function patchWaitUntil(ctx) {
   };
 }
 
+function memory() {
+  return python._module.HEAPU8.length;
+}
+
 let seeded = false;
-/** Call a method of a Python object; a Python `Response` comes back as JavaScript's. */
-async function call(target, name, ...values) {
+/** Call a method of a Python object as an invocation; a Python `Response` comes back as JavaScript's. */
+async function call(event, target, method, ...values) {
   if (!seeded) {
     seeded = true;
     runtime.before_first_event();
   }
-  const method = target[name];
-  try {
-    const result = await method(...values);
+  return await invocation({ ...event, memory }, async (number) => {
+    const result = await runtime.call_handler(number, target, method, ...values);
     if (!(result instanceof python.ffi.PyProxy)) return result;
     const response = result.js_object;
     result.destroy();
     return response;
-  } finally {
-    method.destroy();
-  }
+  });
 }
 
 /** Handle one event with an instance of its own. */
-async function handle(ctx, env, name, ...values) {
-  const instance = entry.Default(ctx, env);
+async function handle(event, method, ...values) {
+  const instance = entry.Default(event.ctx, countedEnv(event.env));
   try {
-    return await call(instance, name, ...values);
+    return await call({ kind: method, ...event }, instance, method, ...values);
   } finally {
     instance.destroy();
   }
@@ -106,9 +109,17 @@ async function handle(ctx, env, name, ...values) {
 
 // Cloudflare's runtime passes `env` and `ctx` as None: `undefined` here.
 export default {
-  fetch: (request, env, ctx) => handle(ctx, env, "fetch", Request(request)),
-  queue: (batch, env, ctx) => handle(ctx, env, "queue", batch, undefined, undefined),
-  scheduled: (controller, env, ctx) => handle(ctx, env, "scheduled", controller, undefined, undefined),
+  fetch(request, env, ctx) {
+    const name = `${request.method} ${new URL(request.url).pathname}`;
+    return handle({ env, ctx, name }, "fetch", Request(request));
+  },
+  queue(batch, env, ctx) {
+    const messages = batch.messages.map(({ body }) => String(body?.type));
+    return handle({ env, ctx, name: batch.queue, messages }, "queue", batch, undefined, undefined);
+  },
+  scheduled(controller, env, ctx) {
+    return handle({ env, ctx, name: controller.cron }, "scheduled", controller, undefined, undefined);
+  },
 };
 
 /** The class of a Durable Object: its handlers, and each public async method of the Python class for RPC. */
@@ -119,18 +130,23 @@ export function durableObject(name) {
   class Host extends cloudflareWorkers.DurableObject {
     constructor(ctx, env) {
       super(ctx, env);
-      instances.set(this, PythonClass(ctx, env));
+      instances.set(this, { ctx, env, instance: PythonClass(ctx, countedEnv(env)) });
     }
     fetch(request) {
-      return call(instances.get(this), "fetch", Request(request));
+      const { instance, ...event } = instances.get(this);
+      return call({ ...event, kind: "object-fetch", name }, instance, "fetch", Request(request));
     }
     alarm(info) {
-      return call(instances.get(this), "alarm", info);
+      const { instance, ...event } = instances.get(this);
+      return call({ ...event, kind: "alarm", name }, instance, "alarm", info);
     }
   }
   for (const method of runtime.rpc_methods(PythonClass)) {
     Host.prototype[method] = function (...values) {
-      return runtime.call_rpc(instances.get(this), method, ...values);
+      const { instance, ...event } = instances.get(this);
+      return invocation({ ...event, kind: "rpc", name: `${name}.${method}`, memory }, (number) =>
+        runtime.call_rpc(number, instance, method, ...values),
+      );
     };
   }
   return Host;

@@ -8,6 +8,7 @@ from cloudflare_host.d1 import D1Database
 from cloudflare_host.http import FetchClient
 from cloudflare_host.queue import CloudflareQueue
 from cloudflare_host.system import SystemClock, SystemEntropy
+from cloudflare_host.vectorize import VectorizeStore
 from ossgard.log import configure
 from ossgard.services import CLOUD_HOST, Services
 from ossgard.settings import Settings
@@ -17,14 +18,17 @@ def build_services(env: Any) -> Services:
     """The core's services over the bindings of one event; logging is set up on the way."""
     settings = read_settings(env)
     configure(settings.log_level, print)
+    clock = SystemClock()
+    vectors = VectorizeStore(env, clock)
     return Services(
         db=D1Database(getattr(env, bindings.DATABASE)),
         queue=CloudflareQueue(getattr(env, bindings.PIPELINE_QUEUE)),
         http=FetchClient(),
-        clock=SystemClock(),
+        clock=clock,
         entropy=SystemEntropy(),
         settings=settings,
         host=CLOUD_HOST,
+        vectors=lambda config: vectors,
     )
 
 

@@ -3,6 +3,7 @@
 import inspect
 import random
 import sys
+from contextvars import ContextVar
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -10,6 +11,9 @@ from typing import Any
 from _cloudflare import import_patch_manager
 from _cloudflare.allow_entropy import refuse_entropy
 from pyodide.ffi import JsProxy
+
+# The number of the invocation that a task belongs to; the tasks that it starts inherit it.
+_invocation: ContextVar[int] = ContextVar("invocation", default=0)
 
 
 class ModuleLevelJavaScriptError(RuntimeError):
@@ -48,10 +52,23 @@ def rpc_methods(target: type) -> list[str]:
     return [name for name, _ in members if not name.startswith("_") and name not in handlers]
 
 
-async def call_rpc(target: Any, name: str, *arguments: Any) -> Any:
+def current_invocation() -> int:
+    """The number of the invocation in which this is called, 0 outside of any."""
+    return _invocation.get()
+
+
+async def call_handler(invocation: int, target: Any, name: str, *arguments: Any) -> Any:
+    """Call a handler in an invocation."""
+    _invocation.set(invocation)
+    result = getattr(target, name)(*arguments)
+    return await result if inspect.isawaitable(result) else result
+
+
+async def call_rpc(invocation: int, target: Any, name: str, *arguments: Any) -> Any:
     """Call a method as a Durable Object's stub does, values converted on both sides."""
     from workers import python_from_rpc, python_to_rpc
 
+    _invocation.set(invocation)
     return python_to_rpc(await getattr(target, name)(*map(python_from_rpc, arguments)))
 
 

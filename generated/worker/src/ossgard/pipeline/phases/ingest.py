@@ -149,6 +149,8 @@ class _Reader:
         try:
             pull = await self.github.pull(self.slice.owner, self.slice.name, number)
         except PullGone:
+            # Gone alone, or with its repository: that ends the scan.
+            await self.github.check_repository(self.slice.owner, self.slice.name)
             return PRStateChange(number=number, state=PRState.CLOSED)
         return pull if pull.state is PRState.OPEN else PRStateChange(number=number, state=pull.state)
 

@@ -2,6 +2,7 @@
 
 from ossgard import writes
 from ossgard.entities import PR, EmbedHash, Progress
+from ossgard.errors import PermanentError
 from ossgard.model import JsonObject
 from ossgard.phases import PHASES
 from ossgard.pipeline.cursor import flag, number, text
@@ -14,6 +15,8 @@ SLICE_SIZE = PHASES["embed"].slice_size
 # How many stored pull requests one slice looks through for changed ones, in how large pieces.
 PAGES = 8
 PAGE_SIZE = 100
+# How often two scans with vectors of different sizes may take the collections from each other.
+MAX_RESTARTS = 3
 
 
 class EmbedPhase:
@@ -35,15 +38,15 @@ class EmbedPhase:
         if changed:
             pulls = [pull for pull, _ in changed]
             signals = await embed_pulls(slice.services, slice.config, pulls)
+            input_tokens = sum(signal.input_tokens for signal in signals)
             dimensions = size_of(signals)
             if await has_other_size(store, dimensions):
-                # What everybody has stored is about to go, so everybody's hashes go first; then the phase starts anew.
+                if after or not number(slice.cursor, "restarts"):
+                    return _restart(slice, total, input_tokens)
+                # Whoever has embedded since the restart loses that, too.
                 await slice.services.db.clear_all_embed_hashes()
-                await ensure_collections(store, dimensions)
-                return Outcome(NextSlice({"full": flag(slice.cursor, "full"), "total": total}))
             await ensure_collections(store, dimensions)
             cursor |= await store_signals(store, slice.repo_id, pulls, signals)
-            input_tokens = sum(signal.input_tokens for signal in signals)
             hashes = [EmbedHash(id=pull.id, embed_hash=hash) for pull, hash in changed]
             outcome_writes = [writes.update_pr_embed_hashes(hashes)]
         if last is None:
@@ -53,6 +56,21 @@ class EmbedPhase:
         cursor |= {"afterNumber": last, "done": done}
         progress = Progress(done=min(done, total), total=total, note=None)
         return Outcome(NextSlice(cursor), outcome_writes, input_tokens=input_tokens, progress=progress)
+
+
+def _restart(slice: Slice, total: int, input_tokens: int) -> Outcome:
+    """Forget what everybody has stored, since it is about to go, and begin anew.
+
+    This is committed before the vectors go: killed after that, the phase still begins anew.
+    """
+    restarts = number(slice.cursor, "restarts") + 1
+    if restarts > MAX_RESTARTS:
+        raise PermanentError(
+            "Another scan embeds with vectors of another size at the same time. Start the scan again when it has "
+            "ended, or use the same embedding model for both"
+        )
+    cursor: JsonObject = {"total": total, "restarts": restarts}
+    return Outcome(NextSlice(cursor), [writes.clear_all_embed_hashes()], input_tokens=input_tokens)
 
 
 async def _find_changed(slice: Slice, after: int) -> tuple[list[tuple[PR, str]], int, int | None]:
