@@ -64,9 +64,9 @@ demo: setup ## Scan a made-up repository on the local host, offline, and print t
 
 # ---- proof
 
-test: setup ## Run every test: pytest, then bun test
-	.venv/bin/python -m pytest
+test: setup ## Run every test: bun test, then pytest
 	$(MAKE) --no-print-directory test-bun
+	.venv/bin/python -m pytest
 
 test-bun: setup
 	$(BUN) test tests/local
@@ -82,7 +82,7 @@ types: setup ## Check types: mypy --strict, tsc --strict
 	cd generated/local && node_modules/.bin/tsc --noEmit && node_modules/.bin/tsc --noEmit --project ../../tests/local
 	cd generated/worker/dev && node_modules/.bin/tsc --noEmit
 
-bench: setup ## Measure generation and both hosts, and print a table
+bench: setup ## Measure generation, both hosts and whole scans (about 8 minutes)
 	@.venv/bin/python -m tests.bench
 
 clean: ## Remove everything that is installed or built

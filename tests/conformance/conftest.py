@@ -11,7 +11,11 @@ import pytest
 
 from tests.conformance.client import Account
 from tests.conftest import TARGETS
-from tests.standins.github import GitHub, github_standin
+from tests.standins.github_api import GitHubApi
+from tests.standins.planting import Plan
+from tests.standins.world import World, world
+
+API_KEY = "sk-0123456789abcdef"
 
 
 @dataclass(frozen=True)
@@ -30,20 +34,30 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def github() -> Iterator[GitHub]:
-    """The stand-in for GitHub, which every target is configured to use."""
-    with github_standin() as github:
-        github.add_repository("acme", "rocket")
-        yield github
+def outside() -> Iterator[World]:
+    """The world outside, which every target is configured to use.
+
+    `acme/rocket` is empty, so that a scan of it is soon done; `acme/widgets` has some duplicates.
+    """
+    with world(Plan(prs=24)) as it:
+        it.github.add_repository("acme", "rocket")
+        it.openai.keys.add(API_KEY)
+        yield it
+
+
+@pytest.fixture(scope="session")
+def github(outside: World) -> GitHubApi:
+    """The stand-in for GitHub."""
+    return outside.github
 
 
 @pytest.fixture(scope="session")
 def target(
-    request: pytest.FixtureRequest, github: GitHub, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, outside: World, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Target]:
     """The service under test, started once."""
     directory = tmp_path_factory.mktemp(request.param)
-    environment = {"GITHUB_API_URL": github.url, "LOG_LEVEL": "error"}
+    environment = {**outside.environment(), "LOG_LEVEL": "error"}
     if request.param == "cpython":
         from tests.support.cpython_host import cpython_host
 
@@ -69,26 +83,36 @@ def anonymous(target: Target) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def config(github: GitHub) -> dict[str, Any]:
+def config(outside: World) -> dict[str, Any]:
     """A configuration that every target accepts without a warning, with a token of its own."""
-    service = {"provider": "openai", "url": github.url, "api_key": "sk-0123456789abcdef"}
+    return new_config(outside)
+
+
+def new_config(outside: World) -> dict[str, Any]:
+    """A configuration with a token of its own."""
+    service = {"provider": "openai", "url": outside.openai_url, "api_key": API_KEY}
     return {
-        "github": {"token": github.add_token()},
-        "llm": {**service, "model": "gpt-test"},
+        "github": {"token": outside.github.add_token()},
+        "llm": {**service, "model": "gpt-4o-mini"},
         "embedding": {**service, "model": "text-embedding-3-small"},
     }
 
 
+def new_account(target: Target, outside: World) -> Account:
+    """Register somebody."""
+    own = new_config(outside)
+    answer = httpx.post(f"{target.url}/accounts", json={"label": "tester", "config": own}, timeout=60, verify=False)
+    assert answer.status_code == 201, answer.text
+    return Account(target.url, answer.json()["apiKey"], own)
+
+
 @pytest.fixture
-def register(target: Target, github: GitHub, config: dict[str, Any]) -> Iterator[Callable[[], Account]]:
+def register(target: Target, outside: World) -> Iterator[Callable[[], Account]]:
     """Makes accounts."""
     clients: list[Account] = []
 
     def make() -> Account:
-        own = {**config, "github": {"token": github.add_token()}}
-        answer = httpx.post(f"{target.url}/accounts", json={"label": "tester", "config": own}, timeout=60, verify=False)
-        assert answer.status_code == 201, answer.text
-        clients.append(Account(target.url, answer.json()["apiKey"], own))
+        clients.append(new_account(target, outside))
         return clients[-1]
 
     yield make
@@ -106,7 +130,7 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture
-def busy_repository(github: GitHub, account: Account) -> str:
+def busy_repository(github: GitHubApi, account: Account) -> str:
     """A repository whose scan stays active, since GitHub asks the account to wait: `owner/name`."""
     name = f"busy-{next(_numbers)}"
     github.add_repository("acme", name)

@@ -10,7 +10,8 @@ import pytest
 
 from tests.conformance.client import Account
 from tests.conformance.conftest import Target
-from tests.standins.github import GitHub
+from tests.standins.github_api import GitHubApi
+from tests.standins.world import World
 
 Config = dict[str, Any]
 
@@ -35,12 +36,13 @@ def test_every_api_key_is_another(register: Callable[[], Account]) -> None:
 
 
 def test_the_token_is_shown_to_github_as_it_is_documented(
-    anonymous: httpx.Client, config: Config, github: GitHub
+    anonymous: httpx.Client, config: Config, outside: World
 ) -> None:
     register(anonymous, config)
-    token = f"Bearer {config['github']['token']}"
-    [(method, path, headers)] = [seen for seen in github.requests if seen[2].get("authorization") == token]
-    assert (method, path) == ("GET", "/user")
+    [seen] = [request for request in outside.requests("github.*") if request.key == config["github"]["token"]]
+    headers = seen.headers
+    assert (seen.method, seen.endpoint) == ("GET", "github.user")
+    assert headers["authorization"] == f"Bearer {seen.key}"
     assert headers["accept"] == "application/vnd.github+json"
     assert headers["x-github-api-version"] == "2022-11-28"
     assert headers["user-agent"] == "ossgard"
@@ -61,8 +63,8 @@ def test_short_secrets_show_nothing(anonymous: httpx.Client, config: Config) -> 
     assert (shown["llm"]["api_key"], shown["embedding"]["api_key"]) == ("****", "")
 
 
-def test_everything_optional_is_kept(anonymous: httpx.Client, config: Config, github: GitHub) -> None:
-    config["vector_store"] = {"url": github.url, "api_key": "qdrant-secret"}
+def test_everything_optional_is_kept(anonymous: httpx.Client, config: Config, outside: World) -> None:
+    config["vector_store"] = {"url": outside.qdrant_url, "api_key": "qdrant-secret"}
     config["scan"] = {"concurrency": 2, "code_similarity_threshold": 1, "intent_similarity_threshold": 0.25}
     config["ai_gateway"] = {"account_id": "0123abcd", "gateway_name": "my-gateway"}
     config["llm"]["batch"] = True
@@ -71,7 +73,7 @@ def test_everything_optional_is_kept(anonymous: httpx.Client, config: Config, gi
     me = anonymous.get("/accounts/me", headers={"Authorization": f"Bearer {answer.json()['apiKey']}"}).json()
     assert me["config"]["scan"] == config["scan"]
     assert me["config"]["ai_gateway"] == config["ai_gateway"]
-    assert me["config"]["vector_store"] == {"url": github.url, "api_key": "****cret"}
+    assert me["config"]["vector_store"] == {"url": outside.qdrant_url, "api_key": "****cret"}
     assert me["config"]["llm"]["batch"] is True
 
 
@@ -82,7 +84,7 @@ def test_unknown_fields_are_ignored(anonymous: httpx.Client, config: Config) -> 
     assert "surprise" not in me["config"]
 
 
-def test_a_token_that_github_refuses_is_refused(anonymous: httpx.Client, config: Config, github: GitHub) -> None:
+def test_a_token_that_github_refuses_is_refused(anonymous: httpx.Client, config: Config, github: GitHubApi) -> None:
     github.revoke(config["github"]["token"])
     answer = register(anonymous, config)
     assert answer.status_code == 400
@@ -99,7 +101,9 @@ def test_a_token_that_no_header_can_carry_is_refused(anonymous: httpx.Client, co
     assert answer.json()["error"]["fieldErrors"] == {"config": ["github.token has characters that no token has"]}
 
 
-def test_a_token_that_github_cannot_check_is_a_warning(anonymous: httpx.Client, config: Config, github: GitHub) -> None:
+def test_a_token_that_github_cannot_check_is_a_warning(
+    anonymous: httpx.Client, config: Config, github: GitHubApi
+) -> None:
     token = config["github"]["token"]
     github.fail(token, "/user", status=502, times=1)
     github.limit_rate(token, "/user", times=1)
@@ -260,14 +264,14 @@ def test_a_change_can_set_the_label(account: Account, label: str | None) -> None
     assert account.get("/accounts/me").json()["label"] == label
 
 
-def test_secrets_sent_back_as_they_are_shown_stay(account: Account, github: GitHub) -> None:
+def test_secrets_sent_back_as_they_are_shown_stay(account: Account, outside: World) -> None:
     shown = account.get("/accounts/me").json()["config"]
     shown["llm"]["model"] = "gpt-next"
-    asked = len(github.requests)
+    asked = len(outside.requests("github.user"))
     assert account.put("/accounts/me", json={"config": shown}).json() == {"updated": True, "warnings": []}
     # GitHub was asked with the true token, so it was not lost.
-    sent = [headers.get("authorization") for _, _, headers in github.requests[asked:]]
-    assert f"Bearer {account.config['github']['token']}" in sent
+    sent = [request.key for request in outside.requests("github.user")[asked:]]
+    assert account.config["github"]["token"] in sent
     assert account.get("/accounts/me").json()["config"]["github"] == shown["github"]
 
 
@@ -281,7 +285,7 @@ def test_a_masked_secret_that_is_not_the_stored_one_is_refused(account: Account)
     }
 
 
-def test_a_change_to_a_refused_token_changes_nothing(account: Account, config: Config, github: GitHub) -> None:
+def test_a_change_to_a_refused_token_changes_nothing(account: Account, config: Config, github: GitHubApi) -> None:
     before = account.get("/accounts/me").json()
     github.revoke(config["github"]["token"])
     answer = account.put("/accounts/me", json={"label": "lost", "config": config})

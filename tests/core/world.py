@@ -1,10 +1,13 @@
-"""A core without a host: `sqlite3` in memory, a queue that tests deliver from, and a clock that tests set."""
+"""A core without a host: database and vectors in memory, a queue that tests deliver from, a clock that tests set."""
 
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from pydantic import JsonValue
+
+from ossgard.model import JsonObject
 from ossgard.pipeline.disposition import Disposition, Retry
 from ossgard.pipeline.outbox import send_step
 from ossgard.pipeline.phase import PhaseProcessor
@@ -15,6 +18,7 @@ from ossgard.services import LOCAL_HOST, HostProfile, Services
 from ossgard.settings import Settings
 from ossgard.sql_database import SqlDatabase
 from ossgard.times import to_text
+from tests.support.memory_vectors import MemoryVectors
 from tests.support.ports import HttpxClient, ListQueue, SetClock, SystemEntropy
 from tests.support.sqlite_executor import SqliteExecutor, migrated_executor
 
@@ -47,12 +51,14 @@ class World:
         host: HostProfile = LOCAL_HOST,
         settings: Settings | None = None,
         config: dict[str, Any] = CONFIG,
+        vectors: MemoryVectors | None = None,
     ) -> None:
         self.executor = SqliteExecutor()
         _TEMPLATE.connection.backup(self.executor.connection)
         self.db = SqlDatabase(self.executor)
         self.queue = ListQueue()
         self.clock = SetClock()
+        self.vectors = vectors or MemoryVectors()
         self.processors = processors
         self.services = Services(
             db=around(self.db),
@@ -62,6 +68,7 @@ class World:
             entropy=SystemEntropy(),
             settings=settings or Settings(),
             host=host,
+            vectors=lambda _: self.vectors,
         )
         self.account = asyncio.run(self.db.create_account("hash", None, config))
 
@@ -70,14 +77,14 @@ class World:
         """A runner as a new process would have it."""
         return Runner(self.services, self.processors)
 
-    def start_scan(self, owner: str = "acme", name: str = "rocket") -> int:
+    def start_scan(self, owner: str = "acme", name: str = "rocket", **options: JsonValue) -> int:
         """Start a scan; its first message lies in the queue."""
-        return asyncio.run(self._start_scan(owner, name))
+        return asyncio.run(self._start_scan(owner, name, {"full": False, **options}))
 
-    async def _start_scan(self, owner: str, name: str) -> int:
+    async def _start_scan(self, owner: str, name: str, options: JsonObject) -> int:
         plain = replace(self.services, db=self.db, queue=self.queue)
         due_at = to_text(self.clock.now())
-        scan = await self.db.start_scan(self.account.id, owner, name, {"full": False}, "scan", due_at)
+        scan = await self.db.start_scan(self.account.id, owner, name, options, "scan", due_at)
         assert scan is not None
         await send_step(plain, scan.id, 1, "scan", due_at)
         return scan.id

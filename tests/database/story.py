@@ -1,8 +1,10 @@
 """One story that uses every database method: calls in order, on an empty database, each with its result."""
 
 from ossgard import writes
-from ossgard.entities import PRState, Progress, ScanStatus
+from ossgard.entities import Progress, PRState, ScanStatus
 from tests.database.jobs import JOBS
+from tests.database.pipeline import PIPELINE
+from tests.database.purges import CLEARING
 from tests.database.rows import (
     ADA,
     ANVIL,
@@ -18,19 +20,18 @@ from tests.database.rows import (
     MESSAGE,
     NEW_CONFIG,
     NEW_ID,
-    NOZZLE,
     NO_CHANGES,
-    P10,
+    NOZZLE,
     P8,
     P9,
+    P10,
     PAINT,
-    PR_10,
     PR_7,
     PR_7_AGAIN,
     PR_8,
     PR_9,
+    PR_10,
     ROCKET,
-    Refused,
     SCAN,
     SECOND,
     SECOND_SCAN,
@@ -40,6 +41,7 @@ from tests.database.rows import (
     THIRD_SCAN,
     TOO_BIG,
     UNUSUAL,
+    Refused,
     batch,
     call,
     pr_input,
@@ -383,24 +385,6 @@ STORY = [
     call("delete_dupe_groups_by_scan", 1, gives=2),
     call("delete_dupe_groups_by_scan", 1, gives=0, why="when there are none"),
     *JOBS,
-    # ---- clearing
-    call("delete_repo", 1, BOBS_ID, gives=0, why="of another account"),
-    call("delete_repo", 1, ANVIL_ID, gives=1),
-    call("get_scan", 1, THIRD_SCAN, gives=None, why="of a repository that is deleted"),
-    call("clear_scans", 1, gives=1),
-    call("get_scan", 1, 1, gives=None, why="that is cleared"),
-    call("count_prs", 1, 1, gives=4, why="after clearing scans"),
-    call("clear_repos", 1, gives=1),
-    call("get_pr", 1, 1, gives=None, why="of a repository that is cleared"),
-    call(
-        "get_scan",
-        2,
-        SECOND_SCAN,
-        gives={**SCAN, "id": SECOND_SCAN, "repoId": NEW_ID, "phaseCursor": {}},
-        why="that others did not clear",
-    ),
-    call("reset_all", 1, gives=1),
-    call("get_account", 1, gives=None, why="that is deleted"),
-    call("reset_all", 1, gives=0, why="when it is gone"),
-    call("get_account", 2, gives=BOB, why="that others did not delete"),
+    *PIPELINE,
+    *CLEARING,
 ]

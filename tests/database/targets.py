@@ -1,4 +1,4 @@
-"""The three implementations of the database: `sqlite3`, `bun:sqlite` behind the bridge, and D1 in workerd."""
+"""The implementations of the database: `sqlite3`, `bun:sqlite` behind the bridge, and D1 in workerd."""
 
 import asyncio
 import json
@@ -19,6 +19,8 @@ from tests.support.sqlite_executor import migrated_executor
 ROOT = Path(__file__).resolve().parents[2]
 BUN = ROOT / ".tools" / "node_modules" / ".bin" / "bun"
 SCRIPT = Path(__file__).with_name("bun_database.ts")
+# The largest single item of the story fits; a list from a quarter of this on may take several pieces.
+SMALL_VALUE_BYTES = 130_000
 
 
 @contextmanager
@@ -26,6 +28,14 @@ def sqlite3_database(directory: Path) -> Iterator[Database]:
     """`SqlDatabase` over Python's own SQLite."""
     executor = migrated_executor(str(directory / "ossgard.db"))
     yield SqlDatabase(executor)
+    executor.connection.close()
+
+
+@contextmanager
+def chunked_database(directory: Path) -> Iterator[Database]:
+    """`SqlDatabase` that sends all but the shortest lists in pieces, as D1 has it do with the longest."""
+    executor = migrated_executor(str(directory / "ossgard.db"))
+    yield SqlDatabase(executor, max_value_bytes=SMALL_VALUE_BYTES)
     executor.connection.close()
 
 
@@ -118,7 +128,7 @@ def d1_database(directory: Path) -> Iterator[Database]:
         yield D1Database(D1Binding(worker.control_url))
 
 
-TARGETS = {"sqlite3": sqlite3_database, "bun": bun_database, "d1": d1_database}
+TARGETS = {"sqlite3": sqlite3_database, "chunks": chunked_database, "bun": bun_database, "d1": d1_database}
 
 
 def wire_form(result: Any) -> Any:

@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -11,7 +12,7 @@ from zlib import crc32
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from tests.standins.diffs import (
     MAX_DIFF_FILES,
@@ -20,7 +21,7 @@ from tests.standins.diffs import (
     changed_lines,
     render_diff,
 )
-from tests.standins.github import DOCUMENTATION, GitHub
+from tests.standins.github_access import DOCUMENTATION, GitHubAccess
 from tests.standins.github_documents import (
     account,
     error,
@@ -30,6 +31,7 @@ from tests.standins.github_documents import (
     repository_document,
 )
 from tests.standins.repository import PullRequest, Repository
+from tests.support.server import serve
 
 PREFIX = "/github"
 HOUR = 3_600
@@ -48,8 +50,8 @@ class Allowance:
     reset_at: int
 
 
-class GitHubApi(GitHub):
-    """GitHub with pull requests.
+class GitHubApi(GitHubAccess):
+    """GitHub, as far as ossgard asks it.
 
     Args:
         hourly_requests: the primary rate limit of every token. The real one is 5,000, less than a first scan of a
@@ -58,6 +60,7 @@ class GitHubApi(GitHub):
 
     def __init__(self, hourly_requests: int = 1_000_000) -> None:
         super().__init__()
+        self.url = ""
         self.repositories: dict[tuple[str, str], Repository] = {}
         self.hourly_requests = hourly_requests
         self._allowances: dict[str, Allowance] = {}
@@ -67,6 +70,11 @@ class GitHubApi(GitHub):
     def host(self, repository: Repository) -> None:
         """Serve a repository, in place of one of the same name."""
         self.repositories[_key(repository.owner, repository.name)] = repository
+
+    def add_repository(self, owner: str, name: str) -> None:
+        """Serve a repository without pull requests, unless there is one."""
+        if _key(owner, name) not in self.repositories:
+            self.host(Repository(owner, name, crc32(f"{owner}/{name}".encode())))
 
     def delete_repository(self, owner: str, name: str) -> None:
         """Its owner deletes it, or makes it private: 404 from now on."""
@@ -91,7 +99,7 @@ class GitHubApi(GitHub):
         return Starlette(routes=[*routes, Route("/{path:path}", self._not_found)])
 
     def fault_for(self, token: str, path: str) -> Any:
-        """Faults of `GitHub.fail` name paths without this server's prefix."""
+        """Faults of `fail` name paths without this server's prefix."""
         return super().fault_for(token, path.removeprefix(PREFIX))
 
     async def _user(self, request: Request) -> Response:
@@ -272,3 +280,12 @@ def _positive(request: Request, name: str, default: int) -> int:
     """A number of the query; GitHub takes the default for what is none."""
     text = request.query_params.get(name, "")
     return int(text) if text.isascii() and text.isdigit() and int(text) > 0 else default
+
+
+@contextmanager
+def github_standin() -> Iterator[GitHubApi]:
+    """GitHub alone, running; its base URL is `url`."""
+    github = GitHubApi()
+    with serve(Starlette(routes=[Mount(PREFIX, github.app())])) as url:
+        github.url = url + PREFIX
+        yield github

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from zlib import crc32
 
 from tests.standins.diffs import MAX_PATCH_LINES, ChangedFile
-from tests.standins.github import DOCUMENTATION
+from tests.standins.github_access import DOCUMENTATION
 from tests.standins.repository import PullRequest, Repository
 
 ABOUT_LIMITS = "https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api"

@@ -1,4 +1,4 @@
-"""The core under CPython as a host of its own: uvicorn on a loopback port, `sqlite3`, and a queue in memory."""
+"""The core under CPython as a host of its own: uvicorn on a loopback port, `sqlite3`, queue and vectors in memory."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -11,19 +11,29 @@ from ossgard.log import configure
 from ossgard.messages import PipelineMessage
 from ossgard.pipeline.disposition import Retry
 from ossgard.pipeline.runner import Runner
+from ossgard.ports import HttpClient
 from ossgard.services import LOCAL_HOST, HostProfile, Services
 from ossgard.settings import Settings
 from ossgard.sql_database import SqlDatabase
+from tests.support.memory_vectors import MemoryVectors
 from tests.support.ports import HttpxClient, SystemClock, SystemEntropy
 from tests.support.server import serve
 from tests.support.sqlite_executor import SqliteExecutor, migrated_executor
 
 
 class MemoryQueue:
-    """Delivers messages to a runner on the event loop it runs on."""
+    """Delivers messages to a runner on the event loop it runs on.
 
-    def __init__(self) -> None:
+    Args:
+        deliveries: how often each message is delivered, whatever becomes of it; all of them at the same time.
+        hurry: deliver at once what is to be delivered later; `waits` tells how much later.
+    """
+
+    def __init__(self, deliveries: int = 1, hurry: bool = False) -> None:
+        self.waits: list[int] = []
         self._due: asyncio.Queue[tuple[object, int]] = asyncio.Queue()
+        self._deliveries = deliveries
+        self._hurry = hurry
 
     async def enqueue(self, job_id: str, message: PipelineMessage, delay_seconds: int = 0) -> None:
         """Deliver a message after a delay."""
@@ -33,12 +43,16 @@ class MemoryQueue:
         """Deliver for ever."""
         while True:
             body, attempt = await self._due.get()
-            disposition = await runner.handle(body, attempt)
-            if isinstance(disposition, Retry):
-                self._deliver_later(body, attempt + 1, disposition.after_seconds)
+            deliveries = [runner.handle(body, attempt) for _ in range(self._deliveries)]
+            dispositions = await asyncio.gather(*deliveries)
+            waits = [one.after_seconds for one in dispositions if isinstance(one, Retry)]
+            if waits:
+                self._deliver_later(body, attempt + 1, min(waits))
 
     def _deliver_later(self, body: object, attempt: int, seconds: int) -> None:
-        asyncio.get_running_loop().call_later(seconds, self._due.put_nowait, (body, attempt))
+        if seconds:
+            self.waits.append(seconds)
+        asyncio.get_running_loop().call_later(0 if self._hurry else seconds, self._due.put_nowait, (body, attempt))
 
 
 @dataclass(frozen=True)
@@ -46,30 +60,39 @@ class CPythonHost:
     """A running host."""
 
     url: str
+    directory: Path
     executor: SqliteExecutor
+    queue: MemoryQueue
+    vectors: MemoryVectors
     log_lines: list[str]
 
 
 @contextmanager
 def cpython_host(
-    directory: Path, environment: Mapping[str, str], profile: HostProfile = LOCAL_HOST
+    directory: Path,
+    environment: Mapping[str, str],
+    profile: HostProfile = LOCAL_HOST,
+    queue: MemoryQueue | None = None,
+    http: HttpClient | None = None,
 ) -> Iterator[CPythonHost]:
     """Run the core with its database in `directory`."""
     lines: list[str] = []
     settings = Settings.from_mapping(environment)
     configure(settings.log_level, lines.append)
     executor = migrated_executor(str(directory / "ossgard.db"))
-    queue = MemoryQueue()
+    queue = queue or MemoryQueue()
+    vectors = MemoryVectors()
     services = Services(
         db=SqlDatabase(executor),
         queue=queue,
-        http=HttpxClient(),
+        http=http or HttpxClient(),
         clock=SystemClock(),
         entropy=SystemEntropy(),
         settings=settings,
         host=profile,
+        vectors=lambda _: vectors,
     )
     runner = Runner(services)
     with serve(create_app(services), companion=lambda: queue.work(runner)) as url:
-        yield CPythonHost(url, executor, lines)
+        yield CPythonHost(url, directory, executor, queue, vectors, lines)
     executor.connection.close()

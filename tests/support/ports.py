@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from weakref import WeakKeyDictionary
 
 import httpx
 
@@ -16,7 +17,7 @@ class HttpxClient:
     """Speaks HTTP through httpx; one client for each event loop."""
 
     def __init__(self) -> None:
-        self._clients: dict[int, httpx.AsyncClient] = {}
+        self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
 
     async def request(
         self,
@@ -28,8 +29,10 @@ class HttpxClient:
         timeout_seconds: float,
     ) -> HttpResponse:
         """Send a request and read the whole answer."""
-        loop = id(asyncio.get_running_loop())
-        client = self._clients.setdefault(loop, httpx.AsyncClient(follow_redirects=True, timeout=None, verify=False))
+        loop = asyncio.get_running_loop()
+        if loop not in self._clients:
+            self._clients[loop] = httpx.AsyncClient(follow_redirects=True, timeout=None, verify=False)
+        client = self._clients[loop]
         try:
             async with asyncio.timeout(timeout_seconds):
                 response = await client.request(method, url, headers=headers, content=body)

@@ -1,0 +1,28 @@
+"""`make bench`: every measurement, one table after the other; `--quick` takes small scans, names choose parts."""
+
+import sys
+from collections.abc import Callable
+
+from tests.bench.generation import bench_generation
+from tests.bench.hosts import bench_hosts
+from tests.bench.scans import QUICK_SIZES, SIZES, bench_scans
+
+
+def main(arguments: list[str]) -> None:
+    """Run the named parts, or all of them."""
+    sizes = QUICK_SIZES if "--quick" in arguments else SIZES
+    parts: dict[str, Callable[[], None]] = {
+        "generation": bench_generation,
+        "hosts": bench_hosts,
+        "scans": lambda: bench_scans(sizes),
+    }
+    names = [argument for argument in arguments if argument != "--quick"]
+    unknown = [name for name in names if name not in parts]
+    if unknown:
+        sys.exit(f"there is no part {', '.join(unknown)}; there are: {', '.join(parts)}")
+    for name in names or parts:
+        parts[name]()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

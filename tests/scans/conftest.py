@@ -1,0 +1,69 @@
+"""A running world and running hosts; every test has an account and a repository of its own."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.scans.client import Client
+from tests.scans.targets import LOCAL_TARGETS, TARGETS, Running
+from tests.standins.planting import Plan
+from tests.standins.repository import Repository
+from tests.standins.world import World, world
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def running_world() -> Iterator[World]:
+    """One for all tests."""
+    with world(Plan(prs=150)) as it:
+        yield it
+
+
+@pytest.fixture
+def outside(running_world: World) -> World:
+    """The running world, healed and uncounted."""
+    running_world.heal()
+    running_world.reset()
+    return running_world
+
+
+@pytest.fixture
+def plant(outside: World) -> Callable[[Plan], Repository]:
+    """Plants a repository that no other test sees."""
+    return lambda plan: outside.add_repository("acme", f"project-{next(_numbers)}", plan)
+
+
+@pytest.fixture(scope="session")
+def start(running_world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Running]]:
+    """Starts hosts by name, each once."""
+    started: dict[str, Running] = {}
+    with ExitStack() as stack:
+
+        def start_once(name: str) -> Running:
+            if name not in started:
+                directory = tmp_path_factory.mktemp(name)
+                started[name] = stack.enter_context(TARGETS[name](directory, running_world.environment()))
+            return started[name]
+
+        yield start_once
+
+
+@pytest.fixture(params=TARGETS)
+def host(request: pytest.FixtureRequest, start: Callable[[str], Running]) -> Running:
+    """A running host, every one in turn."""
+    return start(request.param)
+
+
+@pytest.fixture(params=LOCAL_TARGETS)
+def local(request: pytest.FixtureRequest, start: Callable[[str], Running]) -> Running:
+    """A running host of those that scan fast."""
+    return start(request.param)
+
+
+@pytest.fixture
+def client(host: Running, outside: World) -> Client:
+    """A new account of OpenAI."""
+    return Client(host.url, outside.config())

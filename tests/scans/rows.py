@@ -1,0 +1,33 @@
+"""What must hold in a database after a scan, however it went: no row is lost, doubled or left behind."""
+
+from tests.scans.targets import Rows
+
+
+def assert_whole(rows: Rows, scan_id: int) -> None:
+    """Check the rows of a scan that has ended, and of everything that it worked on."""
+    scan = rows(f"SELECT * FROM scans WHERE id = {scan_id}")[0]
+    steps = rows(f"SELECT step, phase, sent_at FROM scan_steps WHERE scan_id = {scan_id} ORDER BY step")
+    assert [step["step"] for step in steps] == list(range(1, len(steps) + 1))
+    assert all(step["sent_at"] for step in steps), "every message was sent"
+    assert [step["phase"] for step in steps if step["phase"] is None] == [None], "the scan ended once"
+    assert steps[-1]["phase"] is None
+    groups = rows(f"SELECT * FROM dupe_groups WHERE scan_id = {scan_id} ORDER BY id")
+    members = rows(
+        "SELECT group_id, pr_id, rank, score FROM dupe_group_members"
+        f" WHERE group_id IN (SELECT id FROM dupe_groups WHERE scan_id = {scan_id}) ORDER BY group_id, rank"
+    )
+    for group in groups:
+        ranks = [member["rank"] for member in members if member["group_id"] == group["id"]]
+        assert ranks == list(range(1, group["pr_count"] + 1)), "every member has a rank of its own"
+    assert len({member["pr_id"] for member in members}) == len(members), "no pull request is in two groups"
+    if scan["status"] == "done":
+        assert scan["dupe_group_count"] == len(groups)
+        # Groups that the model had no answer for stay, with the reason.
+        for table in ("listed_prs", "neighbour_edges", "candidate_groups WHERE error IS NULL"):
+            left = rows(f"SELECT scan_id FROM {table}")
+            assert {"scan_id": scan_id} not in left, f"the scan leaves nothing in {table}"
+        # Every open pull request has its vectors; a scan of a part says nothing of the others.
+        missing = rows(
+            f"SELECT number FROM prs WHERE repo_id = {scan['repo_id']} AND state = 'open' AND embed_hash IS NULL"
+        )
+        assert missing == []
