@@ -1,4 +1,4 @@
-"""How long whole scans take on both hosts, and what they cost: round trips, statements, HTTP calls, messages, memory."""
+"""How long whole scans take on both hosts, and what they cost: round trips, HTTP calls, messages, memory."""
 
 import tempfile
 import time

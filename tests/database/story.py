@@ -249,6 +249,8 @@ STORY = [
     call("list_open_prs", 2, 1, gives=[], why="of another account"),
     call("count_prs", 1, 1, gives=4),
     call("count_prs", 2, 1, gives=0, why="of another account"),
+    call("count_open_prs", 1, 1, gives=3),
+    call("count_open_prs", 2, 1, gives=0, why="of another account"),
     call("clear_embed_hashes", 2, gives=0, why="of another account"),
     call("clear_embed_hashes", 1, gives=1),
     call("update_pr_embed_hash", P10, "e10", gives=1, why="for the next call"),

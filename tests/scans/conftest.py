@@ -1,6 +1,7 @@
 """A running world and running hosts; every test has an account and a repository of its own."""
 
 import itertools
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -11,8 +12,6 @@ from tests.scans.targets import LOCAL_TARGETS, TARGETS, Running
 from tests.standins.planting import Plan
 from tests.standins.repository import Repository
 from tests.standins.world import World, world
-
-_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -31,9 +30,14 @@ def outside(running_world: World) -> World:
 
 
 @pytest.fixture
-def plant(outside: World) -> Callable[[Plan], Repository]:
-    """Plants a repository that no other test sees."""
-    return lambda plan: outside.add_repository("acme", f"project-{next(_numbers)}", plan)
+def plant(outside: World, request: pytest.FixtureRequest) -> Callable[[Plan], Repository]:
+    """Plants a repository that no other test sees.
+
+    What is in it follows from its name, and so from the test's, whatever other tests run before it.
+    """
+    numbers = itertools.count(1)
+    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:80]
+    return lambda plan: outside.add_repository("acme", f"{name}-{next(numbers)}", plan)
 
 
 @pytest.fixture(scope="session")

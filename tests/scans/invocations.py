@@ -50,5 +50,5 @@ def by_phase(invocations: Sequence[dict[str, Any]]) -> list[Most]:
 
 def budgets() -> tuple[Spec, dict[str, PhaseBudget]]:
     """The spec, and the computed budget of every phase."""
-    spec = load_spec(ROOT / "spec")
+    spec = load_spec(ROOT / "spec").spec
     return spec, {budget.phase: budget for budget in compute_budgets(spec)}

@@ -202,6 +202,10 @@ export class BunDatabase extends SqlMethods implements IDatabase {
     return this.value<number>(queries.COUNT_PRS, [accountId, repoId]);
   }
 
+  async countOpenPRs(accountId: number, repoId: number): Promise<number> {
+    return this.value<number>(queries.COUNT_OPEN_PRS, [accountId, repoId]);
+  }
+
   async updatePREtag(id: number, githubEtag: string | null): Promise<number> {
     return this.run(queries.UPDATE_PR_ETAG, [id, githubEtag]);
   }

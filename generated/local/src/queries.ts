@@ -442,6 +442,17 @@ WHERE repo_id = ?1 AND repos.account_id = ?2`,
   rowsFrom: 0,
 };
 
+export const COUNT_OPEN_PRS: Query = {
+  statements: [
+    {
+      sql: `SELECT count(*) AS pr_count FROM prs JOIN repos ON repos.id = prs.repo_id
+WHERE repo_id = ?1 AND state = 'open' AND repos.account_id = ?2`,
+      order: [1, 0],
+    },
+  ],
+  rowsFrom: 0,
+};
+
 export const UPDATE_PR_ETAG: Query = {
   statements: [
     {

@@ -427,6 +427,8 @@ export interface IDatabase {
   listOpenPRs(accountId: number, repoId: number): Promise<PR[]>;
   /** The number of stored pull requests of a repository. */
   countPRs(accountId: number, repoId: number): Promise<number>;
+  /** The number of open pull requests of a repository. */
+  countOpenPRs(accountId: number, repoId: number): Promise<number>;
   /** Store the ETag of a pull request's diff. */
   updatePREtag(id: number, githubEtag: string | null): Promise<number>;
   /** Record which content of a pull request is embedded. */

@@ -148,6 +148,9 @@ class BridgeDatabase:
     async def count_prs(self, account_id: int, repo_id: int) -> int:
         return await self._bridge.value(int, "countPRs", account_id, repo_id)
 
+    async def count_open_prs(self, account_id: int, repo_id: int) -> int:
+        return await self._bridge.value(int, "countOpenPRs", account_id, repo_id)
+
     async def update_pr_etag(self, id: int, github_etag: str | None) -> int:
         return await self._bridge.run("updatePREtag", id, github_etag)
 

@@ -190,6 +190,10 @@ class Database(Protocol):
         """The number of stored pull requests of a repository."""
         ...
 
+    async def count_open_prs(self, account_id: int, repo_id: int) -> int:
+        """The number of open pull requests of a repository."""
+        ...
+
     async def update_pr_etag(self, id: int, github_etag: str | None) -> int:
         """Store the ETag of a pull request's diff."""
         ...
@@ -462,6 +466,10 @@ class AccountDatabase:
     async def count_prs(self, repo_id: int) -> int:
         """The number of stored pull requests of a repository."""
         return await self._database.count_prs(self.account_id, repo_id)
+
+    async def count_open_prs(self, repo_id: int) -> int:
+        """The number of open pull requests of a repository."""
+        return await self._database.count_open_prs(self.account_id, repo_id)
 
     async def list_dupe_groups(self, scan_id: int) -> list[DupeGroup]:
         """The groups of a scan, ordered by id."""

@@ -421,6 +421,17 @@ WHERE repo_id = ?1 AND repos.account_id = ?2""",
     rows_from=0,
 )
 
+COUNT_OPEN_PRS = Query(
+    (
+        Statement(
+            """SELECT count(*) AS pr_count FROM prs JOIN repos ON repos.id = prs.repo_id
+WHERE repo_id = ?1 AND state = 'open' AND repos.account_id = ?2""",
+            (1, 0),
+        ),
+    ),
+    rows_from=0,
+)
+
 UPDATE_PR_ETAG = Query(
     (Statement("UPDATE prs SET github_etag = ?1 WHERE id = ?2", (1, 0)),),
 )

@@ -149,6 +149,9 @@ class SqlDatabase(SqlMethods):
     async def count_prs(self, account_id: int, repo_id: int) -> int:
         return await self._value(int, queries.COUNT_PRS, account_id, repo_id)
 
+    async def count_open_prs(self, account_id: int, repo_id: int) -> int:
+        return await self._value(int, queries.COUNT_OPEN_PRS, account_id, repo_id)
+
     async def update_pr_etag(self, id: int, github_etag: str | None) -> int:
         return await self._run(queries.UPDATE_PR_ETAG, id, github_etag)
 

@@ -68,7 +68,7 @@ async def _find_neighbours(slice: Slice) -> Outcome:
     """Write down the neighbours of some pull requests."""
     after, done = number(slice.cursor, "afterNumber"), number(slice.cursor, "done")
     pulls = await slice.db.list_open_pr_keys(slice.repo_id, after, SLICE_SIZE)
-    total = number(slice.cursor, "total") or await slice.db.count_prs(slice.repo_id)
+    total = number(slice.cursor, "total") or await slice.db.count_open_prs(slice.repo_id)
     edges = await _edges(slice, pulls)
     done += len(pulls)
     progress = Progress(done=min(done, total), total=total, note=None)

@@ -27,10 +27,13 @@ class EmbedPhase:
         store = slice.services.vectors(slice.config.vector_store)
         after, total = number(slice.cursor, "afterNumber"), number(slice.cursor, "total")
         if "total" not in slice.cursor:
-            total = await slice.db.count_prs(slice.repo_id)
+            total = await slice.db.count_open_prs(slice.repo_id)
             if await is_missing(store):
                 # Nothing is embedded, whatever the hashes say: the collection is new, or somebody has removed it.
-                await slice.services.db.clear_all_embed_hashes()
+                if slice.config.vector_store is None:
+                    await slice.services.db.clear_all_embed_hashes()
+                else:
+                    await slice.db.clear_embed_hashes()
         changed, seen, last = await _find_changed(slice, after)
         cursor: JsonObject = {**slice.cursor, "total": total}
         outcome_writes = []
