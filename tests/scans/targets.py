@@ -11,7 +11,7 @@ from tests.support.bun_host import bun_host
 from tests.support.cpython_host import cpython_host
 from tests.support.worker_host import worker_host
 
-# So short that a scan seldom meets vectors that do not show yet, for which it would wait five seconds; see test_limits.py.
+# So short that a scan seldom waits for vectors to show, which takes it five seconds; test_limits.py waits.
 VECTORIZE_DELAY_MILLISECONDS = 10
 
 Rows = Callable[[str], list[dict[str, Any]]]
@@ -25,6 +25,7 @@ class Running:
         url: where it listens.
         rows: asks its database.
         lines: what it has printed.
+        directory: where its state is.
         kill: ends it as a loss of power would.
         host: the host itself, for what only that one has.
     """
@@ -32,6 +33,7 @@ class Running:
     url: str
     rows: Rows
     lines: list[str]
+    directory: Path
     kill: Callable[[], None]
     host: Any
 
@@ -40,14 +42,14 @@ class Running:
 def cpython(directory: Path, environment: Mapping[str, str]) -> Iterator[Running]:
     """The core without a host, its vectors in memory."""
     with cpython_host(directory, environment) as host:
-        yield Running(host.url, file_rows(directory), host.log_lines, _cannot, host)
+        yield Running(host.url, file_rows(directory), host.log_lines, directory, _cannot, host)
 
 
 @contextmanager
 def bun(directory: Path, environment: Mapping[str, str]) -> Iterator[Running]:
     """The local host, its vectors in sqlite-vec."""
     with bun_host(directory, environment) as host:
-        yield Running(host.url, file_rows(directory), host.lines, host.process.kill, host)
+        yield Running(host.url, file_rows(directory), host.lines, directory, host.process.kill, host)
 
 
 @contextmanager
@@ -55,7 +57,7 @@ def worker(directory: Path, environment: Mapping[str, str]) -> Iterator[Running]
     """The Worker in workerd, its vectors in the stand-in for Vectorize."""
     own = {"OSSGARD_VECTORIZE_DELAY_MS": str(VECTORIZE_DELAY_MILLISECONDS)}
     with worker_host(directory, {**environment, **own}) as host:
-        yield Running(host.url, host.sql, host.lines, host.kill, host)
+        yield Running(host.url, host.sql, host.lines, directory, host.kill, host)
 
 
 def _cannot() -> None:
@@ -77,6 +79,6 @@ def file_rows(directory: Path) -> Rows:
 
 
 TARGETS = {"cpython": cpython, "bun": bun, "worker": worker}
-# Hosts on which an account may use Ollama and a Qdrant of its own; a scan is slower in workerd, so what is the core's own
-# affair is tested on these only.
+# Hosts on which an account may use Ollama and a Qdrant of its own. A scan is slower in workerd, so what is the core's
+# own affair is tested on these only.
 LOCAL_TARGETS = ("cpython", "bun")

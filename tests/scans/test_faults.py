@@ -91,7 +91,7 @@ def core(impatient: CPythonHost) -> CPythonHost:
 @pytest.fixture
 def running(core: CPythonHost) -> Running:
     """The same host, to ask its database."""
-    return Running(core.url, file_rows(core.directory), core.log_lines, lambda: None, core)
+    return Running(core.url, file_rows(core.directory), core.log_lines, core.directory, lambda: None, core)
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)

@@ -1,4 +1,4 @@
-"""A scan in workerd stays within the limits of the platform, and within what the budgets computed, in every invocation."""
+"""Every invocation of a scan in workerd stays within the platform's limits, and within what the budgets computed."""
 
 from pathlib import Path
 
