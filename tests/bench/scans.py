@@ -14,7 +14,7 @@ from generator.budgets import compute_budgets
 from generator.load import load_spec
 from tests.bench.table import print_table
 from tests.scans.client import Client
-from tests.scans.targets import file_rows
+from tests.scans.rows import file_rows
 from tests.standins.world import Plan, World, world
 from tests.support.bun_host import bun_host
 from tests.support.worker_host import worker_host

@@ -1,10 +1,15 @@
 """What must hold in a database after a scan, however it went: no row is lost, doubled or left behind."""
 
+import sqlite3
 import time
-
-from tests.scans.targets import Rows
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 NOTED_SECONDS = 5
+
+# Asks a host's database.
+Rows = Callable[[str], list[dict[str, Any]]]
 
 
 def assert_whole(rows: Rows, scan_id: int, killed: bool = False) -> None:
@@ -48,3 +53,17 @@ def _all_sent(rows: Rows, scan_id: int) -> bool:
             return False
         time.sleep(0.05)
     return True
+
+
+def file_rows(directory: Path) -> Rows:
+    """Asks a database file that its host has open."""
+
+    def rows(sql: str) -> list[dict[str, Any]]:
+        connection = sqlite3.connect(directory / "ossgard.db", timeout=10)
+        try:
+            connection.row_factory = sqlite3.Row
+            return [dict(row) for row in connection.execute(sql)]
+        finally:
+            connection.close()
+
+    return rows

@@ -1,20 +1,18 @@
 """The hosts that whole scans run on, all used the same way."""
 
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.scans.rows import Rows, file_rows
 from tests.support.bun_host import bun_host
 from tests.support.cpython_host import cpython_host
 from tests.support.worker_host import worker_host
 
 # So short that a scan seldom waits for vectors to show, which takes it five seconds; test_limits.py waits.
 VECTORIZE_DELAY_MILLISECONDS = 10
-
-Rows = Callable[[str], list[dict[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -62,20 +60,6 @@ def worker(directory: Path, environment: Mapping[str, str]) -> Iterator[Running]
 
 def _cannot() -> None:
     raise NotImplementedError("it is this very process")
-
-
-def file_rows(directory: Path) -> Rows:
-    """Asks a database file that its host has open."""
-
-    def rows(sql: str) -> list[dict[str, Any]]:
-        connection = sqlite3.connect(directory / "ossgard.db", timeout=10)
-        try:
-            connection.row_factory = sqlite3.Row
-            return [dict(row) for row in connection.execute(sql)]
-        finally:
-            connection.close()
-
-    return rows
 
 
 TARGETS = {"cpython": cpython, "bun": bun, "worker": worker}

@@ -11,8 +11,8 @@ import pytest
 
 from ossgard.ports import HttpResponse
 from tests.scans.client import Client
-from tests.scans.rows import assert_whole
-from tests.scans.targets import Running, file_rows
+from tests.scans.rows import assert_whole, file_rows
+from tests.scans.targets import Running
 from tests.standins.llm import Behaviour
 from tests.standins.planting import Plan
 from tests.standins.repository import Repository

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.scans.client import Client
-from tests.scans.targets import file_rows
+from tests.scans.rows import file_rows
 from tests.standins.world import Plan, world
 from tests.support.bun_host import bun_host
 

@@ -17,8 +17,7 @@ from ossgard.settings import Settings
 from ossgard.sql_database import SqlDatabase
 from ossgard.times import to_text
 from tests.scans.client import Client
-from tests.scans.rows import assert_whole
-from tests.scans.targets import file_rows
+from tests.scans.rows import assert_whole, file_rows
 from tests.standins.planting import Plan
 from tests.standins.repository import Repository
 from tests.standins.world import World
