@@ -33,10 +33,6 @@ CLOUD_HOST = HostProfile(name="cloud", ollama=False, vector_store=False, vector_
 VectorStores = Callable[[VectorStoreConfig | None], VectorStore]
 
 
-def _no_vectors(_: VectorStoreConfig | None) -> VectorStore:
-    raise NotImplementedError
-
-
 @dataclass(frozen=True)
 class Services:
     """The ports and settings that the core works with; made once by the host."""
@@ -48,4 +44,4 @@ class Services:
     entropy: Entropy
     settings: Settings
     host: HostProfile
-    vectors: VectorStores = _no_vectors
+    vectors: VectorStores
