@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from generator.names import camel, snake
 from generator.spec import FieldSpec, ModelSpec, RouteSpec, RoutesSpec
-from generator.types import SCALARS, TypeExpression, definition_order, parse_type
+from generator.types import TypeExpression, definition_order, parse_type
 
 _STRICT = {"integer": "StrictInt", "real": "StrictFloat", "boolean": "StrictBool"}
 PATH_PARAMETER = re.compile(r"\{([^{}]*)\}")
@@ -185,7 +185,3 @@ class RouteView:
     @property
     def empty(self) -> bool:
         return self.spec.responses[self.status] == "none"
-
-
-def is_known_type(name: str, known: Iterable[str]) -> bool:
-    return name in SCALARS or name == "json" or name in known
