@@ -3,14 +3,14 @@
 import itertools
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from tests.standins.llm import Llm
 from tests.standins.tokens import count_tokens, cut_to_tokens
@@ -58,6 +58,10 @@ _KINDS = {
 }
 
 
+# A request and the API key it carries -> the answer; raises AnthropicError.
+Action = Callable[[Request, str], Awaitable[Response]]
+
+
 class AnthropicError(Exception):
     """An error answer."""
 
@@ -83,34 +87,43 @@ class AnthropicApi:
         self._numbers = itertools.count(1)
         self._cached: dict[str, float] = {}
 
-    def app(self) -> Starlette:
-        """The HTTP application."""
+    def app(self, *more: BaseRoute) -> Starlette:
+        """The HTTP application, with more routes."""
         return Starlette(
             routes=[
-                Route("/v1/messages", self._messages, methods=["POST"]),
+                Route("/v1/messages", self.endpoint(self._messages), methods=["POST"]),
+                *more,
                 Route("/{path:path}", self._unknown, methods=["GET", "POST", "PUT", "DELETE"]),
             ]
         )
 
-    async def _messages(self, request: Request) -> Response:
-        headers = {
-            "request-id": f"req_{next(self._numbers):024d}",
-            "anthropic-organization-id": "00000000-0000-4000-8000-000000000000",
-            "anthropic-ratelimit-requests-limit": "4000",
-            "anthropic-ratelimit-requests-remaining": "3999",
-            "anthropic-ratelimit-requests-reset": "2026-11-23T10:00:00Z",
-        }
-        try:
-            key = self._authenticate(request)
-            version = request.headers["anthropic-version"]
-            content = await request.body()
-            if len(content) > MAX_REQUEST_BYTES:
-                raise AnthropicError(413, "Request exceeds the maximum size")
-            return JSONResponse(self.message(_parsed(content), key, version), headers=headers)
-        except AnthropicError as failure:
-            return JSONResponse(
-                error(failure.status, failure.message, headers["request-id"]), failure.status, headers=headers
+    def endpoint(self, action: Action) -> Callable[[Request], Awaitable[Response]]:
+        """Serves what needs an API key and a version."""
+
+        async def serve(request: Request) -> Response:
+            request_id = f"req_{next(self._numbers):024d}"
+            try:
+                response = await action(request, self._authenticate(request))
+            except AnthropicError as failure:
+                response = JSONResponse(error(failure.status, failure.message, request_id), failure.status)
+            response.headers.update(
+                {
+                    "request-id": request_id,
+                    "anthropic-organization-id": "00000000-0000-4000-8000-000000000000",
+                    "anthropic-ratelimit-requests-limit": "4000",
+                    "anthropic-ratelimit-requests-remaining": "3999",
+                    "anthropic-ratelimit-requests-reset": "2026-11-23T10:00:00Z",
+                }
             )
+            return response
+
+        return serve
+
+    async def _messages(self, request: Request, key: str) -> Response:
+        content = await request.body()
+        if len(content) > MAX_REQUEST_BYTES:
+            raise AnthropicError(413, "Request exceeds the maximum size")
+        return JSONResponse(self.message(parsed(content), key, request.headers["anthropic-version"]))
 
     async def _unknown(self, request: Request) -> Response:
         return JSONResponse(error(404, "Not found"), 404)
@@ -129,7 +142,7 @@ class AnthropicApi:
             raise AnthropicError(400, f'anthropic-version: "{version}" is not a valid version')
         return key
 
-    # ---- what batches will need as well: a request's body in, an answer's body out
+    # ---- what batches need as well: a request's body in, an answer's body out
 
     def message(self, body: Mapping[str, Any], key: str, version: str) -> dict[str, Any]:
         """Answer a request for a message."""
@@ -208,7 +221,8 @@ def error(status: int, message: str = "", request_id: str = "req_world") -> Any:
     return {"type": "error", "error": {"type": kind, "message": text}, "request_id": request_id}
 
 
-def _parsed(content: bytes) -> Mapping[str, Any]:
+def parsed(content: bytes) -> Mapping[str, Any]:
+    """The object that a request carries."""
     try:
         body = json.loads(content)
     except ValueError as problem:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from tests.standins.batches import Steering
 from tests.standins.diffs import ChangedFile
 from tests.standins.faults import Fault
 from tests.standins.llm import Behaviour
@@ -31,6 +32,10 @@ def routes(world: "World") -> list[BaseRoute]:
         ("DELETE", "/control/counters", lambda body, request: world.watch.reset()),
         ("GET", "/control/requests", control.requests),
         ("POST", "/control/llm", control.set_behaviour),
+        ("GET", "/control/batches", lambda body, request: [one.describe() for one in world.batches.submitted]),
+        ("POST", "/control/batches", control.steer_batches),
+        ("POST", "/control/batches/fail", lambda body, request: world.batches.fail(**body)),
+        ("POST", "/control/batches/cancel", lambda body, request: world.batches.cancel(body.get("id"))),
         ("GET", "/control/groups", lambda body, request: world.repository.planted_groups),
         ("POST", "/control/score", control.score),
         ("POST", "/control/tokens", lambda body, request: {"token": world.github.add_token()}),
@@ -65,13 +70,14 @@ class _Control:
         return self._world.describe()
 
     def config(self, body: Any, request: Request) -> Any:
-        """An account's configuration: `?llm=anthropic&embedding=openai&gateway=1&qdrant=1`."""
+        """An account's configuration: `?llm=anthropic&embedding=openai&gateway=1&qdrant=1&batch=1`."""
         query = request.query_params
         return self._world.config(
             llm=query.get("llm", "openai"),
             embedding=query.get("embedding", "openai"),
             gateway=bool(query.get("gateway")),
             qdrant=bool(query.get("qdrant")),
+            batch=bool(query.get("batch")),
         )
 
     def add_fault(self, body: Any, request: Request) -> None:
@@ -92,6 +98,13 @@ class _Control:
     def set_behaviour(self, body: Any, request: Request) -> Any:
         """The LLM's `Behaviour`, by the names of its fields; absent ones go back to what is usual."""
         self._world.llm.behaviour = Behaviour(**{**body, "unusable_for": set(body.get("unusable_for", ()))})
+
+    def steer_batches(self, body: Any, request: Request) -> None:
+        """How batches go, by the names of `Steering`; absent ones go back to what is usual."""
+        chosen = Steering(**body)
+        self._world.batches.heal()
+        for name, value in vars(chosen).items():
+            setattr(self._world.batches, name, value)
 
     def score(self, body: Any, request: Request) -> Any:
         """How well `groups` (of numbers) fit the planted ones."""

@@ -5,6 +5,10 @@ import re
 CHAT = "*.chat,*.messages"
 EMBEDDINGS = "*.embeddings,*.embed"
 GITHUB = "github.*"
+# What accepts a batch, tells its status, and hands out its results.
+BATCH_CREATE = "*.batches.create"
+BATCH_STATUS = "openai.batch,anthropic.batch"
+BATCH_RESULTS = "openai.content,anthropic.batch.results"
 
 _REPOSITORY = r"/github/(?:repos/[^/]+/[^/]+|repositories/\d+)"
 _POINTS = r"(?:/qdrant)?/collections/[^/]+/points"
@@ -21,8 +25,19 @@ _NAMES: tuple[tuple[str, str, str], ...] = tuple(
         ("*", r"/openai/v1/chat/completions", "openai.chat"),
         ("*", r"/openai/v1/embeddings", "openai.embeddings"),
         ("*", r"/openai/v1/models(?:/.*)?", "openai.models"),
+        ("*", r"/openai/v1/files", "openai.files"),
+        ("*", r"/openai/v1/files/[^/]+", "openai.file"),
+        ("*", r"/openai/v1/files/[^/]+/content", "openai.content"),
+        ("POST", r"/openai/v1/batches", "openai.batches.create"),
+        ("GET", r"/openai/v1/batches", "openai.batches.list"),
+        ("*", r"/openai/v1/batches/[^/]+", "openai.batch"),
+        ("*", r"/openai/v1/batches/[^/]+/cancel", "openai.batch.cancel"),
         ("*", r"/openai(?:/.*)?", "openai.other"),
         ("*", r"/anthropic/v1/messages", "anthropic.messages"),
+        ("POST", r"/anthropic/v1/messages/batches", "anthropic.batches.create"),
+        ("GET", r"/anthropic/v1/messages/batches", "anthropic.batches.list"),
+        ("*", r"/anthropic/v1/messages/batches/[^/]+", "anthropic.batch"),
+        ("*", r"/anthropic/v1/messages/batches/[^/]+/(results|cancel)", r"anthropic.batch.\1"),
         ("*", r"/anthropic(?:/.*)?", "anthropic.other"),
         ("*", r"/gateway/v1/[^/]+/[^/]+/anthropic/v1/messages", "gateway.anthropic.messages"),
         ("*", r"/gateway/v1/[^/]+/[^/]+/openai/chat/completions", "gateway.openai.chat"),

@@ -9,12 +9,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tests.standins.connections import Cut, disconnect, hang_up, read, replay
 from tests.standins.endpoints import endpoint_name
+from tests.standins.recorded import Count, Recorded
 
 # The body of a fault when it names none, in the words of the provider: status -> JSON.
 ErrorBody = Callable[[int], Any]
@@ -33,7 +34,8 @@ class Fault:
         headers: more headers of the answer.
         retry_after: seconds, as a header.
         delay_seconds: answer later.
-        cut: close the connection `before` the answer, or in the middle of its `body`.
+        cut: close the connection `before` the request is handled, or in the middle of its answer's `body`.
+        after_bytes: cut the body there, not in its middle.
         malformed: the answer's JSON breaks off.
         wrong_dimensions: vectors come with half their dimensions.
         times: how often; None is always.
@@ -49,6 +51,7 @@ class Fault:
     retry_after: float | None = None
     delay_seconds: float = 0
     cut: Literal["", "before", "body"] = ""
+    after_bytes: int | None = None
     malformed: bool = False
     wrong_dimensions: bool = False
     times: int | None = None
@@ -57,7 +60,12 @@ class Fault:
     containing: str | None = None
     hits: int = 0
 
-    def takes(self, request: "Recorded") -> bool:
+    @property
+    def changes(self) -> bool:
+        """Whether the answer is another one than the world's."""
+        return self.status is not None or self.malformed or self.wrong_dimensions or bool(self.headers)
+
+    def takes(self, request: Recorded) -> bool:
         """Whether a request meets this fault; counts it."""
         if not request.is_at(self.endpoint) or self.times == 0:
             return False
@@ -74,61 +82,15 @@ class Fault:
         return True
 
 
-@dataclass(frozen=True)
-class Recorded:
-    """A request, as it arrived."""
-
-    at: float
-    endpoint: str
-    method: str
-    path: str
-    query: str
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def key(self) -> str:
-        """The credential it carries."""
-        for name in ("x-api-key", "api-key"):
-            if name in self.headers:
-                return self.headers[name]
-        return self.headers.get("authorization", "").rpartition(" ")[2]
-
-    def json(self) -> Any:
-        """The body, read."""
-        return json.loads(self.body)
-
-    def is_at(self, patterns: str) -> bool:
-        """Whether it went to one of these endpoints."""
-        return any(fnmatchcase(self.endpoint, pattern.strip()) for pattern in patterns.split(","))
-
-
-@dataclass
-class Count:
-    """What an endpoint, or a whole provider, was asked so far."""
-
-    calls: int = 0
-    active: int = 0
-    max_active: int = 0
-    inputs: int = 0
-    request_bytes: int = 0
-    response_bytes: int = 0
-    faults: int = 0
-    statuses: dict[int, int] = field(default_factory=dict)
-
-    def reset(self) -> None:
-        """Start anew; what is under way stays, since it will end."""
-        self.__dict__.update(Count(active=self.active, max_active=self.active).__dict__)
-
-
 @dataclass
 class _Trigger:
-    """Something to be done when an endpoint is asked, before it answers."""
+    """Something to be done when an endpoint is asked: before it handles the request, or before it answers."""
 
     endpoint: str
     action: Callable[[], object]
     skip: int
     times: int | None
+    is_after: bool
 
 
 class Watch:
@@ -157,10 +119,12 @@ class Watch:
             self.faults.append(fault)
         return fault
 
-    def when(self, endpoint: str, action: Callable[[], object], skip: int = 0, times: int | None = 1) -> None:
-        """Do something when an endpoint is asked for the (skip + 1)th time, just before it answers."""
+    def when(
+        self, endpoint: str, action: Callable[[], object], skip: int = 0, times: int | None = 1, is_after: bool = False
+    ) -> None:
+        """Do something when an endpoint is asked for the (skip + 1)th time, before it handles the request or after."""
         with self._lock:
-            self._triggers.append(_Trigger(endpoint, action, skip, times))
+            self._triggers.append(_Trigger(endpoint, action, skip, times, is_after))
 
     def clear(self) -> None:
         """Forget all faults and triggers."""
@@ -191,7 +155,7 @@ class Watch:
         if scope["type"] != "http" or (scope["path"] + "/").startswith("/control/"):
             await self._app(scope, receive, send)
             return
-        body = await _read(receive)
+        body = await read(receive)
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         endpoint = endpoint_name(scope["method"], scope["path"], headers.get("accept", ""))
         query = scope["query_string"].decode("latin-1")
@@ -201,15 +165,13 @@ class Watch:
         with self._lock:
             self.requests.append(request)
             fault = next((fault for fault in self.faults if fault.takes(request)), None)
-            due = [trigger for trigger in self._triggers if _is_due(trigger, request)]
             for count in counts:
                 count.calls += 1
                 count.active += 1
                 count.max_active = max(count.max_active, count.active)
                 count.request_bytes += len(body)
                 count.faults += fault is not None
-        for trigger in due:
-            trigger.action()
+        self._act(request, is_after=False)
         passage = _Passage(send, counts, scope["state"], self._lock)
         try:
             await self._serve(request, fault, scope, receive, passage.send)
@@ -217,16 +179,21 @@ class Watch:
             passage.end()
 
     async def _serve(self, request: Recorded, fault: Fault | None, scope: Scope, receive: Receive, send: Send) -> None:
-        replay = _replay(request.body, receive)
+        again = replay(request.body, receive)
         if fault is None:
-            await self._app(scope, replay, send)
+            await self._handle(request, scope, again, send)
             return
         if fault.delay_seconds and not await self._wait(fault.delay_seconds, receive):
             return
         if fault.cut == "before":
-            _hang_up(receive)
+            hang_up(receive)
             return
-        start, content = await self._answer(request, fault, scope, replay)
+        if fault.cut == "body":
+            send = Cut(send, receive, scope["state"], fault.after_bytes).send
+        if not fault.changes:
+            await self._handle(request, scope, again, send)
+            return
+        start, content = await self._answer(request, fault, scope, again)
         if fault.malformed:
             content = content[: max(1, len(content) * 2 // 3)]
         if fault.wrong_dimensions:
@@ -234,16 +201,29 @@ class Watch:
         length = [(b"content-length", str(len(content)).encode())]
         start["headers"] = [(name, value) for name, value in start["headers"] if name != b"content-length"] + length
         await send(start)
-        if fault.cut == "body":
-            # The server closes a connection whose answer is not completed.
-            await send({"type": "http.response.body", "body": content[: len(content) // 2], "more_body": True})
-            await asyncio.sleep(0.02)
-            _hang_up(receive)
-            return
         await send({"type": "http.response.body", "body": content})
 
+    async def _handle(self, request: Recorded, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the world answer."""
+        has_begun = False
+
+        async def act_first(message: Message) -> None:
+            nonlocal has_begun
+            if not has_begun:
+                has_begun = True
+                self._act(request, is_after=True)
+            await send(message)
+
+        await self._app(scope, receive, act_first)
+
+    def _act(self, request: Recorded, is_after: bool) -> None:
+        with self._lock:
+            due = [one for one in self._triggers if one.is_after == is_after and _is_due(one, request)]
+        for trigger in due:
+            trigger.action()
+
     async def _answer(
-        self, request: Recorded, fault: Fault, scope: Scope, replay: Receive
+        self, request: Recorded, fault: Fault, scope: Scope, receive: Receive
     ) -> tuple[dict[str, Any], bytes]:
         """The fault's own answer, or the real one if it has none."""
         start: dict[str, Any] = {"type": "http.response.start", "status": 500, "headers": []}
@@ -256,7 +236,7 @@ class Watch:
                 else:
                     pieces.append(message.get("body", b""))
 
-            await self._app(scope, replay, keep)
+            await self._handle(request, scope, receive, keep)
             start["headers"] = list(start["headers"]) + _encoded(fault.headers)
             return start, b"".join(pieces)
         body = fault.body
@@ -277,7 +257,7 @@ class Watch:
 
     async def _wait(self, seconds: float, receive: Receive) -> bool:
         """Sleep, unless the client hangs up or the server ends; whether an answer is still wanted."""
-        gone = asyncio.ensure_future(_disconnect(receive))
+        gone = asyncio.ensure_future(disconnect(receive))
         end = time.monotonic() + seconds
         try:
             while (left := end - time.monotonic()) > 0 and not self.stopped:
@@ -335,43 +315,12 @@ def _is_due(trigger: _Trigger, request: Recorded) -> bool:
     return True
 
 
-async def _read(receive: Receive) -> bytes:
-    pieces: list[bytes] = []
-    while True:
-        message = await receive()
-        pieces.append(message.get("body", b""))
-        if not message.get("more_body", False):
-            return b"".join(pieces)
-
-
-async def _disconnect(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    """What the application receives: the body that was read already, then what really comes."""
-    messages = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def again() -> Message:
-        return messages.pop() if messages else await receive()
-
-    return again
-
-
-def _hang_up(receive: Receive) -> None:
-    """Close the connection at once. ASGI has no word for that: the transport is uvicorn's."""
-    cycle = getattr(receive, "__self__", None)
-    if cycle is None:
-        raise RuntimeError("only uvicorn's connections can be cut")
-    cycle.transport.abort()
-    # Uvicorn sends no 500 to a client that is gone.
-    cycle.disconnected = True
-
-
 def _halve_vectors(content: bytes) -> bytes:
-    """An answer with embeddings, each of half its dimensions."""
-    answer = json.loads(content)
+    """An answer with embeddings, or a file of such answers by the line, with half the dimensions."""
+    if content.endswith(b"\n"):
+        return b"".join(_halve_vectors(line) + b"\n" for line in content.splitlines())
+    whole = json.loads(content)
+    answer = (whole["response"] or {}).get("body", {}) if "response" in whole else whole
     for item in answer.get("data", []):
         vector = item["embedding"]
         if isinstance(vector, str):
@@ -381,7 +330,7 @@ def _halve_vectors(content: bytes) -> bytes:
             item["embedding"] = vector[: len(vector) // 2]
     if "embeddings" in answer:
         answer["embeddings"] = [vector[: len(vector) // 2] for vector in answer["embeddings"]]
-    return json.dumps(answer).encode()
+    return json.dumps(whole).encode()
 
 
 def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:

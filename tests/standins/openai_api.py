@@ -4,14 +4,14 @@ import base64
 import itertools
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from tests.standins.llm import Llm
 from tests.standins.text_vectors import embed
@@ -43,6 +43,10 @@ EMBEDDING_MODELS = {
 }
 
 
+# A request and the API key it carries -> the answer; raises OpenAiError.
+Action = Callable[[Request, str], Awaitable[Response]]
+
+
 class OpenAiError(Exception):
     """An error answer."""
 
@@ -68,49 +72,57 @@ class OpenAiApi:
         self._llm = llm
         self._numbers = itertools.count(1)
 
-    def app(self) -> Starlette:
-        """The HTTP application."""
+    def app(self, *more: BaseRoute) -> Starlette:
+        """The HTTP application, with more routes."""
         return Starlette(
             routes=[
-                Route("/chat/completions", self._chat, methods=["POST"]),
-                Route("/embeddings", self._embeddings, methods=["POST"]),
-                Route("/models", self._models),
+                Route("/chat/completions", self.endpoint(self._chat), methods=["POST"]),
+                Route("/embeddings", self.endpoint(self._embeddings), methods=["POST"]),
+                Route("/models", self.endpoint(self._models)),
+                *more,
                 Route("/{path:path}", self._unknown, methods=["GET", "POST", "PUT", "DELETE"]),
             ]
         )
 
-    async def _chat(self, request: Request) -> Response:
-        return await self._serve(request, self.chat)
+    def endpoint(self, action: Action) -> Callable[[Request], Awaitable[Response]]:
+        """Serves what needs an API key."""
 
-    async def _embeddings(self, request: Request) -> Response:
-        return await self._serve(request, lambda body: self.embeddings(body, request))
+        async def serve(request: Request) -> Response:
+            try:
+                response = await action(request, self._authenticate(request))
+            except OpenAiError as failure:
+                response = JSONResponse(failure.body, failure.status)
+            response.headers.update(
+                {
+                    "x-request-id": f"req_{next(self._numbers):032x}",
+                    "openai-organization": "org-world",
+                    "openai-version": "2020-10-01",
+                    "openai-processing-ms": "7",
+                    "x-ratelimit-limit-requests": "10000",
+                    "x-ratelimit-remaining-requests": "9999",
+                    "x-ratelimit-reset-requests": "6ms",
+                }
+            )
+            return response
 
-    async def _models(self, request: Request) -> Response:
+        return serve
+
+    async def _chat(self, request: Request, key: str) -> Response:
+        return JSONResponse(self.chat(await json_body(request)))
+
+    async def _embeddings(self, request: Request, key: str) -> Response:
+        return JSONResponse(self.embeddings(await json_body(request), request))
+
+    async def _models(self, request: Request, key: str) -> Response:
         names = [*CHAT_MODELS, *EMBEDDING_MODELS]
         data = [{"id": name, "object": "model", "created": 1_715_367_049, "owned_by": "system"} for name in names]
-        return await self._serve(request, lambda body: {"object": "list", "data": data}, has_body=False)
+        return JSONResponse({"object": "list", "data": data})
 
     async def _unknown(self, request: Request) -> Response:
         failure = OpenAiError(404, f"Invalid URL ({request.method} {request.url.path})")
         return JSONResponse(failure.body, failure.status)
 
-    async def _serve(self, request: Request, answer: Any, has_body: bool = True) -> Response:
-        headers = {
-            "x-request-id": f"req_{next(self._numbers):032x}",
-            "openai-organization": "org-world",
-            "openai-version": "2020-10-01",
-            "openai-processing-ms": "7",
-            "x-ratelimit-limit-requests": "10000",
-            "x-ratelimit-remaining-requests": "9999",
-            "x-ratelimit-reset-requests": "6ms",
-        }
-        try:
-            self._authenticate(request)
-            return JSONResponse(answer(await _body(request) if has_body else {}), headers=headers)
-        except OpenAiError as failure:
-            return JSONResponse(failure.body, failure.status, headers=headers)
-
-    def _authenticate(self, request: Request) -> None:
+    def _authenticate(self, request: Request) -> str:
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not key:
             raise OpenAiError(
@@ -121,8 +133,9 @@ class OpenAiApi:
         if key not in self.keys:
             shown = f"{key[:3]}{'*' * 8}{key[-4:]}"
             raise OpenAiError(401, f"Incorrect API key provided: {shown}.", code="invalid_api_key")
+        return key
 
-    # ---- what batches will need as well: a request's body in, an answer's body out
+    # ---- what batches need as well: a request's body in, an answer's body out
 
     def chat(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Answer a chat completion."""
@@ -231,7 +244,8 @@ def quota_exceeded() -> Any:
     return OpenAiError(429, message, code="insufficient_quota", kind="insufficient_quota").body
 
 
-async def _body(request: Request) -> Mapping[str, Any]:
+async def json_body(request: Request) -> Mapping[str, Any]:
+    """The object that a request carries."""
     try:
         body = json.loads(await request.body())
     except ValueError:

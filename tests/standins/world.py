@@ -17,14 +17,18 @@ from starlette.routing import Mount
 
 from tests.standins import anthropic_api, control, gateway, github_api, github_documents, ollama_api, openai_api, qdrant
 from tests.standins.anthropic_api import AnthropicApi
-from tests.standins.faults import Count, Fault, Recorded, Watch
+from tests.standins.anthropic_batches import AnthropicBatches
+from tests.standins.batches import Batches
+from tests.standins.faults import Fault, Watch
 from tests.standins.gateway import Gateway
 from tests.standins.github_api import GitHubApi
 from tests.standins.llm import Llm
 from tests.standins.ollama_api import OllamaApi
 from tests.standins.openai_api import OpenAiApi
+from tests.standins.openai_batches import OpenAiBatches
 from tests.standins.planting import Plan, plant
 from tests.standins.qdrant import Qdrant
+from tests.standins.recorded import Count, Recorded
 from tests.standins.repository import Repository
 from tests.support.server import serve
 
@@ -48,11 +52,13 @@ class World:
         self.github = GitHubApi()
         self.openai = OpenAiApi(self.llm)
         self.anthropic = AnthropicApi(self.llm)
+        self.batches = Batches()
         self.ollama = OllamaApi(self.llm)
         self.qdrant = Qdrant()
         self.token = self.github.add_token()
         self.repository = self.add_repository(OWNER, NAME, plan or Plan())
-        openai, anthropic = self.openai.app(), self.anthropic.app()
+        openai = self.openai.app(*OpenAiBatches(self.openai, self.batches).routes())
+        anthropic = self.anthropic.app(*AnthropicBatches(self.anthropic, self.batches).routes())
         self.gateway = Gateway(
             {
                 "anthropic/v1/messages": _forward(anthropic, "/v1/messages"),
@@ -197,8 +203,9 @@ class World:
         return [request for request in list(self.watch.requests) if request.is_at(endpoint)]
 
     def reset(self) -> None:
-        """Forget counters and requests."""
+        """Forget counters, requests and the record of batches."""
         self.watch.reset()
+        self.batches.forget()
 
     def fail(self, endpoint: str, status: int = 500, **more: Any) -> Fault:
         """Answer with a status; see `Fault`."""
@@ -226,12 +233,17 @@ class World:
         return self.watch.add(Fault(endpoint, 403, body, retry_after=retry_after, **more))
 
     def when(self, endpoint: str, action: Callable[[], object], skip: int = 0, times: int | None = 1) -> None:
-        """Do something just before the (skip + 1)th request to an endpoint is answered."""
+        """Do something just before the (skip + 1)th request to an endpoint is handled."""
         self.watch.when(endpoint, action, skip, times)
 
+    def after(self, endpoint: str, action: Callable[[], object], skip: int = 0, times: int | None = 1) -> None:
+        """Do something when the (skip + 1)th request to an endpoint was handled, but before the client is answered."""
+        self.watch.when(endpoint, action, skip, times, is_after=True)
+
     def heal(self) -> None:
-        """Take all faults away."""
+        """Take all faults away, and let batches go as they usually do."""
         self.watch.clear()
+        self.batches.heal()
 
 
 def _forward(app: Starlette, path: str) -> gateway.Forward:
@@ -282,9 +294,11 @@ def main() -> None:
     parser.add_argument("--similarity", type=float, default=0.9, help="how much of a text its duplicate keeps, 0 to 1")
     parser.add_argument("--duplicates", type=float, default=0.3, help="share of pull requests that have a duplicate")
     parser.add_argument("--latency", type=float, default=0, help="seconds that every answer takes")
+    parser.add_argument("--batch-seconds", type=float, default=0, help="seconds that a batch takes")
     options = parser.parse_args()
     made = World(Plan(options.prs, options.seed, options.duplicates, options.similarity))
     made.url = f"http://127.0.0.1:{options.port}"
+    made.batches.seconds = options.batch_seconds
     if options.latency:
         made.slow("*", options.latency)
     print(
