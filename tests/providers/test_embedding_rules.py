@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ossgard.errors import PermanentError, RetryableError
 from ossgard.ports import HttpResponse
-from ossgard.providers.embeddings import EmbeddingAnswer, EmbeddingLimits, batches, embedding_limits, prepare
+from ossgard.providers.embeddings import EmbeddingAnswer, EmbeddingLimits, divided, embedding_limits, prepare
 from ossgard.providers.http_api import RequestRefused
 from ossgard.providers.ollama import OllamaEmbeddings
 from ossgard.providers.openai import OpenAIEmbeddings
@@ -132,14 +132,14 @@ LIMITS = st.builds(EmbeddingLimits, st.integers(2, 300), st.integers(1, 10), st.
 
 
 @given(TEXTS, LIMITS)
-def test_batches_hold_everything_in_order_and_inside_the_limits(texts: list[str], limits: EmbeddingLimits) -> None:
+def test_parts_hold_everything_in_order_and_inside_the_limits(texts: list[str], limits: EmbeddingLimits) -> None:
     prepared = [prepare(text, limits) for text in texts]
-    found = list(batches(prepared, limits))
-    assert [text for batch in found for text in batch] == prepared
-    for batch in found:
-        assert 1 <= len(batch) <= limits.texts
-        assert sum(map(estimate_tokens, batch)) <= limits.request_tokens
-        assert all(estimate_tokens(text) <= max(0.95 * limits.text_tokens, 5) for text in batch)
+    found = list(divided(prepared, limits))
+    assert [text for part in found for text in part] == prepared
+    for part in found:
+        assert 1 <= len(part) <= limits.texts
+        assert sum(map(estimate_tokens, part)) <= limits.request_tokens
+        assert all(estimate_tokens(text) <= max(0.95 * limits.text_tokens, 5) for text in part)
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,16 @@
 
 import asyncio
 import json
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ossgard.pipeline.answers import VerifyAnswer
-from ossgard.providers.chat import UnusableAnswer
+from ossgard.providers.chat import ChatAnswer, UnusableAnswer
 from ossgard.providers.openai import OpenAIChat
-from ossgard.providers.structured import ask, parse_answer
+from ossgard.providers.structured import ask
 from ossgard.providers.tokens import estimate_tokens
 from tests.providers.scripted import ScriptedClient, response
 from tests.support.ports import SetClock
@@ -33,7 +34,9 @@ GOOD = json.dumps({"groups": [{"prIds": [1, 2], "label": "Same"}], "unrelated": 
     ],
 )
 def test_the_object_is_found_in_any_wrapping(text: str) -> None:
-    assert parse_answer(text, VerifyAnswer).groups[0].pr_ids == [1, 2]
+    client, answered = talk((text, "stop"))
+    assert len(client.sent) == 1
+    assert answered.value.groups[0].pr_ids == [1, 2]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -51,18 +54,21 @@ def test_the_object_is_found_in_any_wrapping(text: str) -> None:
     ],
 )
 def test_what_is_wrong_is_said(text: str, problem: str) -> None:
-    with pytest.raises(UnusableAnswer, match=problem):
-        parse_answer(text, VerifyAnswer)
+    _, error = talk((text, "stop"), (text, "stop"))
+    assert isinstance(error, UnusableAnswer)
+    assert re.search(problem, str(error))
 
 
 @given(st.text())
 def test_no_text_breaks_the_parser(text: str) -> None:
-    with pytest.raises(UnusableAnswer):
-        parse_answer(text, VerifyAnswer)
+    _, error = talk((text, "stop"), (text, "stop"))
+    assert isinstance(error, UnusableAnswer)
 
 
-def talk(*answers: tuple[str, str], model: str = "gpt-4o", user: str = "Which?") -> tuple[ScriptedClient, object]:
-    """Ask a model that gives these answers (text, finish reason), each for 100 + 10 tokens."""
+def talk(
+    *answers: tuple[str, str], model: str = "gpt-4o", user: str = "Which?", first: ChatAnswer | None = None
+) -> tuple[ScriptedClient, object]:
+    """Ask a model that gives these answers (text, finish reason), each for 100 + 10 tokens, perhaps after a `first`."""
     client = ScriptedClient(
         *(
             response(
@@ -77,7 +83,7 @@ def talk(*answers: tuple[str, str], model: str = "gpt-4o", user: str = "Which?")
     )
     chat = OpenAIChat(client, SetClock(), "https://api.openai.com/v1", model, "sk")
     try:
-        return client, asyncio.run(ask(chat, "Answer in JSON.", user, VerifyAnswer))
+        return client, asyncio.run(ask(chat, "Answer in JSON.", user, VerifyAnswer, first))
     except UnusableAnswer as error:
         return client, error
 
@@ -86,6 +92,17 @@ def test_a_good_answer_is_asked_for_once() -> None:
     client, answered = talk((GOOD, "stop"))
     assert (len(client.sent), answered.input_tokens, answered.output_tokens) == (1, 100, 10)  # type: ignore[attr-defined]
     assert client.sent[0][2]["max_tokens"] == 8192
+
+
+def test_an_answer_out_of_a_batch_is_not_asked_for() -> None:
+    client, answered = talk(first=ChatAnswer(GOOD, 7, 3))
+    assert (len(client.sent), answered.input_tokens, answered.output_tokens) == (0, 7, 3)  # type: ignore[attr-defined]
+
+
+def test_a_wrong_answer_out_of_a_batch_is_repaired_like_any_other() -> None:
+    client, answered = talk((GOOD, "stop"), first=ChatAnswer(GOOD, 7, 3, "the answer was cut off"))
+    assert (len(client.sent), answered.input_tokens, answered.output_tokens) == (1, 107, 13)  # type: ignore[attr-defined]
+    assert "the answer was cut off" in client.sent[0][2]["messages"][1]["content"]
 
 
 def test_a_wrong_answer_is_shown_with_what_is_wrong_and_both_are_paid() -> None:

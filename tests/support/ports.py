@@ -2,7 +2,8 @@
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from weakref import WeakKeyDictionary
 
@@ -10,7 +11,7 @@ import httpx
 
 from ossgard.errors import ConnectionFailure
 from ossgard.messages import PipelineMessage
-from ossgard.ports import HttpResponse
+from ossgard.ports import HttpResponse, HttpStream
 
 
 class HttpxClient:
@@ -29,18 +30,47 @@ class HttpxClient:
         timeout_seconds: float,
     ) -> HttpResponse:
         """Send a request and read the whole answer."""
-        loop = asyncio.get_running_loop()
-        if loop not in self._clients:
-            self._clients[loop] = httpx.AsyncClient(follow_redirects=True, timeout=None, verify=False)
-        client = self._clients[loop]
         try:
             async with asyncio.timeout(timeout_seconds):
-                response = await client.request(method, url, headers=headers, content=body)
+                response = await self._client().request(method, url, headers=headers, content=body)
         except TimeoutError:
             raise ConnectionFailure(url, f"no answer within {timeout_seconds:g} s") from None
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             raise ConnectionFailure(url, str(error) or type(error).__name__) from error
         return HttpResponse(response.status_code, {k.lower(): v for k, v in response.headers.items()}, response.content)
+
+    @asynccontextmanager
+    async def stream(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, timeout_seconds: float
+    ) -> AsyncIterator[HttpStream]:
+        """Send a request and read the answer piece by piece."""
+        sent = self._client().build_request(method, url, headers=headers)
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                response = await self._client().send(sent, stream=True)
+        except TimeoutError:
+            raise ConnectionFailure(url, f"no answer within {timeout_seconds:g} s") from None
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+            raise ConnectionFailure(url, str(error) or type(error).__name__) from error
+        try:
+            lower = {k.lower(): v for k, v in response.headers.items()}
+            yield HttpStream(response.status_code, lower, _chunks(response, url))
+        finally:
+            await response.aclose()
+
+    def _client(self) -> httpx.AsyncClient:
+        loop = asyncio.get_running_loop()
+        if loop not in self._clients:
+            self._clients[loop] = httpx.AsyncClient(follow_redirects=True, timeout=None, verify=False)
+        return self._clients[loop]
+
+
+async def _chunks(response: httpx.Response, url: str) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in response.aiter_bytes():
+            yield chunk
+    except httpx.HTTPError as error:
+        raise ConnectionFailure(url, str(error) or type(error).__name__) from error
 
 
 class SystemClock:
@@ -49,6 +79,21 @@ class SystemClock:
     def now(self) -> datetime:
         """The present moment."""
         return datetime.now(UTC)
+
+
+class RunningClock:
+    """The real time, and what tests let pass besides."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta()
+
+    def now(self) -> datetime:
+        """The present moment, as far ahead as it was moved."""
+        return datetime.now(UTC) + self._ahead
+
+    def advance(self, **by: float) -> None:
+        """Let time pass: `advance(minutes=2)`."""
+        self._ahead += timedelta(**by)
 
 
 class SetClock:
@@ -88,3 +133,14 @@ class ListQueue:
     def messages(self) -> list[dict[str, object]]:
         """The bodies, as a queue would deliver them."""
         return [message.model_dump(mode="json", by_alias=True) for _, message, _ in self.jobs]
+
+
+class ListScheduler:
+    """Keeps the batches that are to be polled, with the messages that wait for them."""
+
+    def __init__(self) -> None:
+        self.started: list[tuple[str, PipelineMessage]] = []
+
+    async def start(self, batch_id: str, message: PipelineMessage) -> None:
+        """Remember a batch."""
+        self.started.append((batch_id, message))

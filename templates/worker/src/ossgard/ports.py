@@ -1,6 +1,7 @@
 """What the core needs from the host it runs on; the database's interface is generated, see `ossgard.database`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -17,6 +18,15 @@ class HttpResponse:
     body: bytes
 
 
+@dataclass(frozen=True)
+class HttpStream:
+    """An answer whose body is read piece by piece; `chunks` raises `ConnectionFailure` when it breaks off."""
+
+    status: int
+    headers: Mapping[str, str]
+    chunks: AsyncIterator[bytes]
+
+
 class HttpClient(Protocol):
     """Speaks HTTP with the world outside. Redirects are followed."""
 
@@ -30,6 +40,16 @@ class HttpClient(Protocol):
         timeout_seconds: float,
     ) -> HttpResponse:
         """Send a request and read the whole answer; raises `ConnectionFailure` when there is none."""
+        ...
+
+    def stream(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, timeout_seconds: float
+    ) -> AbstractAsyncContextManager[HttpStream]:
+        """Send a request without a body, and read the answer piece by piece, all of it within `timeout_seconds`.
+
+        Entering raises `ConnectionFailure` when there is no answer. Leaving closes the connection, wherever the body
+        is.
+        """
         ...
 
 
@@ -123,8 +143,12 @@ class VectorStore(Protocol):
 
 
 class BatchScheduler(Protocol):
-    """Watches a provider's batch and sends the waiting message when it has ended."""
+    """Has a provider's batch polled, and the waiting message sent when it has ended."""
 
-    async def start(self, name: str, batch_id: str, message: PipelineMessage) -> None:
-        """Begin to poll; again for the same name and batch does no harm."""
+    async def start(self, batch_id: str, message: PipelineMessage) -> None:
+        """Begin to poll on behalf of a message's scan and phase; again for the same batch does no harm.
+
+        Raises:
+            BatchRefused: another batch of the same scan and phase is being polled.
+        """
         ...

@@ -1,4 +1,4 @@
-"""Embedding models as the pipeline sees them, and what all of them do alike: cut, batch, check."""
+"""Embedding models as the pipeline sees them, and what all of them do alike: cut, divide, check."""
 
 import math
 from abc import ABC, abstractmethod
@@ -35,7 +35,7 @@ class EmbeddingAnswer:
 
 
 @dataclass(frozen=True)
-class BatchAnswer:
+class RawVectors:
     """What one request gave, not yet checked against what was asked."""
 
     vectors: Sequence[Sequence[float]]
@@ -126,31 +126,31 @@ class Embedder(ABC):
         return self._dimensions
 
     @abstractmethod
-    async def _embed_batch(self, texts: Sequence[str]) -> BatchAnswer:
+    async def _embed_request(self, texts: Sequence[str]) -> RawVectors:
         """Embed what fits into one request; the vectors in the order of the texts."""
 
     async def embed(self, texts: Sequence[str]) -> EmbeddingAnswer:
         """Embed texts of any length and number; see `EmbeddingModel`."""
         vectors: list[Sequence[float]] = []
         input_tokens = 0
-        for batch in batches([prepare(text, self.limits) for text in texts], self.limits):
-            answer = await self._embed_or_shorten(batch)
-            self._check(answer.vectors, len(batch))
+        for part in divided([prepare(text, self.limits) for text in texts], self.limits):
+            answer = await self._embed_or_shorten(part)
+            self._check(answer.vectors, len(part))
             vectors.extend(answer.vectors)
             input_tokens += answer.input_tokens
         self._check(vectors, len(texts))
         return EmbeddingAnswer(vectors, input_tokens)
 
-    async def _embed_or_shorten(self, texts: Sequence[str]) -> BatchAnswer:
-        """Embed a batch; should one be too long after all, all are cut to what can never be."""
+    async def _embed_or_shorten(self, texts: Sequence[str]) -> RawVectors:
+        """Embed the texts of one request; should one be too long after all, all are cut to what can never be."""
         try:
-            return await self._embed_batch(texts)
+            return await self._embed_request(texts)
         except RequestRefused:
             limit = _usable(self.limits)
             shorter = [cut(text, limit, byte_size) for text in texts]
             if shorter == texts:
                 raise
-            return await self._embed_batch(shorter)
+            return await self._embed_request(shorter)
 
     def _check(self, vectors: Sequence[Sequence[float]], expected: int) -> None:
         """Refuse vectors that must not be stored."""
@@ -173,19 +173,19 @@ def prepare(text: str, limits: EmbeddingLimits) -> str:
     return cut(text, _usable(limits)) if text.strip() else _EMPTY
 
 
-def batches(texts: Sequence[str], limits: EmbeddingLimits) -> Iterator[list[str]]:
+def divided(texts: Sequence[str], limits: EmbeddingLimits) -> Iterator[list[str]]:
     """The texts in order, as many together as one request may hold."""
-    batch: list[str] = []
+    part: list[str] = []
     tokens = 0
     for text in texts:
         size = estimate_tokens(text)
-        if batch and (len(batch) == limits.texts or tokens + size > int(limits.request_tokens * _SHARE_OF_LIMIT)):
-            yield batch
-            batch, tokens = [], 0
-        batch.append(text)
+        if part and (len(part) == limits.texts or tokens + size > int(limits.request_tokens * _SHARE_OF_LIMIT)):
+            yield part
+            part, tokens = [], 0
+        part.append(text)
         tokens += size
-    if batch:
-        yield batch
+    if part:
+        yield part
 
 
 def vector(value: object, sender: str) -> Sequence[float]:

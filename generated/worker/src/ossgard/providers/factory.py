@@ -1,10 +1,13 @@
 """The providers of an account, made from its configuration for the host that it is on."""
 
+from typing import Literal
+
 from ossgard.concurrency import MAX_AT_ONCE
 from ossgard.config import unserved
 from ossgard.errors import PermanentError
 from ossgard.models import Config
 from ossgard.providers.anthropic import AnthropicChat
+from ossgard.providers.batches import BatchApi, BatchChatModel, BatchEmbeddingModel
 from ossgard.providers.chat import ChatModel
 from ossgard.providers.embeddings import EmbeddingModel
 from ossgard.providers.gateway import cache_headers, gateway_url
@@ -39,24 +42,62 @@ class Providers:
 
     def chat_model(self) -> ChatModel:
         """The model that verifies and ranks."""
-        services, llm, gateway = self._services, self._config.llm, self._config.ai_gateway
-        if llm.provider == "ollama":
-            return OllamaChat(services.http, services.clock, llm.url, llm.model, llm.api_key)
-        kind = AnthropicChat if llm.provider == "anthropic" else OpenAIChat
-        base_url = services.settings.ai_gateway_url
-        url, headers = gateway_url(llm.url, gateway, base_url), cache_headers(llm.url, gateway, base_url)
-        return kind(services.http, services.clock, url, llm.model, llm.api_key, headers)
+        services, llm = self._services, self._config.llm
+        return self._hosted_chat() or OllamaChat(services.http, services.clock, llm.url, llm.model, llm.api_key)
 
     def embedding_model(self) -> EmbeddingModel:
         """The model that embeds, with vectors of the size that the host's indexes have."""
         services, embedding = self._services, self._config.embedding
-        dimensions = services.host.vector_dimensions
+        return self._hosted_embeddings() or OllamaEmbeddings(
+            services.http,
+            services.clock,
+            embedding.url,
+            embedding.model,
+            embedding.api_key,
+            services.host.vector_dimensions,
+        )
+
+    def batch_chat_model(self) -> BatchChatModel | None:
+        """The chat model, if it is to be asked in batches: the account wants it, and the provider has them."""
+        return self._hosted_chat() if self._config.llm.batch else None
+
+    def batch_embedding_model(self) -> BatchEmbeddingModel | None:
+        """The embedding model, if it is to be asked in batches: the account wants it, and the provider has them."""
+        return self._hosted_embeddings() if self._config.embedding.batch else None
+
+    def batches(self, service: Literal["llm", "embedding"]) -> BatchApi | None:
+        """A service's batch interface, if its provider has one.
+
+        Also when batch mode is off: a batch that is under way ends, whatever the account's configuration says now.
+        """
+        model = self._hosted_chat() if service == "llm" else self._hosted_embeddings()
+        return model.batches if model else None
+
+    def _hosted_chat(self) -> AnthropicChat | OpenAIChat | None:
+        """The chat model, unless it is on the user's own computer."""
+        services, llm, gateway = self._services, self._config.llm, self._config.ai_gateway
+        if llm.provider == "ollama":
+            return None
+        kind = AnthropicChat if llm.provider == "anthropic" else OpenAIChat
+        base_url = services.settings.ai_gateway_url
+        url, headers = gateway_url(llm.url, gateway, base_url), cache_headers(llm.url, gateway, base_url)
+        return kind(services.http, services.clock, url, llm.model, llm.api_key, headers, batch_url=llm.url)
+
+    def _hosted_embeddings(self) -> OpenAIEmbeddings | None:
+        """The embedding model, unless it is on the user's own computer."""
+        services, embedding = self._services, self._config.embedding
         if embedding.provider == "ollama":
-            return OllamaEmbeddings(
-                services.http, services.clock, embedding.url, embedding.model, embedding.api_key, dimensions
-            )
+            return None
         url = gateway_url(embedding.url, self._config.ai_gateway, services.settings.ai_gateway_url)
-        return OpenAIEmbeddings(services.http, services.clock, url, embedding.model, embedding.api_key, dimensions)
+        return OpenAIEmbeddings(
+            services.http,
+            services.clock,
+            url,
+            embedding.model,
+            embedding.api_key,
+            services.host.vector_dimensions,
+            batch_url=embedding.url,
+        )
 
 
 def check_served(services: Services, config: Config) -> None:

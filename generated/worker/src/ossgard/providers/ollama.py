@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from ossgard.model import JsonObject
 from ossgard.ports import Clock, HttpClient
 from ossgard.providers.chat import ChatAnswer, ChatLimits, chat_limits, count
-from ossgard.providers.embeddings import BatchAnswer, Embedder, EmbeddingLimits, embedding_limits, vector
+from ossgard.providers.embeddings import Embedder, EmbeddingLimits, RawVectors, embedding_limits, vector
 from ossgard.providers.http_api import ModelApi, malformed
 
 # A computer without a graphics card takes minutes, and loads the model first.
@@ -112,7 +112,7 @@ class OllamaEmbeddings(Embedder):
         """How much text the model takes."""
         return embedding_limits("ollama", self._model)
 
-    async def _embed_batch(self, texts: Sequence[str]) -> BatchAnswer:
+    async def _embed_request(self, texts: Sequence[str]) -> RawVectors:
         content: JsonObject = {
             "model": self._model,
             "input": list(texts),
@@ -123,4 +123,4 @@ class OllamaEmbeddings(Embedder):
         items = answer.get("embeddings")
         if not isinstance(items, list):
             raise malformed(self.name, "a list of embeddings")
-        return BatchAnswer([vector(item, self.name) for item in items], count(answer, "prompt_eval_count"))
+        return RawVectors([vector(item, self.name) for item in items], count(answer, "prompt_eval_count"))

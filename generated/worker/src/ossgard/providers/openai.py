@@ -10,8 +10,16 @@ from collections.abc import Sequence
 from ossgard.model import JsonObject
 from ossgard.ports import Clock, HttpClient
 from ossgard.providers.chat import ChatAnswer, ChatLimits, chat_limits, count, post_question
-from ossgard.providers.embeddings import BatchAnswer, Embedder, EmbeddingLimits, embedding_limits, vector
+from ossgard.providers.embeddings import (
+    Embedder,
+    EmbeddingAnswer,
+    EmbeddingLimits,
+    RawVectors,
+    embedding_limits,
+    vector,
+)
 from ossgard.providers.http_api import ModelApi, malformed
+from ossgard.providers.openai_batches import OpenAIBatches
 
 TIMEOUT_SECONDS = 180.0
 
@@ -51,14 +59,24 @@ class OpenAIChat:
         url: `https://api.openai.com/v1`, or what stands for it.
         model: the model's name.
         api_key: the account's key; may be empty.
-        headers: further headers of every request.
+        headers: further headers of every request but those of batches.
+        batch_url: where batches go, if that is elsewhere: a gateway does not take them.
     """
 
     def __init__(
-        self, http: HttpClient, clock: Clock, url: str, model: str, api_key: str, headers: dict[str, str] | None = None
+        self,
+        http: HttpClient,
+        clock: Clock,
+        url: str,
+        model: str,
+        api_key: str,
+        headers: dict[str, str] | None = None,
+        batch_url: str | None = None,
     ) -> None:
         self._model = model
         self._api = _api(http, clock, "llm", url, model, api_key, headers)
+        direct = _api(http, clock, "llm", batch_url or url, model, api_key, None)
+        self._batches = OpenAIBatches(direct, clock, "/v1/chat/completions")
 
     @property
     def name(self) -> str:
@@ -70,16 +88,23 @@ class OpenAIChat:
         """How much text the model takes."""
         return chat_limits("openai", self._model)
 
+    @property
+    def batches(self) -> OpenAIBatches:
+        """The batch interface of the model."""
+        return self._batches
+
     async def complete(self, system: str, user: str, max_tokens: int) -> ChatAnswer:
         """Ask a question; the answer is a JSON object."""
-        thinks = _THINKS.match(self._model.rpartition("/")[2]) is not None
-        question: JsonObject = {
-            "model": self._model,
-            "messages": [{"role": "system", "content": system}, {"role": "user", "content": user}],
-            "response_format": {"type": "json_object"},
-            "max_completion_tokens" if thinks else "max_tokens": max_tokens,
-        }
-        answer = await post_question(self._api, "/chat/completions", question)
+        return self.read(await post_question(self._api, "/chat/completions", self._question(system, user, max_tokens)))
+
+    def body(self, system: str, user: str, max_tokens: int, temperature: bool = True) -> JsonObject:
+        """A question in a batch; see `BatchChatModel`."""
+        question = self._question(system, user, max_tokens)
+        refused = self._thinks or not self._api.takes_temperature
+        return {**question, "temperature": 0} if temperature and not refused else question
+
+    def read(self, answer: JsonObject) -> ChatAnswer:
+        """What an answer says; see `BatchChatModel`."""
         choices = answer.get("choices")
         choice = choices[0] if isinstance(choices, list) and choices else None
         message = choice.get("message") if isinstance(choice, dict) else None
@@ -94,6 +119,18 @@ class OpenAIChat:
             problem=f"the model refused to answer: {refusal}" if refusal else problem,
         )
 
+    @property
+    def _thinks(self) -> bool:
+        return _THINKS.match(self._model.rpartition("/")[2]) is not None
+
+    def _question(self, system: str, user: str, max_tokens: int) -> JsonObject:
+        return {
+            "model": self._model,
+            "messages": [{"role": "system", "content": system}, {"role": "user", "content": user}],
+            "response_format": {"type": "json_object"},
+            "max_completion_tokens" if self._thinks else "max_tokens": max_tokens,
+        }
+
 
 class OpenAIEmbeddings(Embedder):
     """An embedding model at OpenAI, or at a server that speaks its protocol.
@@ -105,7 +142,8 @@ class OpenAIEmbeddings(Embedder):
         model: the model's name.
         api_key: the account's key; may be empty.
         dimensions: the size that vectors have to have; None for the model's own.
-        headers: further headers of every request.
+        headers: further headers of every request but those of batches.
+        batch_url: where batches go, if that is elsewhere: a gateway does not take them.
     """
 
     def __init__(
@@ -117,9 +155,12 @@ class OpenAIEmbeddings(Embedder):
         api_key: str,
         dimensions: int | None = None,
         headers: dict[str, str] | None = None,
+        batch_url: str | None = None,
     ) -> None:
         self._model = model
         self._api = _api(http, clock, "embedding", url, model, api_key, headers)
+        direct = _api(http, clock, "embedding", batch_url or url, model, api_key, None)
+        self._batches = OpenAIBatches(direct, clock, "/v1/embeddings")
         super().__init__(model, dimensions)
 
     @property
@@ -132,12 +173,29 @@ class OpenAIEmbeddings(Embedder):
         """How much text the model takes."""
         return embedding_limits("openai", self._model)
 
-    async def _embed_batch(self, texts: Sequence[str]) -> BatchAnswer:
+    @property
+    def batches(self) -> OpenAIBatches:
+        """The batch interface of the model."""
+        return self._batches
+
+    def body(self, texts: Sequence[str]) -> JsonObject:
+        """Texts as a request; see `BatchEmbeddingModel`."""
         # Base64 is a third of the size of decimal numbers, and much faster to read.
         content: JsonObject = {"model": self._model, "input": list(texts), "encoding_format": "base64"}
         if self.dimensions is not None and self._model.startswith(_SHORTENS):
             content["dimensions"] = self.dimensions
-        answer = await self._api.post("/embeddings", content)
+        return content
+
+    def read(self, answer: JsonObject, texts: int) -> EmbeddingAnswer:
+        """The vectors in an answer; see `BatchEmbeddingModel`."""
+        found = self._read(answer)
+        self._check(found.vectors, texts)
+        return EmbeddingAnswer(found.vectors, found.input_tokens)
+
+    async def _embed_request(self, texts: Sequence[str]) -> RawVectors:
+        return self._read(await self._api.post("/embeddings", self.body(texts)))
+
+    def _read(self, answer: JsonObject) -> RawVectors:
         items = answer.get("data")
         if not isinstance(items, list):
             raise malformed(self.name, "a list of embeddings")
@@ -151,7 +209,7 @@ class OpenAIEmbeddings(Embedder):
         if vectors.keys() != set(range(len(items))):
             raise malformed(self.name, "an embedding for each index")
         in_order = [vectors[index] for index in range(len(items))]
-        return BatchAnswer(in_order, count(answer.get("usage"), "prompt_tokens"))
+        return RawVectors(in_order, count(answer.get("usage"), "prompt_tokens"))
 
     def _vector(self, value: object) -> Sequence[float]:
         """A vector that was sent as base64, or as a list by servers that do not know better."""

@@ -37,8 +37,12 @@ class _Wrong(Exception):
     """What is wrong with a text, in words for the model that wrote it."""
 
 
-async def ask(model: ChatModel, system: str, user: str, answer_type: type[M]) -> Answered[M]:
+async def ask(
+    model: ChatModel, system: str, user: str, answer_type: type[M], first: ChatAnswer | None = None
+) -> Answered[M]:
     """Ask a model for data of a type; a wrong answer is shown to it once, with what is wrong.
+
+    `first` is the first answer where it is at hand, from a batch.
 
     Raises:
         UnusableAnswer: the second answer is wrong, too, or there can be none.
@@ -46,7 +50,7 @@ async def ask(model: ChatModel, system: str, user: str, answer_type: type[M]) ->
         PermanentError: the provider does not accept the account's configuration.
     """
     max_tokens = model.limits.answer_tokens
-    first = await model.complete(system, user, max_tokens)
+    first = first or await model.complete(system, user, max_tokens)
     try:
         return Answered(_read(first, answer_type), first.input_tokens, first.output_tokens)
     except _Wrong as wrong:
@@ -67,18 +71,6 @@ async def ask(model: ChatModel, system: str, user: str, answer_type: type[M]) ->
             input_tokens,
             output_tokens,
         ) from None
-
-
-def parse_answer(text: str, answer_type: type[M]) -> M:
-    """The data in a text of a model, for answers that came by another way than `ask`.
-
-    Raises:
-        UnusableAnswer: there is none of this type.
-    """
-    try:
-        return _read(ChatAnswer(text, 0, 0), answer_type)
-    except _Wrong as wrong:
-        raise UnusableAnswer(f"The answer has not the form that was asked for: {wrong}") from None
 
 
 def repair_question(model: ChatModel, system: str, user: str, answer: str, problems: str) -> str:
