@@ -11,6 +11,6 @@ const FAILURES: Readonly<Record<string, string>> = {
 /** The reason of an error that `fetch` raised. */
 export function fetchFailure(error: unknown, timeoutSeconds: number): string {
   if (!(error instanceof Error)) return String(error);
-  if (error.name === "TimeoutError") return `there was no answer within ${timeoutSeconds} seconds`;
+  if (error.name === "TimeoutError") return `there was no complete answer within ${timeoutSeconds} seconds`;
   return ("code" in error && FAILURES[String(error.code)]) || error.message;
 }

@@ -1,11 +1,12 @@
 """The HTTP client port over Bun's `fetch`."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 
-from bun_host.javascript import HostFunctions
+from bun_host.javascript import HostFunctions, StreamedAnswer
 from ossgard.errors import ConnectionFailure
-from ossgard.ports import HttpResponse
+from ossgard.ports import HttpResponse, HttpStream
 
 
 class BunHttpClient:
@@ -29,3 +30,39 @@ class BunHttpClient:
         if answer.status == 0:
             raise ConnectionFailure(url, answer.failure)
         return HttpResponse(answer.status, json.loads(answer.headersJson), answer.body.to_bytes())
+
+    @asynccontextmanager
+    async def stream(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, timeout_seconds: float
+    ) -> AsyncIterator[HttpStream]:
+        """Send a request without a body, and read the answer piece by piece, all of it within `timeout_seconds`.
+
+        Entering raises `ConnectionFailure` when there is no answer. Leaving closes the connection.
+        """
+        answer = await self._host.openStream(method, url, json.dumps(dict(headers or {})), timeout_seconds)
+        if answer.status == 0:
+            raise ConnectionFailure(url, answer.failure)
+        try:
+            yield HttpStream(answer.status, json.loads(answer.headersJson), _Chunks(url, answer))
+        finally:
+            answer.close()
+
+
+class _Chunks:
+    """The body of a streamed answer; no generator, which would have to be closed when it is left early."""
+
+    def __init__(self, url: str, answer: StreamedAnswer) -> None:
+        self._url = url
+        self._answer = answer
+
+    def __aiter__(self) -> "_Chunks":
+        return self
+
+    async def __anext__(self) -> bytes:
+        piece = await self._answer.read()
+        if piece.failure:
+            raise ConnectionFailure(self._url, piece.failure)
+        chunk = piece.bytes.to_bytes()
+        if not chunk:
+            raise StopAsyncIteration
+        return chunk
