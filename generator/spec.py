@@ -241,6 +241,15 @@ class RetriesSpec(SpecModel):
     max_delay_seconds: PositiveInt = Field(description="The longest wait.")
 
 
+class PollingSpec(SpecModel):
+    """How a provider's batch is polled."""
+
+    first_seconds: PositiveInt = Field(description="The wait before the first poll.")
+    growth: Annotated[float, Field(ge=1, le=10)] = Field(description="By how much each wait is longer than the last.")
+    longest_seconds: PositiveInt = Field(description="The longest wait between two polls.")
+    max_errors: PositiveInt = Field(description="Errors in a row after which the scan fails.")
+
+
 class RunnerSpec(SpecModel):
     """What the runner spends in one invocation besides the phase."""
 
@@ -282,7 +291,9 @@ class PhaseSpec(SpecModel):
     doc: Annotated[Line, Field(min_length=1)] = Field(description="What it does.")
     status: EnumValue = Field(description="The scan's status while it runs.")
     next: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] = Field(description="The phase that follows, or `done`.")
-    batch: bool = Field(default=False, description="Can go through a provider's batch interface.")
+    batch: Literal["llm", "embedding"] | None = Field(
+        default=None, description="The part of an account's configuration whose provider it can ask in batches."
+    )
     planned: bool = Field(
         default=False, description="Its processor is still to be written: a scan that reaches it fails and says so."
     )
@@ -296,6 +307,7 @@ class JobsSpec(SpecModel):
 
     message: MessageSpec = Field(description="What a queue message carries.")
     retries: RetriesSpec = Field(description="How often and when a slice is tried again.")
+    polling: PollingSpec = Field(description="How a provider's batch is polled.")
     runner: RunnerSpec = Field(description="What the runner spends in one invocation besides the phase.")
     phases: Annotated[list[PhaseSpec], Field(min_length=1)] = Field(
         description="The phases of a scan; it starts with the first."

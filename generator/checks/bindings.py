@@ -12,6 +12,8 @@ LARGEST_INTEGER = 2**53 - 1
 # The first compatibility date whose Python is the one that the dependencies are built for (CPython 3.14).
 FIRST_DATE = "2026-09-08"
 PYTHON_FLAG = "python_workers"
+# The Durable Object that watches batches; the Worker's entry has it, whichever phases the spec marks.
+POLLER = "BatchPoller"
 _CRON = (("minute", 0, 59), ("hour", 0, 23), ("day", 1, 31), ("month", 1, 12), ("weekday", 1, 7))
 _CRON_PART = re.compile(r"(\*|[A-Za-z0-9]+(-[A-Za-z0-9]+)?)(/\d+)?|L|LW|\d+[LW]|\w+#\d")
 
@@ -22,6 +24,10 @@ def check(context: Context) -> None:
     _check_names(context)
     _check_vectors(context)
     _check_queues(context)
+    if POLLER not in [item.class_ for item in context.spec.bindings.durable_objects]:
+        message = f"the Worker watches providers' batches in the Durable Object {POLLER}, and none is bound"
+        hint = f"add {{binding: BATCH_POLLER, class: {POLLER}}} to durable_objects"
+        context.add("bindings", ("durable_objects",), message, hint, at_key=True)
 
 
 def _check_worker(context: Context) -> None:

@@ -104,12 +104,6 @@ def _check_processors(context: Context) -> None:
                 f"its class is called {pascal(phase.name)}Phase and has `async def run(self, slice: Slice) -> Outcome`"
             )
             context.add("jobs", location, f"{shown} has no class '{pascal(phase.name)}Phase'", hint)
-    if any(phase.batch for phase in context.spec.jobs.phases) and not context.spec.bindings.durable_objects:
-        index = next(index for index, phase in enumerate(context.spec.jobs.phases) if phase.batch)
-        message = "a batch phase waits for its provider by a Durable Object, and none is bound"
-        context.add(
-            "jobs", ("phases", index, "batch"), message, "add it to durable_objects in bindings.yaml", at_key=True
-        )
 
 
 def _check_retries(context: Context) -> None:
@@ -118,6 +112,10 @@ def _check_retries(context: Context) -> None:
         if getattr(retries, name) > retries.max_delay_seconds:
             message = f"{name} is over max_delay_seconds, {retries.max_delay_seconds}"
             context.add("jobs", ("retries", name), message, "raise max_delay_seconds, or lower it")
+    polling = context.spec.jobs.polling
+    if polling.first_seconds > polling.longest_seconds:
+        message = f"first_seconds is over longest_seconds, {polling.longest_seconds}"
+        context.add("jobs", ("polling", "first_seconds"), message, "raise longest_seconds, or lower it")
 
 
 def _classes(path: Path) -> set[str]:

@@ -294,7 +294,7 @@ def test_the_worst_delivery_stays_inside_the_runners_budget() -> None:
             async def counted(*arguments: Any) -> Any:
                 calls.append(name)
                 if name == "batch" and calls.count("batch") == 2:
-                    await world.db.take_step(1, 2, "scan", "2026-11-23T10:00:00.000Z")
+                    await world.db.take_step(1, 2, "scan", "2026-11-23T10:00:00.000Z", None, None)
                 return await getattr(self.port, name)(*arguments)
 
             return counted

@@ -19,7 +19,7 @@ from ossgard.settings import Settings
 from ossgard.sql_database import SqlDatabase
 from ossgard.times import to_text
 from tests.support.memory_vectors import MemoryVectors
-from tests.support.ports import HttpxClient, ListQueue, SetClock, SystemEntropy
+from tests.support.ports import HttpxClient, ListQueue, ListScheduler, SetClock, SystemEntropy
 from tests.support.sqlite_executor import SqliteExecutor, migrated_executor
 
 CONFIG: dict[str, Any] = {
@@ -57,12 +57,14 @@ class World:
         _TEMPLATE.connection.backup(self.executor.connection)
         self.db = SqlDatabase(self.executor)
         self.queue = ListQueue()
+        self.batches = ListScheduler()
         self.clock = SetClock()
         self.vectors = vectors or MemoryVectors()
         self.processors = processors
         self.services = Services(
             db=around(self.db),
             queue=around(self.queue),
+            batches=around(self.batches),
             http=http or HttpxClient(),
             clock=self.clock,
             entropy=SystemEntropy(),
@@ -101,6 +103,7 @@ class World:
             attempts[job_id] = attempts.get(job_id, 0) + 1
             disposition = self.handle(message.model_dump(mode="json", by_alias=True), attempts[job_id])
             if isinstance(disposition, Retry):
+                self.clock.advance(seconds=disposition.after_seconds)
                 self.queue.jobs.append(self.queue.jobs[0])
             self.queue.jobs.pop(0)
 

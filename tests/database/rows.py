@@ -104,7 +104,9 @@ MESSAGE: dict[str, Any] = {
     "nextPhase": None,
     "nextDueAt": None,
     "nextSentAt": None,
+    "nextBatchId": None,
 }
+NO_BATCH = {"batchId": None, "batchExpiresAt": None}
 
 
 def pr_input(number: int, **fields: Any) -> PRInput:

@@ -2,6 +2,7 @@
 
 from ossgard import writes
 from ossgard.entities import Progress, PRState, ScanStatus
+from tests.database.batches import BATCHES
 from tests.database.jobs import JOBS
 from tests.database.pipeline import PIPELINE
 from tests.database.purges import CLEARING
@@ -20,6 +21,7 @@ from tests.database.rows import (
     MESSAGE,
     NEW_CONFIG,
     NEW_ID,
+    NO_BATCH,
     NO_CHANGES,
     NOZZLE,
     P8,
@@ -121,7 +123,9 @@ STORY = [
         T2,
         T1,
         10,
-        gives=[{"scanId": n, "step": 1, "phase": "scan", "dueAt": T1, "sentAt": None} for n in (1, SECOND_SCAN)],
+        gives=[
+            {"scanId": n, "step": 1, "phase": "scan", "dueAt": T1, "sentAt": None, **NO_BATCH} for n in (1, SECOND_SCAN)
+        ],
     ),
     call("mark_step_sent", 1, 1, T1, gives=1),
     call("mark_step_sent", 1, 9, T1, gives=0, why="of no message"),
@@ -130,12 +134,12 @@ STORY = [
         T3,
         T3,
         1,
-        gives=[{"scanId": 1, "step": 1, "phase": "scan", "dueAt": T1, "sentAt": T1}],
+        gives=[{"scanId": 1, "step": 1, "phase": "scan", "dueAt": T1, "sentAt": T1, **NO_BATCH}],
         why="at most one",
     ),
     # ---- the step commit
     batch(
-        writes.take_step(1, 2, "embed", T2),
+        writes.take_step(1, 2, "embed", T2, None, None),
         writes.add_scan_tokens(1, 1000, 50),
         writes.update_scan_status(
             1,
@@ -165,12 +169,12 @@ STORY = [
     ),
     batch(
         writes.add_scan_tokens(1, 9999, 9999),
-        writes.take_step(1, 2, "embed", T2),
+        writes.take_step(1, 2, "embed", T2, None, None),
         gives=Refused("UNIQUE constraint failed: scan_steps.scan_id, scan_steps.step"),
         why="takes no step twice, and changes nothing",
     ),
     batch(why="of nothing"),
-    call("take_step", 1, 3, None, T3, gives=None, why="that ends the scan"),
+    call("take_step", 1, 3, None, T3, None, None, gives=None, why="that ends the scan"),
     call("get_scan_message", 1, 3, gives=None, why="of the end"),
     call("add_scan_tokens", 1, 500, 20, gives=1),
     call("add_scan_tokens", 99, 1, 1, gives=0, why="to no scan"),
@@ -208,6 +212,8 @@ STORY = [
         4,
         "rank",
         T3,
+        None,
+        None,
         gives=Refused("NOT NULL constraint failed: scan_steps.scan_id"),
         why="of a scan that has ended",
     ),
@@ -217,6 +223,8 @@ STORY = [
         1,
         "rank",
         T3,
+        None,
+        None,
         gives=Refused("NOT NULL constraint failed: scan_steps.scan_id"),
         why="of no scan",
     ),
@@ -254,6 +262,11 @@ STORY = [
     call("clear_embed_hashes", 2, gives=0, why="of another account"),
     call("clear_embed_hashes", 1, gives=1),
     call("update_pr_embed_hash", P10, "e10", gives=1, why="for the next call"),
+    call("update_pr_embed_hash", P8, "e8", gives=1, why="of one whose repository is cleared next"),
+    call("clear_repo_embed_hashes", 1, 1, gives=2),
+    call("clear_repo_embed_hashes", 1, 1, gives=0, why="when there are none"),
+    call("update_pr_embed_hash", 1, "e7", gives=1, why="again"),
+    call("clear_repo_embed_hashes", 2, 1, gives=0, why="of another account"),
     call("clear_all_embed_hashes", gives=1),
     call("clear_all_embed_hashes", gives=0, why="when there are none"),
     # ---- duplicate groups
@@ -388,5 +401,6 @@ STORY = [
     call("delete_dupe_groups_by_scan", 1, gives=0, why="when there are none"),
     *JOBS,
     *PIPELINE,
+    *BATCHES,
     *CLEARING,
 ]

@@ -72,6 +72,7 @@ ROUTES: dict[str, Any] = {
 JOBS: dict[str, Any] = {
     "message": {"fields": {"type": "text", "scanId": "integer", "step": "integer"}},
     "retries": {"max": 3, "base_seconds": 1, "rate_limit_base_seconds": 60, "max_delay_seconds": 3600},
+    "polling": {"first_seconds": 10, "growth": 1.5, "longest_seconds": 120, "max_errors": 4},
     "runner": {"statements": 7, "subrequests": 5},
     "phases": [
         {
@@ -106,6 +107,7 @@ BINDINGS: dict[str, Any] = {
         },
         "dead_letter": {"name": "notes-dlq", "max_batch_size": 10, "max_batch_timeout": 5, "max_retries": 10},
     },
+    "durable_objects": [{"binding": "BATCH_POLLER", "class": "BatchPoller"}],
     "limits": {
         "d1_bound_parameters": 100,
         "d1_statement_bytes": 100000,

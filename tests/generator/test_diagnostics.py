@@ -190,8 +190,9 @@ PHASES: dict[str, Mistake] = {
     "a status of a scan that has ended": phase(status="done"),
     "a processor that is missing": add_phase("triage", "done", planned=False),
     "a planned phase that is written": phase(planned=True),
-    "a batch phase without a Durable Object": phase(batch=True),
+    "batches of an unknown service": phase(batch="github"),
     "a message field that the runner needs": lambda spec: spec.jobs["message"]["fields"].pop("step"),
+    "a first poll after the longest wait": lambda spec: spec.jobs["polling"].update(first_seconds=121),
     "a wait over the longest": lambda spec: spec.jobs["retries"].update({"base_seconds": 4000}),
 }
 
@@ -209,6 +210,10 @@ BINDINGS: dict[str, Mistake] = {
         dead_letter="pipeline"
     ),
     "no dead-letter queue": lambda spec: spec.bindings["queues"]["pipeline"].pop("dead_letter"),
+    "no Durable Object at all": lambda spec: spec.bindings.pop("durable_objects"),
+    "another Durable Object than the one that is needed": lambda spec: spec.bindings["durable_objects"][0].update(
+        {"class": "Counter"}
+    ),
     "too many retries": lambda spec: spec.bindings["queues"]["pipeline"].update(max_retries=101),
     "fewer retries than the runner": lambda spec: spec.bindings["queues"]["pipeline"].update(max_retries=2),
     "too large a batch": lambda spec: spec.bindings["queues"]["dead_letter"].update(max_batch_size=101),

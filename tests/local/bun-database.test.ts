@@ -37,7 +37,7 @@ describe("BunDatabase", () => {
   });
 
   test("commits a batch as a whole or not at all", async () => {
-    const batch = [createAccount("other", null, {}), takeStep(99, 2, "ingest", "2026-11-23T10:00:00.000Z")];
+    const batch = [createAccount("other", null, {}), takeStep(99, 2, "ingest", "2026-11-23T10:00:00.000Z", null, null)];
     await expect(database.batch(batch)).rejects.toThrow(
       new ConstraintError("NOT NULL constraint failed: scan_steps.scan_id"),
     );

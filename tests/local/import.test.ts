@@ -108,7 +108,7 @@ describe("the import of an old data file", () => {
       { id: 5, phase_cursor: null, completed_at: null, error: null },
       { id: 6, phase_cursor: null, completed_at: null, error: null },
     ]);
-    expect(imported("SELECT * FROM scan_steps ORDER BY scan_id")).toEqual([
+    expect(imported("SELECT scan_id, step, phase, due_at, sent_at FROM scan_steps ORDER BY scan_id")).toEqual([
       { scan_id: 5, step: 1, phase: "scan", due_at: "2026-11-23T09:58:00.000Z", sent_at: null },
       { scan_id: 6, step: 1, phase: "scan", due_at: "2026-11-23T09:58:00.000Z", sent_at: null },
     ]);

@@ -23,7 +23,7 @@ from tests.standins.repository import Repository
 from tests.standins.world import World
 from tests.support.cpython_host import MemoryQueue, cpython_host
 from tests.support.memory_vectors import MemoryVectors
-from tests.support.ports import HttpxClient, ListQueue, SystemClock, SystemEntropy
+from tests.support.ports import HttpxClient, ListQueue, ListScheduler, SystemClock, SystemEntropy
 from tests.support.sqlite_executor import migrated_executor
 
 Plant = Callable[[Plan], Repository]
@@ -96,6 +96,7 @@ async def _die_everywhere(
     services = Services(
         db=mortal.around(db),
         queue=mortal.around(queue),
+        batches=ListScheduler(),
         http=mortal.around(HttpxClient()),
         clock=clock,
         entropy=SystemEntropy(),
@@ -168,6 +169,7 @@ def _services_of(host: Any, outside: World, queue: MemoryQueue) -> Services:
     return Services(
         db=SqlDatabase(host.executor),
         queue=queue,
+        batches=ListScheduler(),
         http=HttpxClient(),
         clock=SystemClock(),
         entropy=SystemEntropy(),

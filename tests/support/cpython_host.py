@@ -10,15 +10,20 @@ from ossgard.app import create_app
 from ossgard.log import configure
 from ossgard.messages import PipelineMessage
 from ossgard.pipeline.disposition import Retry
+from ossgard.pipeline.poll_table import TableScheduler, poll
 from ossgard.pipeline.runner import Runner
 from ossgard.ports import HttpClient
 from ossgard.services import LOCAL_HOST, HostProfile, Services
 from ossgard.settings import Settings
 from ossgard.sql_database import SqlDatabase
+from ossgard.times import from_text
 from tests.support.memory_vectors import MemoryVectors
-from tests.support.ports import HttpxClient, SystemClock, SystemEntropy
+from tests.support.ports import HttpxClient, RunningClock, SystemEntropy
 from tests.support.server import serve
 from tests.support.sqlite_executor import SqliteExecutor, migrated_executor
+
+# How often the pollers are looked after, in real time.
+POLL_SECONDS = 0.02
 
 
 class MemoryQueue:
@@ -64,7 +69,17 @@ class CPythonHost:
     executor: SqliteExecutor
     queue: MemoryQueue
     vectors: MemoryVectors
+    clock: RunningClock
     log_lines: list[str]
+
+
+async def _poll(services: Services) -> None:
+    """Let every poller poll when it is due, for ever."""
+    while True:
+        for due in await services.db.list_batch_polls(10):
+            if from_text(due.next_poll_at) <= services.clock.now():
+                await poll(services, due.name)
+        await asyncio.sleep(POLL_SECONDS)
 
 
 @contextmanager
@@ -82,17 +97,25 @@ def cpython_host(
     executor = migrated_executor(str(directory / "ossgard.db"))
     queue = queue or MemoryQueue()
     vectors = MemoryVectors()
+    db, clock = SqlDatabase(executor), RunningClock()
     services = Services(
-        db=SqlDatabase(executor),
+        db=db,
         queue=queue,
+        batches=TableScheduler(db, clock, lambda: None),
         http=http or HttpxClient(),
-        clock=SystemClock(),
+        clock=clock,
         entropy=SystemEntropy(),
         settings=settings,
         host=profile,
         vectors=lambda _: vectors,
     )
     runner = Runner(services)
-    with serve(create_app(services), companion=lambda: queue.work(runner)) as url:
-        yield CPythonHost(url, directory, executor, queue, vectors, lines)
+
+    async def work() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(queue.work(runner))
+            group.create_task(_poll(services))
+
+    with serve(create_app(services), companion=work) as url:
+        yield CPythonHost(url, directory, executor, queue, vectors, clock, lines)
     executor.connection.close()

@@ -1,5 +1,6 @@
 """The Worker as a process of its own: Miniflare under Bun with the real workerd, on free loopback ports."""
 
+import json
 import os
 import re
 import signal
@@ -8,6 +9,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,9 @@ ROOT = Path(__file__).resolve().parents[2]
 BUN = ROOT / ".tools" / "node_modules" / ".bin" / "bun"
 WORKER = ROOT / "generated" / "worker"
 
+# The binding of the pollers.
+POLLER = "BATCH_POLLER"
+
 # The first start compiles the standard library.
 START_SECONDS = 120
 STOP_SECONDS = 20
@@ -24,6 +29,10 @@ STOP_SECONDS = 20
 
 class HostFailedError(Exception):
     """The host ended before it listened."""
+
+
+class AlarmFailedError(Exception):
+    """The alarm handler of an object raised something."""
 
 
 @dataclass
@@ -44,9 +53,34 @@ class WorkerHost:
         """Hand a message to the Worker's queue handler; what it did with it."""
         return self._control("queue", {"queue": queue, "body": body, "attempts": attempts})
 
-    def fetch_object(self, binding: str, name: str) -> dict[str, Any]:
+    def fetch_object(self, binding: str, name: str, method: str = "GET", body: str | None = None) -> dict[str, Any]:
         """What a Durable Object answers to a request: `status` and `body`."""
-        return self._control("object", {"binding": binding, "name": name})
+        return self._control("object", {"binding": binding, "name": name, "method": method, "body": body})
+
+    def start_poll(self, name: str, batch_id: str, message: Mapping[str, object]) -> int:
+        """Ask a poller to poll a batch on behalf of a message; the status of its answer."""
+        body = json.dumps({"batchId": batch_id, "message": message})
+        status: int = self.fetch_object(POLLER, name, "POST", body)["status"]
+        return status
+
+    def next_alarm(self, name: str, binding: str = POLLER) -> datetime | None:
+        """When the alarm of a poller, or of another object, is due."""
+        return _moment(self._control("alarm/next", {"binding": binding, "name": name})["at"])
+
+    def run_alarm(self, name: str, binding: str = POLLER) -> datetime | None:
+        """Run the alarm handler of a poller, or of another object, as if the alarm had rung; when the next one is due.
+
+        Raises:
+            AlarmFailedError: the handler raised something.
+        """
+        answer = self._control("alarm/run", {"binding": binding, "name": name})
+        if answer["error"] is not None:
+            raise AlarmFailedError(answer["error"])
+        return _moment(answer["at"])
+
+    def kept(self, name: str, binding: str = POLLER) -> dict[str, Any]:
+        """What a poller, or another object, keeps, by key."""
+        return self._control("object/storage", {"binding": binding, "name": name})
 
     def run_schedule(self) -> None:
         """Run the scheduled handler."""
@@ -130,3 +164,7 @@ def _wait_until_ready(process: subprocess.Popen[str], lines: list[str]) -> tuple
     if "Listening" not in found:
         raise HostFailedError("\n".join(lines))
     return found["Listening"], found["Control interface"]
+
+
+def _moment(milliseconds: int | None) -> datetime | None:
+    return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)

@@ -1,4 +1,4 @@
-"""The Worker in workerd, a probe that shows how the runtime treats a Worker, and a stand-in for GitHub."""
+"""The Worker in workerd, a probe that shows how the runtime treats a Worker, and stand-ins for what they talk to."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from tests.standins.github_api import GitHubApi, github_standin
+from tests.standins.planting import Plan
+from tests.standins.world import World, world
 from tests.support.worker_host import WorkerHost, worker_host
 from tests.support.worker_project import worker_project
 
@@ -60,6 +62,21 @@ def github() -> Iterator[GitHubApi]:
     with github_standin() as github:
         github.add_repository("acme", "rocket")
         yield github
+
+
+@pytest.fixture(scope="session")
+def running_world() -> Iterator[World]:
+    """One for all tests; its repository does not matter."""
+    with world(Plan(prs=2)) as it:
+        yield it
+
+
+@pytest.fixture
+def outside(running_world: World) -> World:
+    """The running world, healed and uncounted."""
+    running_world.heal()
+    running_world.reset()
+    return running_world
 
 
 @pytest.fixture(scope="session")

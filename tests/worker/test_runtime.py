@@ -3,10 +3,13 @@
 import json
 import time
 
-from tests.support.worker_host import WorkerHost
+import pytest
+
+from tests.support.worker_host import AlarmFailedError, WorkerHost
 from tests.worker.probing import do, notes
 
 PIPELINE, DEAD_LETTERS = "probe-pipeline", "probe-dead-letters"
+OBJECTS = "PROBE_OBJECT"
 
 
 def test_queue_handlers_get_none_for_env_and_ctx(probe: WorkerHost) -> None:
@@ -56,8 +59,26 @@ def test_durable_objects_answer_requests(probe: WorkerHost) -> None:
 
 
 def test_alarms_ring(probe: WorkerHost) -> None:
-    do(probe, "set_alarm", name="a", milliseconds=50)
-    assert notes(probe, "alarm", 1) == ["alarm"]
+    do(probe, "set_alarm", name="ringing", milliseconds=50)
+    assert notes(probe, "alarm of ringing", 1) == ["alarm of ringing, next None"]
+
+
+def test_alarms_can_be_made_to_ring_now(probe: WorkerHost) -> None:
+    started = time.time()
+    do(probe, "set_alarm", name="early", milliseconds=3_600_000)
+    alarm = probe.next_alarm("early", OBJECTS)
+    assert alarm is not None
+    assert 3_600 <= alarm.timestamp() - started + 0.001 < 3_660
+    assert probe.run_alarm("early", OBJECTS) is None
+    # As when it rings by itself, the alarm is gone before its handler runs.
+    assert notes(probe, "alarm of early", 1) == ["alarm of early, next None"]
+
+
+def test_tells_what_an_alarm_handler_raised(probe: WorkerHost) -> None:
+    do(probe, "call_object", name="unlucky", amount={"value": 13})
+    assert probe.kept("unlucky", OBJECTS) == {"total": 13}
+    with pytest.raises(AlarmFailedError, match="ValueError: bad luck"):
+        probe.run_alarm("unlucky", OBJECTS)
 
 
 def test_variables_that_are_missing_are_missing(probe: WorkerHost) -> None:

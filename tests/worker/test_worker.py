@@ -143,14 +143,12 @@ def test_the_schedule_sends_what_was_not_sent(
     repository = client.get("/repos").json()[0]["id"]
     account_id = client.get("/accounts/me").json()["id"]
     [row] = worker.sql("INSERT INTO scans (repo_id, account_id) VALUES (?, ?) RETURNING id", repository, account_id)
-    worker.sql("INSERT INTO scan_steps VALUES (?, 1, 'scan', '2020-01-01T00:00:00.000Z', NULL)", row["id"])
+    worker.sql(
+        "INSERT INTO scan_steps (scan_id, step, phase, due_at) VALUES (?, 1, 'scan', '2020-01-01T00:00:00.000Z')",
+        row["id"],
+    )
     worker.run_schedule()
     assert ended(client, row["id"])["status"] == "done"
-
-
-def test_the_batch_poller_says_that_there_is_no_batch_mode(worker: WorkerHost) -> None:
-    answer = worker.fetch_object("BATCH_POLLER", "scan-1-embed")
-    assert answer == {"status": 501, "body": '{"error": "batch mode is not available yet"}'}
 
 
 def test_state_outlasts_a_restart(github: GitHubApi, tmp_path: Path) -> None:

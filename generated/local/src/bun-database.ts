@@ -4,7 +4,9 @@ import type { Database } from "bun:sqlite";
 import * as queries from "./queries.ts";
 import {
   toAccount,
+  toBatchPoll,
   toCandidateGroup,
+  toDueBatchPoll,
   toDupeGroup,
   toDupeGroupMember,
   toDupeRow,
@@ -20,13 +22,17 @@ import {
   toScan,
   toScanMessage,
   toScanStep,
+  toStoredBatchAnswer,
   toVectorPurge,
 } from "./rows.ts";
 import { SqlMethods } from "./sql-methods.ts";
 import type {
   Account,
+  BatchAnswer,
+  BatchPoll,
   CandidateGroup,
   CandidateInput,
+  DueBatchPoll,
   DupeGroup,
   DupeGroupMember,
   DupeRow,
@@ -51,6 +57,7 @@ import type {
   ScanMessage,
   ScanStatus,
   ScanStep,
+  StoredBatchAnswer,
   UpdateAccountConfigChanges,
   UpdateScanStatusChanges,
   VectorPurge,
@@ -85,6 +92,10 @@ export class BunDatabase extends SqlMethods implements IDatabase {
 
   async clearEmbedHashes(accountId: number): Promise<number> {
     return this.run(queries.CLEAR_EMBED_HASHES, [accountId]);
+  }
+
+  async clearRepoEmbedHashes(accountId: number, repoId: number): Promise<number> {
+    return this.run(queries.CLEAR_REPO_EMBED_HASHES, [accountId, repoId]);
   }
 
   async clearAllEmbedHashes(): Promise<number> {
@@ -158,12 +169,36 @@ export class BunDatabase extends SqlMethods implements IDatabase {
     return this.first(queries.GET_SCAN_MESSAGE, [scanId, step], toScanMessage);
   }
 
-  async takeStep(scanId: number, nextStep: number, nextPhase: string | null, dueAt: string): Promise<void> {
-    await this.run(queries.TAKE_STEP, [scanId, nextStep, nextPhase, dueAt]);
+  async takeStep(
+    scanId: number,
+    nextStep: number,
+    nextPhase: string | null,
+    dueAt: string,
+    batchId: string | null,
+    batchExpiresAt: string | null,
+  ): Promise<void> {
+    await this.run(queries.TAKE_STEP, [scanId, nextStep, nextPhase, dueAt, batchId, batchExpiresAt]);
   }
 
   async markStepSent(scanId: number, step: number, sentAt: string): Promise<number> {
     return this.run(queries.MARK_STEP_SENT, [scanId, step, sentAt]);
+  }
+
+  async claimSubmission(
+    scanId: number,
+    step: number,
+    submittingAt: string,
+    staleBefore: string | null,
+  ): Promise<number> {
+    return this.run(queries.CLAIM_SUBMISSION, [scanId, step, submittingAt, staleBefore]);
+  }
+
+  async releaseSubmission(scanId: number, step: number): Promise<number> {
+    return this.run(queries.RELEASE_SUBMISSION, [scanId, step]);
+  }
+
+  async markBatchEnded(scanId: number, step: number, endedAt: string): Promise<number> {
+    return this.run(queries.MARK_BATCH_ENDED, [scanId, step, endedAt]);
   }
 
   async listStalledSteps(unsentBefore: string, sentBefore: string, limit: number): Promise<ScanStep[]> {
@@ -317,6 +352,14 @@ export class BunDatabase extends SqlMethods implements IDatabase {
     return this.run(queries.RECORD_GROUP_ERROR, [scanId, stage, position, error]);
   }
 
+  async insertBatchAnswers(scanId: number, phase: string, answers: BatchAnswer[]): Promise<number> {
+    return this.run(queries.INSERT_BATCH_ANSWERS, [scanId, phase, answers]);
+  }
+
+  async listBatchAnswers(scanId: number, phase: string, first: number, last: number): Promise<StoredBatchAnswer[]> {
+    return this.list(queries.LIST_BATCH_ANSWERS, [scanId, phase, first, last], toStoredBatchAnswer);
+  }
+
   async insertRankedGroup(
     scanId: number,
     repoId: number,
@@ -394,5 +437,40 @@ export class BunDatabase extends SqlMethods implements IDatabase {
 
   async nextJobAt(): Promise<string | null> {
     return this.firstValue<string>(queries.NEXT_JOB_AT, []);
+  }
+
+  async startBatchPoll(
+    name: string,
+    batchId: string,
+    scanId: number,
+    step: number,
+    phase: string,
+    nextPollAt: string,
+  ): Promise<number> {
+    return this.run(queries.START_BATCH_POLL, [name, batchId, scanId, step, phase, nextPollAt]);
+  }
+
+  async getBatchPoll(name: string): Promise<BatchPoll | null> {
+    return this.first(queries.GET_BATCH_POLL, [name], toBatchPoll);
+  }
+
+  async saveBatchPoll(
+    name: string,
+    batchId: string,
+    step: number,
+    polls: number,
+    errors: number,
+    ended: boolean,
+    nextPollAt: string,
+  ): Promise<number> {
+    return this.run(queries.SAVE_BATCH_POLL, [name, batchId, step, polls, errors, ended, nextPollAt]);
+  }
+
+  async deleteBatchPoll(name: string, batchId: string, step: number): Promise<number> {
+    return this.run(queries.DELETE_BATCH_POLL, [name, batchId, step]);
+  }
+
+  async listBatchPolls(limit: number): Promise<DueBatchPoll[]> {
+    return this.list(queries.LIST_BATCH_POLLS, [limit], toDueBatchPoll);
   }
 }

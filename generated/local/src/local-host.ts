@@ -1,6 +1,7 @@
-/** The local host as a whole: HTTP server, database, worker loop and core, started and stopped together. */
+/** The local host as a whole: HTTP server, database, worker loop, poller and core, started and stopped together. */
 
 import type { Database } from "bun:sqlite";
+import { BatchPoller } from "./batch-poller.ts";
 import { createHostFunctions } from "./bridge.ts";
 import { BunDatabase } from "./bun-database.ts";
 import { type Clock, systemClock } from "./clock.ts";
@@ -26,12 +27,20 @@ export class LocalHost {
   readonly #server: Server;
   readonly #database: Database;
   readonly #loop: WorkerLoop;
-  readonly #sweeping: Timer;
+  readonly #poller: BatchPoller;
+  readonly #sweeping: AbortController;
 
-  private constructor(server: Server, database: Database, loop: WorkerLoop, sweeping: Timer) {
+  private constructor(
+    server: Server,
+    database: Database,
+    loop: WorkerLoop,
+    poller: BatchPoller,
+    sweeping: AbortController,
+  ) {
     this.#server = server;
     this.#database = database;
     this.#loop = loop;
+    this.#poller = poller;
     this.#sweeping = sweeping;
   }
 
@@ -65,13 +74,18 @@ export class LocalHost {
       const database = new BunDatabase(raw);
       const queue = new LocalJobQueue(database, clock);
       const vectors = new VectorStores(raw, (message) => log("warning", message));
-      const functions = createHostFunctions(database, queue, vectors, clock, writeLog);
+      const poller = new BatchPoller(database, { clock, log });
+      const pollStarted = () => poller.wake();
+      const functions = createHostFunctions({ database, queue, vectors, clock, pollStarted, writeLog });
       const host = await PyodideHost.boot(functions, { ...config.variables, LOG_LEVEL: config.logLevel });
       const onFailed = host.jobFailed.bind(host);
       const loop = new WorkerLoop(queue, host.handleJob.bind(host), { clock, log, onFailed });
       await loop.start();
+      poller.start(host.poll.bind(host));
       core.resolve(host);
-      return new LocalHost(server, raw, loop, sweepRegularly(host, log));
+      const sweeping = new AbortController();
+      void sweepRegularly(host, clock, log, sweeping.signal);
+      return new LocalHost(server, raw, loop, poller, sweeping);
     } catch (error) {
       core.reject(error);
       await server.stop(true);
@@ -79,12 +93,12 @@ export class LocalHost {
     }
   }
 
-  /** Takes no more requests or jobs, finishes the present ones within a bound, and closes the database. */
+  /** Takes no more requests, jobs or polls, finishes the present ones within a bound, and closes the database. */
   async stop(milliseconds = STOP_MILLISECONDS): Promise<void> {
-    clearInterval(this.#sweeping);
+    this.#sweeping.abort();
     const idle = this.#server.stop();
     const requests = Promise.race([idle, requestsEnded(this.#server), Bun.sleep(milliseconds)]);
-    await Promise.all([requests, this.#loop.stop(milliseconds)]);
+    await Promise.all([requests, this.#loop.stop(milliseconds), this.#poller.stop(milliseconds)]);
     await this.#server.stop(true);
     this.#database.close();
   }
@@ -114,8 +128,9 @@ async function requestsEnded(server: Server): Promise<void> {
   while (server.pendingRequests > 0) await Bun.sleep(10);
 }
 
-function sweepRegularly(host: PyodideHost, log: Log): Timer {
-  const sweep = () => host.sweep().catch((error) => log("error", `the sweep failed: ${messageOf(error)}`));
-  void sweep();
-  return setInterval(sweep, SWEEP_MILLISECONDS);
+async function sweepRegularly(host: PyodideHost, clock: Clock, log: Log, stopping: AbortSignal): Promise<void> {
+  while (!stopping.aborted) {
+    await host.sweep().catch((error) => log("error", `the sweep failed: ${messageOf(error)}`));
+    await clock.sleep(SWEEP_MILLISECONDS, stopping);
+  }
 }

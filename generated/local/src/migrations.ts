@@ -239,4 +239,34 @@ export const MIGRATIONS: readonly Migration[] = [
       "CREATE INDEX vector_purges_by_pr ON vector_purges (repo_id, number);",
     ],
   },
+  {
+    name: "0004_batches.sql",
+    statements: [
+      "ALTER TABLE scan_steps ADD COLUMN batch_id TEXT;",
+      "ALTER TABLE scan_steps ADD COLUMN batch_expires_at TEXT;",
+      "ALTER TABLE scan_steps ADD COLUMN submitting_at TEXT;",
+      `CREATE TABLE batch_answers (
+    scan_id INTEGER NOT NULL REFERENCES scans (id) ON DELETE CASCADE,
+    phase TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    problem TEXT,
+    input_tokens INTEGER NOT NULL,
+    output_tokens INTEGER NOT NULL,
+    PRIMARY KEY (scan_id, phase, position)
+) WITHOUT ROWID;`,
+      `CREATE TABLE batch_polls (
+    name TEXT NOT NULL PRIMARY KEY,
+    batch_id TEXT NOT NULL,
+    scan_id INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    phase TEXT NOT NULL,
+    polls INTEGER NOT NULL DEFAULT 0,
+    errors INTEGER NOT NULL DEFAULT 0,
+    ended INTEGER NOT NULL DEFAULT 0,
+    next_poll_at TEXT NOT NULL
+) WITHOUT ROWID;`,
+      "CREATE INDEX batch_polls_due ON batch_polls (next_poll_at);",
+    ],
+  },
 ];

@@ -2,7 +2,9 @@
 
 import type {
   Account,
+  BatchPoll,
   CandidateGroup,
+  DueBatchPoll,
   DupeGroup,
   DupeGroupMember,
   DupeRow,
@@ -18,6 +20,7 @@ import type {
   Scan,
   ScanMessage,
   ScanStep,
+  StoredBatchAnswer,
   VectorPurge,
 } from "./types.ts";
 
@@ -31,6 +34,10 @@ function json<T>(text: string): T {
 
 function optionalJson<T>(text: string | null): T | null {
   return text === null ? null : (JSON.parse(text) as T);
+}
+
+function flag(value: number): boolean {
+  return value !== 0;
 }
 
 export function toAccount(row: Row): Account {
@@ -181,6 +188,7 @@ export function toScanMessage(row: Row): ScanMessage {
     nextPhase: row.next_phase,
     nextDueAt: row.next_due_at,
     nextSentAt: row.next_sent_at,
+    nextBatchId: row.next_batch_id,
   };
 }
 
@@ -191,6 +199,8 @@ export function toScanStep(row: Row): ScanStep {
     phase: row.phase,
     dueAt: row.due_at,
     sentAt: row.sent_at,
+    batchId: row.batch_id,
+    batchExpiresAt: row.batch_expires_at,
   };
 }
 
@@ -235,6 +245,35 @@ export function toCandidateGroup(row: Row): CandidateGroup {
     prIds: json(row.pr_ids),
     label: row.label,
     error: row.error,
+  };
+}
+
+export function toStoredBatchAnswer(row: Row): StoredBatchAnswer {
+  return {
+    position: row.position,
+    text: row.text,
+    problem: row.problem,
+    inputTokens: row.input_tokens,
+    outputTokens: row.output_tokens,
+  };
+}
+
+export function toBatchPoll(row: Row): BatchPoll {
+  return {
+    batchId: row.batch_id,
+    scanId: row.scan_id,
+    step: row.step,
+    phase: row.phase,
+    polls: row.polls,
+    errors: row.errors,
+    ended: flag(row.ended),
+  };
+}
+
+export function toDueBatchPoll(row: Row): DueBatchPoll {
+  return {
+    name: row.name,
+    nextPollAt: row.next_poll_at,
   };
 }
 

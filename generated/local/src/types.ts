@@ -92,6 +92,15 @@ export interface CandidateInput {
   label: string | null;
 }
 
+/** What a chat model answered in a batch about the group at a position; `problem` says why the text is not all of it. */
+export interface BatchAnswer {
+  position: number;
+  text: string;
+  problem: string | null;
+  inputTokens: number;
+  outputTokens: number;
+}
+
 /** A member of a ranked group. */
 export interface RankedMember {
   prId: number;
@@ -243,6 +252,7 @@ export interface ScanMessage {
   nextPhase: string | null;
   nextDueAt: string | null;
   nextSentAt: string | null;
+  nextBatchId: string | null;
 }
 
 /** A message of a scan as the outbox and the sweep see it. */
@@ -252,6 +262,8 @@ export interface ScanStep {
   phase: string;
   dueAt: string;
   sentAt: string | null;
+  batchId: string | null;
+  batchExpiresAt: string | null;
 }
 
 /** A listed pull request whose files and diff are to be read, with what is stored of it. */
@@ -291,6 +303,36 @@ export interface CandidateGroup {
   prIds: number[];
   label: string | null;
   error: string | null;
+}
+
+/** A batch answer as it was stored. */
+export interface StoredBatchAnswer {
+  position: number;
+  text: string;
+  problem: string | null;
+  inputTokens: number;
+  outputTokens: number;
+}
+
+/**
+ * What a poller keeps: the batch, the message that waits for it, and how often it has polled.
+ *
+ * `errors` counts those in a row; `ended` says that the batch has, and only the message is still to be sent.
+ */
+export interface BatchPoll {
+  batchId: string;
+  scanId: number;
+  step: number;
+  phase: string;
+  polls: number;
+  errors: number;
+  ended: boolean;
+}
+
+/** When a poller of the local host is to poll. */
+export interface DueBatchPoll {
+  name: string;
+  nextPollAt: string;
 }
 
 /** A pull request whose vectors are to be deleted, and the server that they are on, when it is not the host's own. */
@@ -354,6 +396,8 @@ export interface IDatabase {
   updateAccountConfig(accountId: number, config: JsonObject, changes: UpdateAccountConfigChanges): Promise<number>;
   /** Forget which pull requests are embedded, since their vectors no longer fit the account's configuration. */
   clearEmbedHashes(accountId: number): Promise<number>;
+  /** Forget which pull requests of a repository are embedded, so that all of them will be. */
+  clearRepoEmbedHashes(accountId: number, repoId: number): Promise<number>;
   /** Forget every account's embed hashes, since a shared collection had to be recreated. */
   clearAllEmbedHashes(): Promise<number>;
   /** Track a repository; null when it is tracked already. */
@@ -400,15 +444,33 @@ export interface IDatabase {
   /**
    * Commit that a step's work is done, by inserting the message that follows it; always the first write of a batch.
    *
-   * Fails, and with it the batch, when the step is taken already or the scan has ended or is gone.
+   * The message may wait for a provider's batch. Fails, and with it the batch of writes, when the step is taken already or
+   * the scan has ended or is gone.
    */
-  takeStep(scanId: number, nextStep: number, nextPhase: string | null, dueAt: string): Promise<void>;
+  takeStep(
+    scanId: number,
+    nextStep: number,
+    nextPhase: string | null,
+    dueAt: string,
+    batchId: string | null,
+    batchExpiresAt: string | null,
+  ): Promise<void>;
   /** Record that a message has left the outbox. */
   markStepSent(scanId: number, step: number, sentAt: string): Promise<number>;
   /**
+   * Begin to submit the batch of a step, if no attempt at it has before, or with `stale_before` if none has since then.
+   *
+   * No row changes when another attempt may be at it.
+   */
+  claimSubmission(scanId: number, step: number, submittingAt: string, staleBefore: string | null): Promise<number>;
+  /** Record that an attempt to submit the batch of a step has failed; the batch may be accepted all the same. */
+  releaseSubmission(scanId: number, step: number): Promise<number>;
+  /** Record when the batch that a message waited for ended; from then on, the message is to be answered. */
+  markBatchEnded(scanId: number, step: number, endedAt: string): Promise<number>;
+  /**
    * The last message of each active scan that is unsent past :unsent_before or unanswered past :sent_before.
    *
-   * The oldest first, `limit` at most.
+   * One that waits for a batch may do so until the batch expires. The oldest first, `limit` at most.
    */
   listStalledSteps(unsentBefore: string, sentBefore: string, limit: number): Promise<ScanStep[]>;
   /** Store a pull request, or replace what is stored under its number; its embed hash stays. */
@@ -497,6 +559,14 @@ export interface IDatabase {
   countCandidateGroups(scanId: number, stage: string): Promise<number>;
   /** Record why a group was skipped. */
   recordGroupError(scanId: number, stage: string, position: number, error: string): Promise<number>;
+  /**
+   * Store what a chat model answered in a batch; an answer that is stored for a position is replaced.
+   *
+   * Nothing is stored for a scan that is gone.
+   */
+  insertBatchAnswers(scanId: number, phase: string, answers: BatchAnswer[]): Promise<number>;
+  /** The answers from `first` to `last` position that a phase has got in batches, by position. */
+  listBatchAnswers(scanId: number, phase: string, first: number, last: number): Promise<StoredBatchAnswer[]>;
   /** Store a group of duplicates with its ranked members; members that are no longer stored are left out. */
   insertRankedGroup(scanId: number, repoId: number, label: string | null, members: RankedMember[]): Promise<number>;
   /** The number of groups that a scan has stored. */
@@ -537,4 +607,33 @@ export interface IDatabase {
   recoverRunningJobs(): Promise<number>;
   /** When the next queued job is due; an empty text when one is due at once, null when none is queued. */
   nextJobAt(): Promise<string | null>;
+  /**
+   * Begin to poll a batch under a name; for the batch that is being polled, only the step is replaced by a later one.
+   *
+   * No row changes when another batch is being polled under the name.
+   */
+  startBatchPoll(
+    name: string,
+    batchId: string,
+    scanId: number,
+    step: number,
+    phase: string,
+    nextPollAt: string,
+  ): Promise<number>;
+  /** What a poller has kept. */
+  getBatchPoll(name: string): Promise<BatchPoll | null>;
+  /** Keep how a poller has got on, unless it has been started for another batch, or for a later message. */
+  saveBatchPoll(
+    name: string,
+    batchId: string,
+    step: number,
+    polls: number,
+    errors: number,
+    ended: boolean,
+    nextPollAt: string,
+  ): Promise<number>;
+  /** Forget a poller, unless it has been started for another batch, or for a later message. */
+  deleteBatchPoll(name: string, batchId: string, step: number): Promise<number>;
+  /** The pollers that are to poll next, the first ones first. */
+  listBatchPolls(limit: number): Promise<DueBatchPoll[]>;
 }

@@ -1,6 +1,7 @@
 /** Writes to be committed together by `IDatabase.batch`. */
 
 import type {
+  BatchAnswer,
   CandidateInput,
   EmbedHash,
   JsonObject,
@@ -28,6 +29,11 @@ export function updateAccountConfig(accountId: number, config: JsonObject, chang
 /** Forget which pull requests are embedded, since their vectors no longer fit the account's configuration. */
 export function clearEmbedHashes(accountId: number): Write {
   return { method: "clearEmbedHashes", parameters: [accountId] };
+}
+
+/** Forget which pull requests of a repository are embedded, so that all of them will be. */
+export function clearRepoEmbedHashes(accountId: number, repoId: number): Write {
+  return { method: "clearRepoEmbedHashes", parameters: [accountId, repoId] };
 }
 
 /** Forget every account's embed hashes, since a shared collection had to be recreated. */
@@ -89,15 +95,42 @@ export function failScan(id: number, error: string, completedAt: string): Write 
 /**
  * Commit that a step's work is done, by inserting the message that follows it; always the first write of a batch.
  *
- * Fails, and with it the batch, when the step is taken already or the scan has ended or is gone.
+ * The message may wait for a provider's batch. Fails, and with it the batch of writes, when the step is taken already or
+ * the scan has ended or is gone.
  */
-export function takeStep(scanId: number, nextStep: number, nextPhase: string | null, dueAt: string): Write {
-  return { method: "takeStep", parameters: [scanId, nextStep, nextPhase, dueAt] };
+export function takeStep(
+  scanId: number,
+  nextStep: number,
+  nextPhase: string | null,
+  dueAt: string,
+  batchId: string | null,
+  batchExpiresAt: string | null,
+): Write {
+  return { method: "takeStep", parameters: [scanId, nextStep, nextPhase, dueAt, batchId, batchExpiresAt] };
 }
 
 /** Record that a message has left the outbox. */
 export function markStepSent(scanId: number, step: number, sentAt: string): Write {
   return { method: "markStepSent", parameters: [scanId, step, sentAt] };
+}
+
+/**
+ * Begin to submit the batch of a step, if no attempt at it has before, or with `stale_before` if none has since then.
+ *
+ * No row changes when another attempt may be at it.
+ */
+export function claimSubmission(scanId: number, step: number, submittingAt: string, staleBefore: string | null): Write {
+  return { method: "claimSubmission", parameters: [scanId, step, submittingAt, staleBefore] };
+}
+
+/** Record that an attempt to submit the batch of a step has failed; the batch may be accepted all the same. */
+export function releaseSubmission(scanId: number, step: number): Write {
+  return { method: "releaseSubmission", parameters: [scanId, step] };
+}
+
+/** Record when the batch that a message waited for ended; from then on, the message is to be answered. */
+export function markBatchEnded(scanId: number, step: number, endedAt: string): Write {
+  return { method: "markBatchEnded", parameters: [scanId, step, endedAt] };
 }
 
 /** Store a pull request, or replace what is stored under its number; its embed hash stays. */
@@ -180,6 +213,15 @@ export function recordGroupError(scanId: number, stage: string, position: number
   return { method: "recordGroupError", parameters: [scanId, stage, position, error] };
 }
 
+/**
+ * Store what a chat model answered in a batch; an answer that is stored for a position is replaced.
+ *
+ * Nothing is stored for a scan that is gone.
+ */
+export function insertBatchAnswers(scanId: number, phase: string, answers: BatchAnswer[]): Write {
+  return { method: "insertBatchAnswers", parameters: [scanId, phase, answers] };
+}
+
 /** Store a group of duplicates with its ranked members; members that are no longer stored are left out. */
 export function insertRankedGroup(
   scanId: number,
@@ -254,4 +296,38 @@ export function pauseJob(id: string, runAfter: string): Write {
 /** Put the jobs that were running when the process ended back into the queue. */
 export function recoverRunningJobs(): Write {
   return { method: "recoverRunningJobs", parameters: [] };
+}
+
+/**
+ * Begin to poll a batch under a name; for the batch that is being polled, only the step is replaced by a later one.
+ *
+ * No row changes when another batch is being polled under the name.
+ */
+export function startBatchPoll(
+  name: string,
+  batchId: string,
+  scanId: number,
+  step: number,
+  phase: string,
+  nextPollAt: string,
+): Write {
+  return { method: "startBatchPoll", parameters: [name, batchId, scanId, step, phase, nextPollAt] };
+}
+
+/** Keep how a poller has got on, unless it has been started for another batch, or for a later message. */
+export function saveBatchPoll(
+  name: string,
+  batchId: string,
+  step: number,
+  polls: number,
+  errors: number,
+  ended: boolean,
+  nextPollAt: string,
+): Write {
+  return { method: "saveBatchPoll", parameters: [name, batchId, step, polls, errors, ended, nextPollAt] };
+}
+
+/** Forget a poller, unless it has been started for another batch, or for a later message. */
+export function deleteBatchPoll(name: string, batchId: string, step: number): Write {
+  return { method: "deleteBatchPoll", parameters: [name, batchId, step] };
 }

@@ -3,7 +3,7 @@
 import type { PyProxy } from "pyodide/ffi";
 import { type Clock, secondsAfter } from "./clock.ts";
 import { ConstraintError, messageOf } from "./errors.ts";
-import { fetchFailure } from "./fetch-failure.ts";
+import { type HttpAnswer, type HttpStream, openStream, sendRequest } from "./http-client.ts";
 import type { LocalJobQueue } from "./job-queue.ts";
 import type { IDatabase, JsonObject } from "./types.ts";
 import { callVectors } from "./vector-bridge.ts";
@@ -11,6 +11,8 @@ import type { VectorStores } from "./vectors/vector-stores.ts";
 
 /** What Python sees of this host; see `bun_host/javascript.py` for the same in Python. */
 export interface HostFunctions {
+  /** The present moment, in milliseconds since 1970. */
+  now(): number;
   /** Calls a database method; answers `{"ok": result}` or `{"error": {"kind", "message"}}`. */
   callDatabase(method: string, argumentsJson: string): Promise<string>;
   /** Calls a method of the vector store that a configuration names; answers in the same form. */
@@ -23,26 +25,27 @@ export interface HostFunctions {
     body: PyProxy | undefined,
     timeoutSeconds: number,
   ): Promise<HttpAnswer>;
+  openStream(method: string, url: string, headersJson: string, timeoutSeconds: number): Promise<HttpStream>;
+  /** Told that there is a new poll of a batch to wait for. */
+  pollStarted(): void;
   writeLog(line: string): void;
 }
 
-/** An HTTP answer, or, with status 0, the reason why there was none. */
-export interface HttpAnswer {
-  status: number;
-  headersJson: string;
-  body: Uint8Array;
-  failure: string;
+/** The parts of this host that the functions are made over. */
+export interface HostParts {
+  database: IDatabase;
+  queue: LocalJobQueue;
+  vectors: VectorStores;
+  clock: Clock;
+  pollStarted: () => void;
+  writeLog: (line: string) => void;
 }
 
-/** Makes the functions over the parts of this host. */
-export function createHostFunctions(
-  database: IDatabase,
-  queue: LocalJobQueue,
-  vectors: VectorStores,
-  clock: Clock,
-  writeLog: (line: string) => void,
-): HostFunctions {
+/** Makes the functions. */
+export function createHostFunctions(parts: HostParts): HostFunctions {
+  const { database, queue, vectors, clock, pollStarted, writeLog } = parts;
   return {
+    now: () => clock.now().getTime(),
     callDatabase: (method, argumentsJson) => callDatabase(database, method, argumentsJson),
     callVectors: (configJson, method, argumentsJson) => callVectors(vectors, configJson, method, argumentsJson),
     async enqueue(id, type, payloadJson, delaySeconds) {
@@ -53,6 +56,8 @@ export function createHostFunctions(
     // Bytes from Python are a view into its memory, which may move while we wait: copied first.
     sendRequest: (method, url, headersJson, body, timeoutSeconds) =>
       sendRequest(method, url, headersJson, body?.toJs() as Uint8Array | undefined, timeoutSeconds),
+    openStream,
+    pollStarted,
     writeLog,
   };
 }
@@ -68,29 +73,5 @@ export async function callDatabase(database: IDatabase, method: string, argument
   } catch (error) {
     const kind = error instanceof ConstraintError ? "constraint" : "database";
     return JSON.stringify({ error: { kind, message: messageOf(error) } });
-  }
-}
-
-/** Sends an HTTP request and reads the whole answer. */
-export async function sendRequest(
-  method: string,
-  url: string,
-  headersJson: string,
-  body: Uint8Array | undefined,
-  timeoutSeconds: number,
-): Promise<HttpAnswer> {
-  try {
-    // Bun's fetch would read files, too.
-    if (!/^https?:\/\//i.test(url)) throw new TypeError("it is not an http or https address");
-    const answer = await fetch(url, {
-      method,
-      headers: JSON.parse(headersJson) as Record<string, string>,
-      signal: AbortSignal.timeout(timeoutSeconds * 1000),
-      ...(body === undefined ? {} : { body: new Uint8Array(body) }),
-    });
-    const headers = JSON.stringify(Object.fromEntries(answer.headers));
-    return { status: answer.status, headersJson: headers, body: await answer.bytes(), failure: "" };
-  } catch (error) {
-    return { status: 0, headersJson: "{}", body: new Uint8Array(), failure: fetchFailure(error, timeoutSeconds) };
   }
 }

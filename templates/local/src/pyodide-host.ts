@@ -1,8 +1,8 @@
-/** Runs the Python core inside this process, in Pyodide, and hands it requests and jobs. */
+/** Runs the Python core inside this process, in Pyodide, and hands it requests, jobs and polls. */
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { loadPyodide } from "pyodide";
+import { loadPyodide, type PyodideAPI } from "pyodide";
 import type { PyCallable, PyProxy } from "pyodide/ffi";
 import type { HostFunctions } from "./bridge.ts";
 import { PermanentError, RetryError, StartError } from "./errors.ts";
@@ -24,16 +24,12 @@ export const PYTHON_FOLDERS: PythonFolders = {
   host: join(GENERATED, "local", "python"),
 };
 
-const BOOT = `
+const PATH = `
 import sys
 
 # The folders are the user's own: no compiled files are left in them.
 sys.dont_write_bytecode = True
 sys.path += ["/packages", "/core", "/host"]
-
-from bun_host.main import start
-
-start
 `;
 
 /** What the core wants done with a job; `Disposition` in Python. */
@@ -47,6 +43,7 @@ export class PyodideHost {
   readonly #handleHttp: PyCallable;
   readonly #handleJob: PyCallable;
   readonly #jobFailed: PyCallable;
+  readonly #poll: PyCallable;
   readonly #sweep: PyCallable;
 
   private constructor(main: PyProxy) {
@@ -54,6 +51,7 @@ export class PyodideHost {
     this.#handleHttp = main.handle_http;
     this.#handleJob = main.handle_job;
     this.#jobFailed = main.job_failed;
+    this.#poll = main.poll;
     this.#sweep = main.sweep;
   }
 
@@ -63,17 +61,8 @@ export class PyodideHost {
     variables: Readonly<Record<string, string>>,
     folders: PythonFolders = PYTHON_FOLDERS,
   ): Promise<PyodideHost> {
-    if (!existsSync(join(folders.packages, "pydantic"))) {
-      throw new StartError(
-        `The Python packages are missing in ${folders.packages}. Run \`make setup\`, then start again.`,
-      );
-    }
-    const python = await loadPyodide({ stdout: functions.writeLog, stderr: functions.writeLog });
-    for (const [name, root] of Object.entries(folders)) {
-      python.FS.mkdirTree(`/${name}`);
-      python.FS.mount(python.FS.filesystems.NODEFS, { root }, `/${name}`);
-    }
-    const start: PyCallable = await python.runPythonAsync(BOOT);
+    const python = await loadPython(folders, functions.writeLog);
+    const { start } = python.pyimport("bun_host.main");
     return new PyodideHost(start(functions, JSON.stringify(variables)));
   }
 
@@ -110,8 +99,36 @@ export class PyodideHost {
     await this.#jobFailed(JSON.stringify(job.payload));
   }
 
+  /** Asks once for the provider's batch that is polled under a name. */
+  async poll(name: string): Promise<void> {
+    await this.#poll(name);
+  }
+
   /** Sends messages that were committed but not sent; returns how many. */
   async sweep(): Promise<number> {
     return await this.#sweep();
   }
+}
+
+/**
+ * Starts Python, able to import what lies in the folders; raises `StartError` when the packages are missing.
+ *
+ * @param write takes the lines that Python prints.
+ */
+export async function loadPython(
+  folders: PythonFolders = PYTHON_FOLDERS,
+  write: (line: string) => void = console.log,
+): Promise<PyodideAPI> {
+  if (!existsSync(join(folders.packages, "pydantic"))) {
+    throw new StartError(
+      `The Python packages are missing in ${folders.packages}. Run \`make setup\`, then start again.`,
+    );
+  }
+  const python = await loadPyodide({ stdout: write, stderr: write });
+  for (const [name, root] of Object.entries(folders)) {
+    python.FS.mkdirTree(`/${name}`);
+    python.FS.mount(python.FS.filesystems.NODEFS, { root }, `/${name}`);
+  }
+  python.runPython(PATH);
+  return python;
 }

@@ -4,7 +4,12 @@
  * - `POST /sql` `{sql, values}` runs one D1 statement and answers `{results, changes}`, or 400 `{error}`;
  * - `POST /batch` `{statements: [{sql, values}, ...]}` runs several as one transaction and answers a list of the same;
  * - `POST /queue` `{queue, body}` delivers a message as if it came from a queue and answers what the Worker did with it;
- * - `POST /object` `{binding, name}` fetches from a Durable Object and answers its `{status, body}`;
+ * - `POST /object` `{binding, name, method?, body?}` fetches from a Durable Object and answers its `{status, body}`;
+ * - `POST /object/storage` `{binding, name}` answers what the object keeps, by key;
+ * - `POST /alarm/next` `{binding, name}` answers when the object's next alarm is: `{at}`, in milliseconds since the epoch,
+ *   or null;
+ * - `POST /alarm/run` `{binding, name}` runs the object's alarm handler now, as if the alarm that is set had rung, and
+ *   answers `{error, at}`: what the handler threw, or null, and when the next alarm is;
  * - `POST /scheduled` runs the scheduled handler;
  * - `GET /invocations` answers what each invocation of the Worker used (see invocations.ts), `POST /invocations/reset` begins
  *   anew;
@@ -36,6 +41,14 @@ interface Address {
   name: string;
 }
 
+interface ObjectRequest {
+  method?: string;
+  body?: string | null;
+}
+
+/** Where the shim answers in the place of the object. */
+const CONTROL_ORIGIN = "http://control.invalid";
+
 /** What there is to control. */
 export interface Controlled {
   miniflare: Miniflare;
@@ -46,6 +59,15 @@ export interface Controlled {
 
 /** Serve the control interface; the answer is the port it got. */
 export function serveControl({ miniflare, settings, vectorize, invocations }: Controlled, port: number): number {
+  const find = async ({ binding, name }: Address) => {
+    const namespace = await miniflare.getDurableObjectNamespace(binding);
+    return namespace.get(namespace.idFromName(name));
+  };
+  const control = async (request: Request, path: string) => {
+    const object = await find((await request.json()) as Address);
+    const response = await object.fetch(`${CONTROL_ORIGIN}${path}`);
+    return await response.json();
+  };
   const handlers: Record<string, (request: Request) => Promise<unknown>> = {
     "POST /sql": async (request) => {
       const database = await miniflare.getD1Database(settings.d1.binding);
@@ -64,11 +86,14 @@ export function serveControl({ miniflare, settings, vectorize, invocations }: Co
       return await worker.queue(queue, [message]);
     },
     "POST /object": async (request) => {
-      const { binding, name } = (await request.json()) as Address;
-      const namespace = await miniflare.getDurableObjectNamespace(binding);
-      const response = await namespace.get(namespace.idFromName(name)).fetch("http://object/");
+      const { method = "GET", body = null, ...address } = (await request.json()) as Address & ObjectRequest;
+      const object = await find(address);
+      const response = await object.fetch("http://object/", { method, body });
       return { status: response.status, body: await response.text() };
     },
+    "POST /object/storage": async (request) => await control(request, "/storage"),
+    "POST /alarm/next": async (request) => await control(request, "/alarm/next"),
+    "POST /alarm/run": async (request) => await control(request, "/alarm/run"),
     "POST /scheduled": async () => {
       const worker = await miniflare.getWorker();
       return await worker.scheduled({});

@@ -1,15 +1,21 @@
-"""The Worker: HTTP requests, queue messages and the schedule, each handed to the core."""
+"""The Worker: HTTP requests, queue messages, the schedule and the pollers' alarms, each handed to the core."""
 
 import logging
+from datetime import timedelta
 from typing import Any
 
 from workers import DurableObject, Request, Response, WorkerEntrypoint
 
 from cloudflare_host import asgi
+from cloudflare_host.batches import REFUSED, STARTED, ObjectPollStore, read_request
 from cloudflare_host.bindings import DEAD_LETTER_QUEUE_NAME
 from cloudflare_host.services import build_services
+from cloudflare_host.system import SystemClock
 from ossgard.app import create_app
+from ossgard.errors import HttpError
 from ossgard.log import log
+from ossgard.phases import POLLING
+from ossgard.pipeline import polling
 from ossgard.pipeline.runner import Retry, Runner
 
 # How long a message waits after an error that the runner itself did not expect.
@@ -52,8 +58,23 @@ async def _deliver(runner: Runner, message: Any, dead: bool) -> None:
 
 
 class BatchPoller(DurableObject):
-    """Watches a provider's batch, once batch mode is there."""
+    """Polls the batches of one phase of one scan, one after the other, until each has ended."""
 
     async def fetch(self, request: Request) -> Response:
-        """Say that batch mode is not available."""
-        return Response.from_json({"error": "batch mode is not available yet"}, status=501)
+        """Begin to poll a batch: 202, or 409 while another one is being polled."""
+        try:
+            asked = read_request(await request.text(), self.ctx.id.name)
+        except HttpError as error:
+            return Response.from_json({"error": error.message}, status=error.status)
+        store = ObjectPollStore(self.ctx.storage)
+        is_started = await polling.start_poll(store, SystemClock(), asked.batch_id, asked.message)
+        return Response(status=STARTED if is_started else REFUSED)
+
+    async def alarm(self, info: Any = None) -> None:
+        """Poll, and have another alarm whatever happens: the platform gives up one that fails too often."""
+        store = ObjectPollStore(self.ctx.storage)
+        try:
+            await polling.BatchPoller(build_services(self.env), store).alarm()
+        except Exception as error:
+            log(logging.ERROR, "an alarm failed; there will be another", error=error, poller=self.ctx.id.name)
+            await store.postpone(SystemClock().now() + timedelta(seconds=POLLING.longest_seconds))

@@ -147,4 +147,6 @@ class ProbeObject(DurableObject):
         return Response(f"{request.method} {await request.text()}", status=501)
 
     async def alarm(self, info=None):
-        await note(self.env, "alarm")
+        if await self.ctx.storage.get("total") == 13:
+            raise ValueError("bad luck")
+        await note(self.env, f"alarm of {self.ctx.id.name}, next {await self.ctx.storage.getAlarm()}")

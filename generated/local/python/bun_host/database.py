@@ -6,8 +6,11 @@ from bun_host.bridge import Bridge
 from ossgard.entities import (
     PR,
     Account,
+    BatchAnswer,
+    BatchPoll,
     CandidateGroup,
     CandidateInput,
+    DueBatchPoll,
     DupeGroup,
     DupeGroupMember,
     DupeRow,
@@ -29,6 +32,7 @@ from ossgard.entities import (
     ScanMessage,
     ScanStatus,
     ScanStep,
+    StoredBatchAnswer,
     UpdateAccountConfigChanges,
     UpdateScanStatusChanges,
     VectorPurge,
@@ -64,6 +68,9 @@ class BridgeDatabase:
 
     async def clear_embed_hashes(self, account_id: int) -> int:
         return await self._bridge.run("clearEmbedHashes", account_id)
+
+    async def clear_repo_embed_hashes(self, account_id: int, repo_id: int) -> int:
+        return await self._bridge.run("clearRepoEmbedHashes", account_id, repo_id)
 
     async def clear_all_embed_hashes(self) -> int:
         return await self._bridge.run("clearAllEmbedHashes")
@@ -115,11 +122,28 @@ class BridgeDatabase:
     async def get_scan_message(self, scan_id: int, step: int) -> ScanMessage | None:
         return await self._bridge.first(ScanMessage, "getScanMessage", scan_id, step)
 
-    async def take_step(self, scan_id: int, next_step: int, next_phase: str | None, due_at: str) -> None:
-        await self._bridge.run("takeStep", scan_id, next_step, next_phase, due_at)
+    async def take_step(
+        self,
+        scan_id: int,
+        next_step: int,
+        next_phase: str | None,
+        due_at: str,
+        batch_id: str | None,
+        batch_expires_at: str | None,
+    ) -> None:
+        await self._bridge.run("takeStep", scan_id, next_step, next_phase, due_at, batch_id, batch_expires_at)
 
     async def mark_step_sent(self, scan_id: int, step: int, sent_at: str) -> int:
         return await self._bridge.run("markStepSent", scan_id, step, sent_at)
+
+    async def claim_submission(self, scan_id: int, step: int, submitting_at: str, stale_before: str | None) -> int:
+        return await self._bridge.run("claimSubmission", scan_id, step, submitting_at, stale_before)
+
+    async def release_submission(self, scan_id: int, step: int) -> int:
+        return await self._bridge.run("releaseSubmission", scan_id, step)
+
+    async def mark_batch_ended(self, scan_id: int, step: int, ended_at: str) -> int:
+        return await self._bridge.run("markBatchEnded", scan_id, step, ended_at)
 
     async def list_stalled_steps(self, unsent_before: str, sent_before: str, limit: int) -> list[ScanStep]:
         return await self._bridge.many(ScanStep, "listStalledSteps", unsent_before, sent_before, limit)
@@ -230,6 +254,12 @@ class BridgeDatabase:
     async def record_group_error(self, scan_id: int, stage: str, position: int, error: str) -> int:
         return await self._bridge.run("recordGroupError", scan_id, stage, position, error)
 
+    async def insert_batch_answers(self, scan_id: int, phase: str, answers: Sequence[BatchAnswer]) -> int:
+        return await self._bridge.run("insertBatchAnswers", scan_id, phase, answers)
+
+    async def list_batch_answers(self, scan_id: int, phase: str, first: int, last: int) -> list[StoredBatchAnswer]:
+        return await self._bridge.many(StoredBatchAnswer, "listBatchAnswers", scan_id, phase, first, last)
+
     async def insert_ranked_group(
         self, scan_id: int, repo_id: int, label: str | None, members: Sequence[RankedMember]
     ) -> int:
@@ -282,3 +312,22 @@ class BridgeDatabase:
 
     async def next_job_at(self) -> str | None:
         return await self._bridge.first_value(str, "nextJobAt")
+
+    async def start_batch_poll(
+        self, name: str, batch_id: str, scan_id: int, step: int, phase: str, next_poll_at: str
+    ) -> int:
+        return await self._bridge.run("startBatchPoll", name, batch_id, scan_id, step, phase, next_poll_at)
+
+    async def get_batch_poll(self, name: str) -> BatchPoll | None:
+        return await self._bridge.first(BatchPoll, "getBatchPoll", name)
+
+    async def save_batch_poll(
+        self, name: str, batch_id: str, step: int, polls: int, errors: int, ended: bool, next_poll_at: str
+    ) -> int:
+        return await self._bridge.run("saveBatchPoll", name, batch_id, step, polls, errors, ended, next_poll_at)
+
+    async def delete_batch_poll(self, name: str, batch_id: str, step: int) -> int:
+        return await self._bridge.run("deleteBatchPoll", name, batch_id, step)
+
+    async def list_batch_polls(self, limit: int) -> list[DueBatchPoll]:
+        return await self._bridge.many(DueBatchPoll, "listBatchPolls", limit)

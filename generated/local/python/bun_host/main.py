@@ -1,4 +1,4 @@
-"""What the TypeScript half calls: HTTP requests, jobs, and the sweep."""
+"""What the TypeScript half calls: HTTP requests, jobs, polls of batches, and the sweep."""
 
 import json
 from functools import partial
@@ -9,11 +9,12 @@ from bun_host.database import BridgeDatabase
 from bun_host.http import BunHttpClient
 from bun_host.javascript import Bytes, HostFunctions
 from bun_host.queue import BunJobQueue
-from bun_host.system import SystemClock, SystemEntropy
+from bun_host.system import BunClock, SystemEntropy
 from bun_host.vectors import BunVectorStore
 from ossgard.app import create_app
 from ossgard.log import configure
 from ossgard.pipeline.disposition import Disposition, Done, Retry
+from ossgard.pipeline.poll_table import TableScheduler, poll
 from ossgard.pipeline.runner import Runner
 from ossgard.services import LOCAL_HOST, Services
 from ossgard.settings import Settings
@@ -23,12 +24,14 @@ def start(host: HostFunctions, variables_json: str) -> "Core":
     """The core, ready for work."""
     settings = Settings.from_mapping(json.loads(variables_json))
     configure(settings.log_level, host.writeLog)
+    db, clock = BridgeDatabase(Bridge(host.callDatabase)), BunClock(host)
     return Core(
         Services(
-            db=BridgeDatabase(Bridge(host.callDatabase)),
+            db=db,
             queue=BunJobQueue(host),
+            batches=TableScheduler(db, clock, host.pollStarted),
             http=BunHttpClient(host),
-            clock=SystemClock(),
+            clock=clock,
             entropy=SystemEntropy(),
             settings=settings,
             host=LOCAL_HOST,
@@ -41,6 +44,7 @@ class Core:
     """The application and the runner over this host's ports."""
 
     def __init__(self, services: Services) -> None:
+        self._services = services
         self._app = create_app(services)
         self._runner = Runner(services)
 
@@ -55,6 +59,10 @@ class Core:
     async def job_failed(self, message_json: str) -> None:
         """Fail the scan of a message that the worker loop has given up on."""
         await self._runner.dead_letter(json.loads(message_json))
+
+    async def poll(self, name: str) -> None:
+        """Ask once for the batch of a poller, by the poller's name."""
+        await poll(self._services, name)
 
     async def sweep(self) -> int:
         """Send again what is overdue; the number of scans dealt with."""

@@ -122,6 +122,9 @@ export default {
   },
 };
 
+/** Where the control interface of the host sends what is for the object's alarm and storage, and not for Python. */
+const CONTROL_ORIGIN = "http://control.invalid";
+
 /** The class of a Durable Object: its handlers, and each public async method of the Python class for RPC. */
 export function durableObject(name) {
   const PythonClass = entry[name];
@@ -133,6 +136,8 @@ export function durableObject(name) {
       instances.set(this, { ctx, env, instance: PythonClass(ctx, countedEnv(env)) });
     }
     fetch(request) {
+      const { origin, pathname } = new URL(request.url);
+      if (origin === CONTROL_ORIGIN) return control(this, instances.get(this).ctx.storage, pathname);
       const { instance, ...event } = instances.get(this);
       return call({ ...event, kind: "object-fetch", name }, instance, "fetch", Request(request));
     }
@@ -150,4 +155,21 @@ export function durableObject(name) {
     };
   }
   return Host;
+}
+
+/** Answer the control interface of the host about an object: its next alarm, its storage, or what an alarm now does. */
+async function control(object, storage, pathname) {
+  switch (pathname) {
+    case "/alarm/next":
+      return Response.json({ at: await storage.getAlarm() });
+    case "/storage":
+      return Response.json(Object.fromEntries(await storage.list()));
+    case "/alarm/run": {
+      // As the platform does: the alarm is gone once it rings, and the handler sets the next one.
+      await storage.deleteAlarm();
+      const error = await object.alarm({ retryCount: 0, isRetry: false }).then(() => null, String);
+      return Response.json({ error, at: await storage.getAlarm() });
+    }
+  }
+  return new Response(null, { status: 404 });
 }

@@ -4,6 +4,7 @@ from dataclasses import fields
 from typing import Any
 
 from cloudflare_host import bindings
+from cloudflare_host.batches import DurableObjectScheduler
 from cloudflare_host.d1 import D1Database
 from cloudflare_host.http import FetchClient
 from cloudflare_host.queue import CloudflareQueue
@@ -23,6 +24,7 @@ def build_services(env: Any) -> Services:
     return Services(
         db=D1Database(getattr(env, bindings.DATABASE)),
         queue=CloudflareQueue(getattr(env, bindings.PIPELINE_QUEUE)),
+        batches=DurableObjectScheduler(getattr(env, bindings.BATCH_POLLER)),
         http=FetchClient(),
         clock=clock,
         entropy=SystemEntropy(),

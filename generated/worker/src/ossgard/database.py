@@ -6,8 +6,11 @@ from typing import Protocol
 from ossgard.entities import (
     PR,
     Account,
+    BatchAnswer,
+    BatchPoll,
     CandidateGroup,
     CandidateInput,
+    DueBatchPoll,
     DupeGroup,
     DupeGroupMember,
     DupeRow,
@@ -29,6 +32,7 @@ from ossgard.entities import (
     ScanMessage,
     ScanStatus,
     ScanStep,
+    StoredBatchAnswer,
     UpdateAccountConfigChanges,
     UpdateScanStatusChanges,
     VectorPurge,
@@ -68,6 +72,10 @@ class Database(Protocol):
 
     async def clear_embed_hashes(self, account_id: int) -> int:
         """Forget which pull requests are embedded, since their vectors no longer fit the account's configuration."""
+        ...
+
+    async def clear_repo_embed_hashes(self, account_id: int, repo_id: int) -> int:
+        """Forget which pull requests of a repository are embedded, so that all of them will be."""
         ...
 
     async def clear_all_embed_hashes(self) -> int:
@@ -139,11 +147,21 @@ class Database(Protocol):
         """What the runner needs to handle message `step` of a scan; null when there is no such message."""
         ...
 
-    async def take_step(self, scan_id: int, next_step: int, next_phase: str | None, due_at: str) -> None:
+    async def take_step(
+        self,
+        scan_id: int,
+        next_step: int,
+        next_phase: str | None,
+        due_at: str,
+        batch_id: str | None,
+        batch_expires_at: str | None,
+    ) -> None:
         """Commit that a step's work is done, by inserting the message that follows it; always the first write of a
         batch.
 
-        Fails, and with it the batch, when the step is taken already or the scan has ended or is gone.
+        The message may wait for a provider's batch. Fails, and with it the batch of writes, when the step is
+        taken already or
+        the scan has ended or is gone.
         """
         ...
 
@@ -151,10 +169,26 @@ class Database(Protocol):
         """Record that a message has left the outbox."""
         ...
 
+    async def claim_submission(self, scan_id: int, step: int, submitting_at: str, stale_before: str | None) -> int:
+        """Begin to submit the batch of a step, if no attempt at it has before, or with `stale_before` if none has
+        since then.
+
+        No row changes when another attempt may be at it.
+        """
+        ...
+
+    async def release_submission(self, scan_id: int, step: int) -> int:
+        """Record that an attempt to submit the batch of a step has failed; the batch may be accepted all the same."""
+        ...
+
+    async def mark_batch_ended(self, scan_id: int, step: int, ended_at: str) -> int:
+        """Record when the batch that a message waited for ended; from then on, the message is to be answered."""
+        ...
+
     async def list_stalled_steps(self, unsent_before: str, sent_before: str, limit: int) -> list[ScanStep]:
         """The last message of each active scan that is unsent past :unsent_before or unanswered past :sent_before.
 
-        The oldest first, `limit` at most.
+        One that waits for a batch may do so until the batch expires. The oldest first, `limit` at most.
         """
         ...
 
@@ -310,6 +344,17 @@ class Database(Protocol):
         """Record why a group was skipped."""
         ...
 
+    async def insert_batch_answers(self, scan_id: int, phase: str, answers: Sequence[BatchAnswer]) -> int:
+        """Store what a chat model answered in a batch; an answer that is stored for a position is replaced.
+
+        Nothing is stored for a scan that is gone.
+        """
+        ...
+
+    async def list_batch_answers(self, scan_id: int, phase: str, first: int, last: int) -> list[StoredBatchAnswer]:
+        """The answers from `first` to `last` position that a phase has got in batches, by position."""
+        ...
+
     async def insert_ranked_group(
         self, scan_id: int, repo_id: int, label: str | None, members: Sequence[RankedMember]
     ) -> int:
@@ -380,6 +425,34 @@ class Database(Protocol):
         """When the next queued job is due; an empty text when one is due at once, null when none is queued."""
         ...
 
+    async def start_batch_poll(
+        self, name: str, batch_id: str, scan_id: int, step: int, phase: str, next_poll_at: str
+    ) -> int:
+        """Begin to poll a batch under a name; for the batch that is being polled, only the step is replaced by a
+        later one.
+
+        No row changes when another batch is being polled under the name.
+        """
+        ...
+
+    async def get_batch_poll(self, name: str) -> BatchPoll | None:
+        """What a poller has kept."""
+        ...
+
+    async def save_batch_poll(
+        self, name: str, batch_id: str, step: int, polls: int, errors: int, ended: bool, next_poll_at: str
+    ) -> int:
+        """Keep how a poller has got on, unless it has been started for another batch, or for a later message."""
+        ...
+
+    async def delete_batch_poll(self, name: str, batch_id: str, step: int) -> int:
+        """Forget a poller, unless it has been started for another batch, or for a later message."""
+        ...
+
+    async def list_batch_polls(self, limit: int) -> list[DueBatchPoll]:
+        """The pollers that are to poll next, the first ones first."""
+        ...
+
 
 class AccountDatabase:
     """A database as one account sees it: only the methods that stay inside the account."""
@@ -399,6 +472,10 @@ class AccountDatabase:
     async def clear_embed_hashes(self) -> int:
         """Forget which pull requests are embedded, since their vectors no longer fit the account's configuration."""
         return await self._database.clear_embed_hashes(self.account_id)
+
+    async def clear_repo_embed_hashes(self, repo_id: int) -> int:
+        """Forget which pull requests of a repository are embedded, so that all of them will be."""
+        return await self._database.clear_repo_embed_hashes(self.account_id, repo_id)
 
     async def insert_repo(self, owner: str, name: str) -> Repo | None:
         """Track a repository; null when it is tracked already."""

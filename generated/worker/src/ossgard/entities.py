@@ -125,6 +125,18 @@ class CandidateInput(CamelModel):
     label: str | None
 
 
+class BatchAnswer(CamelModel):
+    """What a chat model answered in a batch about the group at a position; `problem` says why the text is not all of
+    it.
+    """
+
+    position: int
+    text: str
+    problem: str | None
+    input_tokens: int
+    output_tokens: int
+
+
 class RankedMember(CamelModel):
     """A member of a ranked group."""
 
@@ -286,6 +298,7 @@ class ScanMessage(CamelModel):
     next_phase: str | None
     next_due_at: str | None
     next_sent_at: str | None
+    next_batch_id: str | None
 
 
 class ScanStep(CamelModel):
@@ -296,6 +309,8 @@ class ScanStep(CamelModel):
     phase: str
     due_at: str
     sent_at: str | None
+    batch_id: str | None
+    batch_expires_at: str | None
 
 
 class PendingPR(CamelModel):
@@ -340,6 +355,38 @@ class CandidateGroup(CamelModel):
     pr_ids: Annotated[list[int], JsonText]
     label: str | None
     error: str | None
+
+
+class StoredBatchAnswer(CamelModel):
+    """A batch answer as it was stored."""
+
+    position: int
+    text: str
+    problem: str | None
+    input_tokens: int
+    output_tokens: int
+
+
+class BatchPoll(CamelModel):
+    """What a poller keeps: the batch, the message that waits for it, and how often it has polled.
+
+    `errors` counts those in a row; `ended` says that the batch has, and only the message is still to be sent.
+    """
+
+    batch_id: str
+    scan_id: int
+    step: int
+    phase: str
+    polls: int
+    errors: int
+    ended: bool
+
+
+class DueBatchPoll(CamelModel):
+    """When a poller of the local host is to poll."""
+
+    name: str
+    next_poll_at: str
 
 
 class VectorPurge(CamelModel):

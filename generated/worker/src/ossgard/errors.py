@@ -59,3 +59,12 @@ class ConnectionFailure(RetryableError):
 
 class PermanentError(OssgardError):
     """A failure that trying again does not cure; the text says what a user can do."""
+
+
+class BatchRefused(RetryableError):
+    """A poller does not take a batch, since it is polling another one."""
+
+    def __init__(self, poller: str, batch_id: str) -> None:
+        super().__init__(f"The poller {poller} does not take the batch {batch_id}: it is polling another one")
+        self.poller = poller
+        self.batch_id = batch_id

@@ -1,6 +1,10 @@
-"""The phases of a scan, in order, and the rules for trying a slice again."""
+"""The phases of a scan, in order, and the rules for trying a slice again and for polling a batch."""
 
 from dataclasses import dataclass
+from typing import Literal
+
+# The part of an account's configuration whose provider a phase can ask in batches.
+BatchService = Literal["llm", "embedding"]
 
 
 @dataclass(frozen=True)
@@ -12,7 +16,7 @@ class Phase:
     next: str
     slice_of: str
     slice_size: int
-    batch: bool
+    batch: BatchService | None
     cursor_fields: tuple[str, ...]
 
 
@@ -24,6 +28,16 @@ class Retries:
     base_seconds: int
     rate_limit_base_seconds: int
     max_delay_seconds: int
+
+
+@dataclass(frozen=True)
+class Polling:
+    """When a provider's batch is polled, in seconds, and how many errors in a row fail the scan."""
+
+    first_seconds: int
+    growth: float
+    longest_seconds: int
+    max_errors: int
 
 
 # What follows the last phase.
@@ -38,7 +52,7 @@ PHASES: dict[str, Phase] = {
         next="ingest",
         slice_of="repository",
         slice_size=1,
-        batch=False,
+        batch=None,
         cursor_fields=("full", "maxPrs"),
     ),
     "ingest": Phase(
@@ -47,7 +61,7 @@ PHASES: dict[str, Phase] = {
         next="embed",
         slice_of="pull requests",
         slice_size=20,
-        batch=False,
+        batch=None,
         cursor_fields=("full", "maxPrs", "stage", "page", "afterNumber", "slipped", "closed"),
     ),
     "embed": Phase(
@@ -56,8 +70,8 @@ PHASES: dict[str, Phase] = {
         next="cluster",
         slice_of="pull requests",
         slice_size=50,
-        batch=True,
-        cursor_fields=("full", "afterNumber", "done", "total", "restarts", "codeToken", "intentToken"),
+        batch="embedding",
+        cursor_fields=("full", "afterNumber", "done", "total", "restarts", "codeToken", "intentToken", "batch"),
     ),
     "cluster": Phase(
         name="cluster",
@@ -65,7 +79,7 @@ PHASES: dict[str, Phase] = {
         next="verify",
         slice_of="pull requests",
         slice_size=200,
-        batch=False,
+        batch=None,
         cursor_fields=("stage", "afterNumber", "done", "total", "tries", "codeToken", "intentToken"),
     ),
     "verify": Phase(
@@ -74,8 +88,8 @@ PHASES: dict[str, Phase] = {
         next="rank",
         slice_of="groups",
         slice_size=12,
-        batch=True,
-        cursor_fields=("position", "total"),
+        batch="llm",
+        cursor_fields=("position", "total", "batch"),
     ),
     "rank": Phase(
         name="rank",
@@ -83,8 +97,8 @@ PHASES: dict[str, Phase] = {
         next="done",
         slice_of="groups",
         slice_size=12,
-        batch=True,
-        cursor_fields=("position", "done", "total", "stored"),
+        batch="llm",
+        cursor_fields=("position", "done", "total", "stored", "batch"),
     ),
 }
 
@@ -93,4 +107,11 @@ RETRIES = Retries(
     base_seconds=1,
     rate_limit_base_seconds=60,
     max_delay_seconds=3600,
+)
+
+POLLING = Polling(
+    first_seconds=10,
+    growth=1.5,
+    longest_seconds=120,
+    max_errors=4,
 )

@@ -50,6 +50,17 @@ WHERE embed_hash IS NOT NULL AND repo_id IN (SELECT id FROM repos WHERE account_
     ),
 )
 
+CLEAR_REPO_EMBED_HASHES = Query(
+    (
+        Statement(
+            """UPDATE prs SET embed_hash = NULL
+WHERE embed_hash IS NOT NULL
+  AND repo_id IN (SELECT id FROM repos WHERE id = ?1 AND account_id = ?2)""",
+            (1, 0),
+        ),
+    ),
+)
+
 CLEAR_ALL_EMBED_HASHES = Query(
     (Statement("UPDATE prs SET embed_hash = NULL WHERE embed_hash IS NOT NULL", ()),),
 )
@@ -253,7 +264,8 @@ GET_SCAN_MESSAGE = Query(
         Statement(
             """SELECT this.scan_id, this.step, this.phase, scans.status, scans.phase_cursor, scans.repo_id, scans.account_id,
        repos.owner, repos.name, accounts.config,
-       next.step AS next_step, next.phase AS next_phase, next.due_at AS next_due_at, next.sent_at AS next_sent_at
+       next.step AS next_step, next.phase AS next_phase, next.due_at AS next_due_at, next.sent_at AS next_sent_at,
+       next.batch_id AS next_batch_id
 FROM scan_steps AS this
 JOIN scans ON scans.id = this.scan_id
 JOIN repos ON repos.id = scans.repo_id
@@ -269,12 +281,12 @@ WHERE this.scan_id = ?1 AND this.step = ?2 AND this.phase IS NOT NULL""",
 TAKE_STEP = Query(
     (
         Statement(
-            """INSERT INTO scan_steps (scan_id, step, phase, due_at, sent_at)
+            """INSERT INTO scan_steps (scan_id, step, phase, due_at, sent_at, batch_id, batch_expires_at)
 VALUES (
   (SELECT id FROM scans WHERE id = ?1 AND status NOT IN ('done', 'failed')),
-  ?2, ?3, ?4, iif(?3 IS NULL, ?4, NULL)
+  ?2, ?3, ?4, iif(?3 IS NULL, ?4, NULL), ?5, ?6
 )""",
-            (0, 1, 2, 3),
+            (0, 1, 2, 3, 4, 5),
         ),
     ),
 )
@@ -283,15 +295,39 @@ MARK_STEP_SENT = Query(
     (Statement("UPDATE scan_steps SET sent_at = ?1 WHERE scan_id = ?2 AND step = ?3", (2, 0, 1)),),
 )
 
+CLAIM_SUBMISSION = Query(
+    (
+        Statement(
+            """UPDATE scan_steps SET submitting_at = ?1
+WHERE scan_id = ?2 AND step = ?3
+  AND iif(?4 IS NULL, submitting_at IS NULL, submitting_at < ?4)""",
+            (2, 0, 1, 3),
+        ),
+    ),
+)
+
+RELEASE_SUBMISSION = Query(
+    (Statement("UPDATE scan_steps SET submitting_at = '' WHERE scan_id = ?1 AND step = ?2", (0, 1)),),
+)
+
+MARK_BATCH_ENDED = Query(
+    (Statement("UPDATE scan_steps SET batch_expires_at = ?1 WHERE scan_id = ?2 AND step = ?3", (2, 0, 1)),),
+)
+
 LIST_STALLED_STEPS = Query(
     (
         Statement(
-            """SELECT scan_steps.scan_id, scan_steps.step, scan_steps.phase, scan_steps.due_at, scan_steps.sent_at
+            """SELECT scan_steps.scan_id, scan_steps.step, scan_steps.phase, scan_steps.due_at, scan_steps.sent_at,
+       scan_steps.batch_id, scan_steps.batch_expires_at
 FROM scans
 JOIN scan_steps ON scan_steps.scan_id = scans.id
   AND scan_steps.step = (SELECT max(step) FROM scan_steps AS last WHERE last.scan_id = scans.id)
 WHERE scans.status NOT IN ('done', 'failed', 'paused') AND scan_steps.phase IS NOT NULL
-  AND scan_steps.due_at < iif(scan_steps.sent_at IS NULL, ?1, ?2)
+  AND iif(
+    scan_steps.sent_at IS NULL,
+    scan_steps.due_at < ?1,
+    ifnull(scan_steps.batch_expires_at, scan_steps.due_at) < ?2
+  )
 ORDER BY scan_steps.due_at, scan_steps.scan_id
 LIMIT ?3""",
             (0, 1, 2),
@@ -781,6 +817,35 @@ WHERE scan_id = ?2 AND stage = ?3 AND position = ?4""",
     ),
 )
 
+INSERT_BATCH_ANSWERS = Query(
+    (
+        Statement(
+            """INSERT INTO batch_answers (scan_id, phase, position, text, problem, input_tokens, output_tokens)
+SELECT scans.id, ?1, value ->> '$.position', value ->> '$.text', value ->> '$.problem',
+       value ->> '$.inputTokens', value ->> '$.outputTokens'
+FROM json_each(?2) JOIN scans ON scans.id = ?3
+WHERE true
+ON CONFLICT (scan_id, phase, position) DO UPDATE
+SET text = excluded.text, problem = excluded.problem, input_tokens = excluded.input_tokens,
+    output_tokens = excluded.output_tokens""",
+            (1, 2, 0),
+        ),
+    ),
+    chunked=2,
+)
+
+LIST_BATCH_ANSWERS = Query(
+    (
+        Statement(
+            """SELECT position, text, problem, input_tokens, output_tokens FROM batch_answers
+WHERE scan_id = ?1 AND phase = ?2 AND position BETWEEN ?3 AND ?4
+ORDER BY position""",
+            (0, 1, 2, 3),
+        ),
+    ),
+    rows_from=0,
+)
+
 INSERT_RANKED_GROUP = Query(
     (
         Statement(
@@ -808,6 +873,7 @@ COUNT_DUPE_GROUPS = Query(
 CLEAR_SCRATCH = Query(
     (
         Statement("DELETE FROM listed_prs WHERE scan_id IN (SELECT id FROM scans WHERE repo_id = ?1)", (0,)),
+        Statement("DELETE FROM batch_answers WHERE scan_id IN (SELECT id FROM scans WHERE repo_id = ?1)", (0,)),
         Statement("DELETE FROM neighbour_edges WHERE scan_id IN (SELECT id FROM scans WHERE repo_id = ?1)", (0,)),
         Statement(
             """DELETE FROM candidate_groups
@@ -952,11 +1018,52 @@ NEXT_JOB_AT = Query(
     rows_from=0,
 )
 
+START_BATCH_POLL = Query(
+    (
+        Statement(
+            """INSERT INTO batch_polls (name, batch_id, scan_id, step, phase, next_poll_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+ON CONFLICT (name) DO UPDATE
+SET step = iif(batch_id = excluded.batch_id, max(step, excluded.step), excluded.step),
+    batch_id = excluded.batch_id, ended = 0,
+    next_poll_at = iif(ended, excluded.next_poll_at, next_poll_at),
+    polls = iif(ended, 0, polls), errors = iif(ended, 0, errors)
+WHERE ended OR batch_id = excluded.batch_id""",
+            (0, 1, 2, 3, 4, 5),
+        ),
+    ),
+)
+
+GET_BATCH_POLL = Query(
+    (Statement("SELECT batch_id, scan_id, step, phase, polls, errors, ended FROM batch_polls WHERE name = ?1", (0,)),),
+    rows_from=0,
+)
+
+SAVE_BATCH_POLL = Query(
+    (
+        Statement(
+            """UPDATE batch_polls SET polls = ?1, errors = ?2, ended = ?3, next_poll_at = ?4
+WHERE name = ?5 AND batch_id = ?6 AND step = ?7""",
+            (3, 4, 5, 6, 0, 1, 2),
+        ),
+    ),
+)
+
+DELETE_BATCH_POLL = Query(
+    (Statement("DELETE FROM batch_polls WHERE name = ?1 AND batch_id = ?2 AND step = ?3", (0, 1, 2)),),
+)
+
+LIST_BATCH_POLLS = Query(
+    (Statement("SELECT name, next_poll_at FROM batch_polls ORDER BY next_poll_at, name LIMIT ?1", (0,)),),
+    rows_from=0,
+)
+
 # Every query that may be part of a batch, by its method.
 WRITES: dict[str, Query] = {
     "createAccount": CREATE_ACCOUNT,
     "updateAccountConfig": UPDATE_ACCOUNT_CONFIG,
     "clearEmbedHashes": CLEAR_EMBED_HASHES,
+    "clearRepoEmbedHashes": CLEAR_REPO_EMBED_HASHES,
     "clearAllEmbedHashes": CLEAR_ALL_EMBED_HASHES,
     "insertRepo": INSERT_REPO,
     "deleteRepo": DELETE_REPO,
@@ -968,6 +1075,9 @@ WRITES: dict[str, Query] = {
     "failScan": FAIL_SCAN,
     "takeStep": TAKE_STEP,
     "markStepSent": MARK_STEP_SENT,
+    "claimSubmission": CLAIM_SUBMISSION,
+    "releaseSubmission": RELEASE_SUBMISSION,
+    "markBatchEnded": MARK_BATCH_ENDED,
     "upsertPR": UPSERT_PR,
     "upsertPRs": UPSERT_PRS,
     "updatePREtag": UPDATE_PR_ETAG,
@@ -982,6 +1092,7 @@ WRITES: dict[str, Query] = {
     "insertNeighbourEdges": INSERT_NEIGHBOUR_EDGES,
     "insertCandidateGroups": INSERT_CANDIDATE_GROUPS,
     "recordGroupError": RECORD_GROUP_ERROR,
+    "insertBatchAnswers": INSERT_BATCH_ANSWERS,
     "insertRankedGroup": INSERT_RANKED_GROUP,
     "clearScratch": CLEAR_SCRATCH,
     "deleteVectorPurges": DELETE_VECTOR_PURGES,
@@ -995,4 +1106,7 @@ WRITES: dict[str, Query] = {
     "failJob": FAIL_JOB,
     "pauseJob": PAUSE_JOB,
     "recoverRunningJobs": RECOVER_RUNNING_JOBS,
+    "startBatchPoll": START_BATCH_POLL,
+    "saveBatchPoll": SAVE_BATCH_POLL,
+    "deleteBatchPoll": DELETE_BATCH_POLL,
 }

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ossgard.database import Database
 from ossgard.models import VectorStoreConfig
-from ossgard.ports import Clock, Entropy, HttpClient, JobQueue, VectorStore
+from ossgard.ports import BatchScheduler, Clock, Entropy, HttpClient, JobQueue, VectorStore
 from ossgard.settings import VECTOR_INDEXES, Settings
 
 
@@ -39,6 +39,7 @@ class Services:
 
     db: Database
     queue: JobQueue
+    batches: BatchScheduler
     http: HttpClient
     clock: Clock
     entropy: Entropy

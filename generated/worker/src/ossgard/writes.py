@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from ossgard.entities import (
+    BatchAnswer,
     CandidateInput,
     EmbedHash,
     ListedPR,
@@ -32,6 +33,11 @@ def update_account_config(account_id: int, config: JsonObject, changes: UpdateAc
 def clear_embed_hashes(account_id: int) -> Write:
     """Forget which pull requests are embedded, since their vectors no longer fit the account's configuration."""
     return Write("clearEmbedHashes", (account_id,))
+
+
+def clear_repo_embed_hashes(account_id: int, repo_id: int) -> Write:
+    """Forget which pull requests of a repository are embedded, so that all of them will be."""
+    return Write("clearRepoEmbedHashes", (account_id, repo_id))
 
 
 def clear_all_embed_hashes() -> Write:
@@ -82,18 +88,46 @@ def fail_scan(id: int, error: str, completed_at: str) -> Write:
     return Write("failScan", (id, error, completed_at))
 
 
-def take_step(scan_id: int, next_step: int, next_phase: str | None, due_at: str) -> Write:
+def take_step(
+    scan_id: int,
+    next_step: int,
+    next_phase: str | None,
+    due_at: str,
+    batch_id: str | None,
+    batch_expires_at: str | None,
+) -> Write:
     """Commit that a step's work is done, by inserting the message that follows it; always the first write of a
     batch.
 
-    Fails, and with it the batch, when the step is taken already or the scan has ended or is gone.
+    The message may wait for a provider's batch. Fails, and with it the batch of writes, when the step is taken
+    already or
+    the scan has ended or is gone.
     """
-    return Write("takeStep", (scan_id, next_step, next_phase, due_at))
+    return Write("takeStep", (scan_id, next_step, next_phase, due_at, batch_id, batch_expires_at))
 
 
 def mark_step_sent(scan_id: int, step: int, sent_at: str) -> Write:
     """Record that a message has left the outbox."""
     return Write("markStepSent", (scan_id, step, sent_at))
+
+
+def claim_submission(scan_id: int, step: int, submitting_at: str, stale_before: str | None) -> Write:
+    """Begin to submit the batch of a step, if no attempt at it has before, or with `stale_before` if none has since
+    then.
+
+    No row changes when another attempt may be at it.
+    """
+    return Write("claimSubmission", (scan_id, step, submitting_at, stale_before))
+
+
+def release_submission(scan_id: int, step: int) -> Write:
+    """Record that an attempt to submit the batch of a step has failed; the batch may be accepted all the same."""
+    return Write("releaseSubmission", (scan_id, step))
+
+
+def mark_batch_ended(scan_id: int, step: int, ended_at: str) -> Write:
+    """Record when the batch that a message waited for ended; from then on, the message is to be answered."""
+    return Write("markBatchEnded", (scan_id, step, ended_at))
 
 
 def upsert_pr(repo_id: int, pr: PRInput) -> Write:
@@ -170,6 +204,14 @@ def record_group_error(scan_id: int, stage: str, position: int, error: str) -> W
     return Write("recordGroupError", (scan_id, stage, position, error))
 
 
+def insert_batch_answers(scan_id: int, phase: str, answers: Sequence[BatchAnswer]) -> Write:
+    """Store what a chat model answered in a batch; an answer that is stored for a position is replaced.
+
+    Nothing is stored for a scan that is gone.
+    """
+    return Write("insertBatchAnswers", (scan_id, phase, answers))
+
+
 def insert_ranked_group(scan_id: int, repo_id: int, label: str | None, members: Sequence[RankedMember]) -> Write:
     """Store a group of duplicates with its ranked members; members that are no longer stored are left out."""
     return Write("insertRankedGroup", (scan_id, repo_id, label, members))
@@ -233,3 +275,24 @@ def pause_job(id: str, run_after: str) -> Write:
 def recover_running_jobs() -> Write:
     """Put the jobs that were running when the process ended back into the queue."""
     return Write("recoverRunningJobs", ())
+
+
+def start_batch_poll(name: str, batch_id: str, scan_id: int, step: int, phase: str, next_poll_at: str) -> Write:
+    """Begin to poll a batch under a name; for the batch that is being polled, only the step is replaced by a later
+    one.
+
+    No row changes when another batch is being polled under the name.
+    """
+    return Write("startBatchPoll", (name, batch_id, scan_id, step, phase, next_poll_at))
+
+
+def save_batch_poll(
+    name: str, batch_id: str, step: int, polls: int, errors: int, ended: bool, next_poll_at: str
+) -> Write:
+    """Keep how a poller has got on, unless it has been started for another batch, or for a later message."""
+    return Write("saveBatchPoll", (name, batch_id, step, polls, errors, ended, next_poll_at))
+
+
+def delete_batch_poll(name: str, batch_id: str, step: int) -> Write:
+    """Forget a poller, unless it has been started for another batch, or for a later message."""
+    return Write("deleteBatchPoll", (name, batch_id, step))

@@ -17,13 +17,18 @@ def job_id(scan_id: int, step: int) -> str:
     return str(uuid.uuid5(_JOBS, f"{scan_id}/{step}"))
 
 
-async def send_step(services: Services, scan_id: int, step: int, phase: str, due_at: str) -> None:
-    """Hand a message of the outbox to the queue, then mark it sent.
+async def send_step(
+    services: Services, scan_id: int, step: int, phase: str, due_at: str, batch_id: str | None = None
+) -> None:
+    """Hand a message of the outbox to the queue, or to a poller when it waits for a batch; then mark it sent.
 
     Stopping between the two sends it twice, which is harmless; the other order could lose it.
     """
     now = services.clock.now()
-    delay = math.ceil((from_text(due_at) - now) / timedelta(seconds=1))
     message = PipelineMessage(type=phase, scan_id=scan_id, step=step)
-    await services.queue.enqueue(job_id(scan_id, step), message, min(max(delay, 0), MAX_DELAY_SECONDS))
+    if batch_id is not None:
+        await services.batches.start(batch_id, message)
+    else:
+        delay = math.ceil((from_text(due_at) - now) / timedelta(seconds=1))
+        await services.queue.enqueue(job_id(scan_id, step), message, min(max(delay, 0), MAX_DELAY_SECONDS))
     await services.db.mark_step_sent(scan_id, step, to_text(now))

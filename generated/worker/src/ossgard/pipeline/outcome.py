@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from ossgard.entities import Progress
 from ossgard.model import JsonObject
@@ -14,6 +15,15 @@ class NextSlice:
 
     cursor: JsonObject
     wait_seconds: int = 0
+
+
+@dataclass(frozen=True)
+class WaitForBatch:
+    """The same phase goes on, from `cursor`, when a provider's batch has ended; at `expires_at` that gives it up."""
+
+    cursor: JsonObject
+    batch_id: str
+    expires_at: datetime
 
 
 @dataclass(frozen=True)
@@ -35,7 +45,7 @@ class Outcome:
     Counts that are None stay as they are; `progress` is what the scan shows until the phase's next slice.
     """
 
-    next: NextSlice | NextPhase | Finish
+    next: NextSlice | WaitForBatch | NextPhase | Finish
     writes: Sequence[Write] = ()
     input_tokens: int = 0
     output_tokens: int = 0

@@ -14,12 +14,13 @@ from ossgard.services import Services
 class Slice:
     """One message's share of a scan.
 
-    `cursor` is what the slice before left to this one; `db` sees only what is the account's, and internal questions go
-    to `services.db`. Everything that a phase writes belongs into its outcome: a slice can be worked on twice, at the
-    same time even, but is committed once.
+    `step` is the message's number in the scan. `cursor` is what the slice before left to this one; `db` sees only what
+    is the account's, and internal questions go to `services.db`. Everything that a phase writes belongs into its
+    outcome: a slice can be worked on twice, at the same time even, but is committed once.
     """
 
     scan_id: int
+    step: int
     repo_id: int
     owner: str
     name: str

@@ -8,22 +8,22 @@ and is sent by the next one who sees it: this runner, a redelivery of the messag
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
 from ossgard import writes
 from ossgard.config import parse_stored
 from ossgard.database import AccountDatabase
-from ossgard.entities import ScanMessage, ScanStatus, UpdateScanStatusChanges
+from ossgard.entities import ScanMessage, ScanStatus, ScanStep, UpdateScanStatusChanges
 from ossgard.errors import ConstraintError, PermanentError, RetryableError
 from ossgard.log import log
 from ossgard.messages import PipelineMessage
 from ossgard.phases import DONE, PHASES, RETRIES, Phase
 from ossgard.pipeline.disposition import Disposition, Done, Failed, Retry
 from ossgard.pipeline.outbox import send_step
-from ossgard.pipeline.outcome import Finish, NextPhase, NextSlice, Outcome
+from ossgard.pipeline.outcome import Finish, NextSlice, Outcome, WaitForBatch
 from ossgard.pipeline.phase import PhaseProcessor, Slice
 from ossgard.pipeline.phases import PROCESSORS
 from ossgard.pipeline.purge import PURGE, purge, request_purge
@@ -54,6 +54,8 @@ class _Next:
     phase: str | None
     due_at: str
     sent: bool = False
+    batch_id: str | None = None
+    batch_expires_at: str | None = None
 
 
 class Runner:
@@ -91,7 +93,7 @@ class Runner:
         """Fail the scan of a message that the queue has given up on, unless the message's work is done."""
         message = _parse(body)
         if message is not None:
-            await self._end(
+            await self.fail(
                 message, f"Phase '{message.type}' was tried too often without success. Start the scan again"
             )
 
@@ -104,11 +106,11 @@ class Runner:
         swept = 0
         for step in stalled:
             try:
-                if step.sent_at is not None and from_text(step.due_at) < now - GIVE_UP_AFTER:
+                if step.sent_at is not None and _answer_due(step) < now - GIVE_UP_AFTER:
                     message = PipelineMessage(type=step.phase, scan_id=step.scan_id, step=step.step)
-                    await self._end(message, f"Phase '{step.phase}' gave no answer for a day. Start the scan again")
+                    await self.fail(message, f"Phase '{step.phase}' gave no answer for a day. Start the scan again")
                 else:
-                    await send_step(self._services, step.scan_id, step.step, step.phase, step.due_at)
+                    await send_step(self._services, step.scan_id, step.step, step.phase, step.due_at, step.batch_id)
                 swept += 1
             except Exception as error:
                 log(logging.ERROR, "the sweep failed", error=error, scan=step.scan_id, step=step.step)
@@ -133,6 +135,7 @@ class Runner:
         outcome = await processor.run(
             Slice(
                 scan_id=message.scan_id,
+                step=message.step,
                 repo_id=message.repo_id,
                 owner=message.owner,
                 name=message.name,
@@ -147,6 +150,9 @@ class Runner:
         now = self._services.clock.now()
         due_at = to_text(now + timedelta(seconds=wait))
         next = _Next(message.step + 1, following.name if following else None, due_at)
+        if isinstance(outcome.next, WaitForBatch):
+            expires_at = to_text(outcome.next.expires_at)
+            next = replace(next, batch_id=outcome.next.batch_id, batch_expires_at=expires_at)
         return await self._commit(
             message.scan_id, next, [*outcome.writes, *_progress(message, outcome, following, to_text(now))]
         )
@@ -158,7 +164,8 @@ class Runner:
         ended or is gone.
         """
         try:
-            await self._db.batch([writes.take_step(scan_id, next.step, next.phase, next.due_at), *rows])
+            step = writes.take_step(scan_id, next.step, next.phase, next.due_at, next.batch_id, next.batch_expires_at)
+            await self._db.batch([step, *rows])
             return next
         except ConstraintError:
             found = await self._find(scan_id, next.step - 1)
@@ -172,9 +179,9 @@ class Runner:
 
     async def _send(self, scan_id: int, next: _Next | None) -> None:
         if next is not None and next.phase is not None and not next.sent:
-            await send_step(self._services, scan_id, next.step, next.phase, next.due_at)
+            await send_step(self._services, scan_id, next.step, next.phase, next.due_at, next.batch_id)
 
-    async def _end(self, message: PipelineMessage, error: str) -> None:
+    async def fail(self, message: PipelineMessage, error: str) -> None:
         """Fail the scan, unless the message's work is done: then only its outbox is seen to.
 
         Failing takes the step, too, so that a slower delivery cannot undo what a faster one has done.
@@ -192,7 +199,7 @@ class Runner:
     async def _fail(self, message: PipelineMessage, attempt: int, error: str) -> Disposition:
         log(logging.WARNING, "scan failed", scan=message.scan_id, phase=message.type, reason=error)
         try:
-            await self._end(message, error)
+            await self.fail(message, error)
         except Exception as cause:
             log(logging.ERROR, "a failed scan could not be marked", error=cause, scan=message.scan_id)
             return Retry(_backoff(RETRIES.base_seconds, attempt), str(cause)[:_MAX_ERROR])
@@ -223,12 +230,18 @@ def _taken(message: ScanMessage) -> _Next | None:
     """The message after this one, when this one's step is taken."""
     if message.next_step is None or message.next_due_at is None:
         return None
-    return _Next(message.next_step, message.next_phase, message.next_due_at, message.next_sent_at is not None)
+    is_sent = message.next_sent_at is not None
+    return _Next(message.next_step, message.next_phase, message.next_due_at, is_sent, message.next_batch_id)
+
+
+def _answer_due(step: ScanStep) -> datetime:
+    """When the work of a sent message may begin: at once, or for one that waits for a batch, when that expires."""
+    return from_text(step.batch_expires_at or step.due_at)
 
 
 def _following(phase: Phase, outcome: Outcome) -> Phase | None:
     """The phase of the next message; None when the scan is done."""
-    if isinstance(outcome.next, NextSlice):
+    if isinstance(outcome.next, NextSlice | WaitForBatch):
         return phase
     if isinstance(outcome.next, Finish) or phase.next == DONE:
         return None
@@ -238,9 +251,9 @@ def _following(phase: Phase, outcome: Outcome) -> Phase | None:
 def _progress(message: ScanMessage, outcome: Outcome, following: Phase | None, now: str) -> list[Write]:
     """The writes that move the scan itself on."""
     changes: UpdateScanStatusChanges = {
-        "phase_cursor": outcome.next.cursor if isinstance(outcome.next, NextSlice | NextPhase) else None,
+        "phase_cursor": None if isinstance(outcome.next, Finish) else outcome.next.cursor,
         # Of the phase that is through; the next one has not begun.
-        "progress": outcome.progress if isinstance(outcome.next, NextSlice) else None,
+        "progress": outcome.progress if isinstance(outcome.next, NextSlice | WaitForBatch) else None,
     }
     if outcome.pr_count is not None:
         changes["pr_count"] = outcome.pr_count

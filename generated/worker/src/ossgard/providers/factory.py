@@ -58,12 +58,12 @@ class Providers:
         )
 
     def batch_chat_model(self) -> BatchChatModel | None:
-        """The chat model, if it is to be asked in batches: the account wants it, and the provider has them."""
-        return self._hosted_chat() if self._config.llm.batch else None
+        """The chat model, if its provider has batches; whether the account wants them is not asked here."""
+        return self._hosted_chat()
 
     def batch_embedding_model(self) -> BatchEmbeddingModel | None:
-        """The embedding model, if it is to be asked in batches: the account wants it, and the provider has them."""
-        return self._hosted_embeddings() if self._config.embedding.batch else None
+        """The embedding model, if its provider has batches; whether the account wants them is not asked here."""
+        return self._hosted_embeddings()
 
     def batches(self, service: Literal["llm", "embedding"]) -> BatchApi | None:
         """A service's batch interface, if its provider has one.

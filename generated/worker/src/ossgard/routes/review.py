@@ -83,24 +83,20 @@ async def _read(
     """
     services = context.services
     pull = await _fetch(context, config, repo_id, owner, name, number)
-    signals = await embed_pulls(services, config, [pull])
+    signals, _ = await embed_pulls(services, config, [pull])
     store = services.vectors(config.vector_store)
     if await has_other_size(store, size_of(signals)):
         raise PermanentError("What is stored was embedded by another model: start a scan, which embeds everything anew")
     await ensure_collections(store, size_of(signals))
-    found: list[Sequence[VectorMatch]] = []
-    for signal in signals:
-        search = [
-            await store.search(signal.collection, vector, repo_id=repo_id, limit=SIMILAR + 1)
-            for vector in signal.vectors
-        ]
-        found.append(search[0] if search else [])
+    [signal] = signals
+    code = await store.search(CODE_COLLECTION, signal.code, repo_id=repo_id, limit=SIMILAR + 1) if signal.code else []
+    intent = await store.search(INTENT_COLLECTION, signal.intent, repo_id=repo_id, limit=SIMILAR + 1)
     if pull.state is PRState.OPEN:
-        await store_signals(store, repo_id, [pull], signals)
+        await store_signals(store, repo_id, signals)
         hash = embed_hash(pull.diff_hash, pull.title, pull.body, pull.file_paths)
         await services.db.update_pr_embed_hashes([EmbedHash(id=pull.id, embed_hash=hash)])
     reviewed = ReviewedPR(id=pull.id, number=number, title=pull.title, author=pull.author, state=pull.state)
-    return reviewed, (found[0], found[1])
+    return reviewed, (code, intent)
 
 
 async def _fetch(context: AccountContext, config: Config, repo_id: int, owner: str, name: str, number: int) -> PR:

@@ -1,6 +1,7 @@
 """Starting scans and watching them."""
 
 import logging
+from datetime import datetime, timedelta
 
 from ossgard.entities import Scan
 from ossgard.errors import HttpError
@@ -8,9 +9,10 @@ from ossgard.http import AccountContext, Reply
 from ossgard.log import log
 from ossgard.models import ActiveScan, CreateRepo, ScanOptions, StartedScan
 from ossgard.phases import FIRST_PHASE
+from ossgard.pipeline.batching import WAITING, batch_cursor
 from ossgard.pipeline.outbox import job_id, send_step
 from ossgard.routes.repos import check_names
-from ossgard.times import to_text
+from ossgard.times import from_text, to_text
 from ossgard.validation import parse_values
 
 # How often a scan is started again that ended just while it stood in the way of a new one.
@@ -39,7 +41,18 @@ async def get_scan(context: AccountContext, scan_id: int) -> Scan:
     scan = await context.db.get_scan(scan_id)
     if scan is None:
         raise HttpError(404, f"There is no scan {scan_id}")
-    return scan
+    return _with_age(scan, context.services.clock.now())
+
+
+def _with_age(scan: Scan, now: datetime) -> Scan:
+    """While a scan waits for a provider's batch, its progress tells for how long it has."""
+    cursor = batch_cursor(scan.phase_cursor or {})
+    if scan.progress is None or scan.progress.note != WAITING or cursor is None or cursor.submitted_at is None:
+        return scan
+    minutes = max(0, int((now - from_text(cursor.submitted_at)) / timedelta(minutes=1)))
+    age = f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
+    progress = scan.progress.model_copy(update={"note": f"{WAITING}, for {age}"})
+    return scan.model_copy(update={"progress": progress})
 
 
 async def _active_scan(context: AccountContext, owner: str, name: str) -> Scan | None:

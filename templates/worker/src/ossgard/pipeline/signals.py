@@ -1,8 +1,7 @@
 """The two signals of a pull request, the code it touches and its intent: embedded, stored and found again."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from ossgard.concurrency import gather_bounded
 from ossgard.entities import PR
@@ -20,42 +19,47 @@ from ossgard.providers.embeddings import EmbeddingAnswer
 from ossgard.providers.factory import Providers
 from ossgard.services import Services
 
+Vector = Sequence[float]
+
 
 @dataclass(frozen=True)
-class Signal:
-    """The vectors of one collection, by pull request."""
+class Signals:
+    """The vectors of a pull request. Who changes no file has no code signal: all of them would be equal."""
 
-    collection: str
-    point_id: Callable[[int, int], str]
-    token_key: str
-    pulls: Sequence[PR]
-    vectors: Sequence[Sequence[float]]
-    input_tokens: int
+    pr_id: int
+    pr_number: int
+    intent: Vector
+    code: Vector | None
 
 
-async def embed_pulls(services: Services, config: Config, pulls: Sequence[PR]) -> list[Signal]:
-    """The vectors of both signals, asked for at the same time.
+def signal_texts(pull: PR) -> list[str]:
+    """What is embedded of a pull request: its intent, then its code if it changes any."""
+    intent = intent_text(pull.title, pull.body, pull.file_paths)
+    return [intent, code_text(pull.file_paths)] if pull.file_paths else [intent]
 
-    Who changes no file has no code signal: all of them would be equal.
-    """
+
+async def embed_pulls(services: Services, config: Config, pulls: Sequence[PR]) -> tuple[list[Signals], int]:
+    """The vectors of pull requests, both signals asked for at the same time, and the tokens they used."""
     model = Providers(services, config).embedding_model()
-    with_code = [pull for pull in pulls if pull.file_paths]
-    code = [code_text(pull.file_paths) for pull in with_code]
-    intent = [intent_text(pull.title, pull.body, pull.file_paths) for pull in pulls]
+    texts = [signal_texts(pull) for pull in pulls]
 
-    async def embed(texts: Sequence[str]) -> EmbeddingAnswer:
-        return await model.embed(texts) if texts else EmbeddingAnswer([], 0)
+    async def embed(chosen: Sequence[str]) -> EmbeddingAnswer:
+        return await model.embed(chosen) if chosen else EmbeddingAnswer([], 0)
 
-    answers = await gather_bounded([lambda: embed(code), lambda: embed(intent)])
-    return [
-        Signal(CODE_COLLECTION, code_point_id, "codeToken", with_code, answers[0].vectors, answers[0].input_tokens),
-        Signal(INTENT_COLLECTION, intent_point_id, "intentToken", pulls, answers[1].vectors, answers[1].input_tokens),
+    code, intent = await gather_bounded(
+        [lambda: embed([both[1] for both in texts if len(both) > 1]), lambda: embed([both[0] for both in texts])]
+    )
+    codes = iter(code.vectors)
+    signals = [
+        Signals(pull.id, pull.number, vector, next(codes) if pull.file_paths else None)
+        for pull, vector in zip(pulls, intent.vectors, strict=True)
     ]
+    return signals, code.input_tokens + intent.input_tokens
 
 
-def size_of(signals: Sequence[Signal]) -> int:
+def size_of(signals: Sequence[Signals]) -> int:
     """The size of the vectors."""
-    return next(len(vector) for signal in signals for vector in signal.vectors)
+    return len(signals[0].intent)
 
 
 async def has_other_size(store: VectorStore, dimensions: int) -> bool:
@@ -75,25 +79,24 @@ async def ensure_collections(store: VectorStore, dimensions: int) -> None:
         await store.ensure_collection(collection, dimensions)
 
 
-async def store_signals(
-    store: VectorStore, repo_id: int, pulls: Sequence[PR], signals: Sequence[Signal]
-) -> dict[str, str]:
+async def store_signals(store: VectorStore, repo_id: int, signals: Sequence[Signals]) -> dict[str, str]:
     """Store the vectors of both signals; the tokens of the writes, by their names in a scan's cursor."""
-    without_code = [code_point_id(repo_id, pull.number) for pull in pulls if not pull.file_paths]
+    intent = [_point(intent_point_id(repo_id, one.pr_number), one.intent, repo_id, one) for one in signals]
+    code = [
+        _point(code_point_id(repo_id, one.pr_number), one.code, repo_id, one) for one in signals if one.code is not None
+    ]
+    without_code = [code_point_id(repo_id, one.pr_number) for one in signals if one.code is None]
     if without_code:
         await store.delete(CODE_COLLECTION, without_code)
 
-    async def upsert(signal: Signal) -> tuple[str, str]:
-        points = [
-            VectorPoint(
-                id=signal.point_id(repo_id, pull.number),
-                values=vector,
-                repo_id=repo_id,
-                pr_number=pull.number,
-                pr_id=pull.id,
-            )
-            for pull, vector in zip(signal.pulls, signal.vectors, strict=True)
-        ]
-        return signal.token_key, await store.upsert(signal.collection, points)
+    async def upsert(key: str, collection: str, points: Sequence[VectorPoint]) -> dict[str, str]:
+        return {key: await store.upsert(collection, points)} if points else {}
 
-    return dict(await gather_bounded([partial(upsert, signal) for signal in signals if signal.pulls]))
+    code_token, intent_token = await gather_bounded(
+        [lambda: upsert("codeToken", CODE_COLLECTION, code), lambda: upsert("intentToken", INTENT_COLLECTION, intent)]
+    )
+    return {**code_token, **intent_token}
+
+
+def _point(id: str, values: Vector, repo_id: int, one: Signals) -> VectorPoint:
+    return VectorPoint(id=id, values=values, repo_id=repo_id, pr_number=one.pr_number, pr_id=one.pr_id)

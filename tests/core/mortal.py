@@ -1,0 +1,173 @@
+"""A process that dies at any of its actions: what it asks of a port, before it has happened or just after."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ossgard.pipeline.disposition import Done, Retry
+from ossgard.ports import HttpClient, HttpResponse, HttpStream
+from ossgard.services import Services
+from ossgard.times import to_text
+from tests.core.batch_scanning import BatchScanning
+from tests.standins.batches import Batch
+from tests.standins.repository import Repository
+from tests.standins.world import World as Outside
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+class Mortal:
+    """Kills the process at its n-th action from when `left` is set; not at all while that is None."""
+
+    def __init__(self) -> None:
+        self.left: int | None = None
+        self.after = False
+
+    def endanger(self, services: Services) -> Services:
+        """The same services, every call of which is an action."""
+        vectors = _Endangered(self, services.vectors(None))
+        return replace(
+            services,
+            db=_Endangered(self, services.db),
+            queue=_Endangered(self, services.queue),
+            batches=_Endangered(self, services.batches),
+            http=_EndangeredHttp(self, services.http),
+            vectors=lambda _: vectors,
+        )
+
+    async def act(self, action: Callable[[], Awaitable[Any]]) -> Any:
+        """Do something, unless this is where it ends."""
+        if self.left is not None:
+            self.left -= 1
+            if self.left == 0:
+                if self.after:
+                    await action()
+                raise Killed
+        return await action()
+
+
+class _Endangered:
+    def __init__(self, mortal: Mortal, port: Any) -> None:
+        self._mortal = mortal
+        self._port = port
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._port, name)
+
+        async def act(*arguments: Any, **named: Any) -> Any:
+            return await self._mortal.act(lambda: method(*arguments, **named))
+
+        return act
+
+
+class _EndangeredHttp(_Endangered):
+    """Of a stream, opening it is an action, and so is every piece of it."""
+
+    @asynccontextmanager
+    async def stream(self, method: str, url: str, **options: Any) -> AsyncIterator[HttpStream]:
+        client: HttpClient = self._port
+        opened = client.stream(method, url, **options)
+        stream: HttpStream = await self._mortal.act(opened.__aenter__)
+        try:
+            yield replace(stream, chunks=self._chunks(stream.chunks))
+        finally:
+            await opened.__aexit__(None, None, None)
+
+    async def _chunks(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        while True:
+            try:
+                yield await self._mortal.act(chunks.__anext__)
+            except StopAsyncIteration:
+                return
+
+
+class Dying(BatchScanning):
+    """Each message and each alarm dies at its first action, then at its second, and so on until it gets through."""
+
+    def __init__(self, outside: Outside, repository: Repository, config: dict[str, Any], after: bool) -> None:
+        super().__init__(outside, repository, config)
+        self.mortal = Mortal()
+        self.mortal.after = after
+        self.services = self.mortal.endanger(self.services)
+        self.deaths: Counter[str] = Counter()
+        self._reached: Counter[str] = Counter()
+
+    def die_everywhere(self, recover: Callable[[], object]) -> None:
+        """Scan to the end; `recover` is called after each death."""
+        self.begin()
+        while self.queue.jobs or self.polls():
+            phase, unit, work = self._next()
+            self._reached[unit] += 1
+            self.mortal.left = self._reached[unit]
+            try:
+                work()
+            except Killed:
+                self.deaths[phase] += 1
+                self.mortal.left = None
+                recover()
+            self.mortal.left = None
+
+    def _next(self) -> tuple[str, str, Callable[[], None]]:
+        if not self.queue.jobs:
+            name, _ = min(self.polls(), key=lambda poll: poll[1])
+            return "alarm", f"alarm of {name}", self.ring
+        _, message, _ = self.queue.jobs[0]
+        return message.type, f"message {message.step}", self._deliver_or_wait
+
+    def _deliver_or_wait(self) -> None:
+        message = self.queue.jobs[0]
+        disposition = self.handle(message[1].model_dump(mode="json", by_alias=True))
+        if isinstance(disposition, Retry):
+            self.clock.advance(seconds=disposition.after_seconds)
+        else:
+            assert disposition == Done()
+            self.queue.jobs.remove(message)
+
+    def lose_the_queue(self) -> None:
+        """All messages are lost; the sweep comes when what is left is an hour overdue."""
+        self.queue.jobs.clear()
+        self.sweep(hours=1, minutes=2)
+
+
+# ---- dying while a batch is submitted
+
+
+class _DiesOnceAccepted:
+    """An HTTP client whose process ends when a batch has been accepted."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    async def request(self, method: str, url: str, **options: Any) -> HttpResponse:
+        response: HttpResponse = await self._client.request(method, url, **options)
+        if method == "POST" and url.endswith("/batches"):
+            raise Killed
+        return response
+
+    def stream(self, *arguments: Any, **options: Any) -> AbstractAsyncContextManager[HttpStream]:
+        stream: AbstractAsyncContextManager[HttpStream] = self._client.stream(*arguments, **options)
+        return stream
+
+
+def die_once_accepted(scanning: BatchScanning) -> Batch:
+    """Have the batch accepted, and nothing recorded of it but that somebody was about to submit it."""
+    usual, message = scanning.services, scanning.queue.jobs[0]
+    scanning.services = replace(usual, http=_DiesOnceAccepted(usual.http))
+    with pytest.raises(Killed):
+        scanning.deliver()
+    scanning.services = usual
+    scanning.queue.jobs.insert(0, message)
+    return scanning.outside.batches.submitted[-1]
+
+
+def die_before_submitting(scanning: BatchScanning) -> None:
+    """Leave the mark of an attempt that has come no further."""
+    step = scanning.queue.jobs[0][1].step
+    asyncio.run(scanning.db.claim_submission(1, step, to_text(scanning.clock.now()), None))
