@@ -59,8 +59,8 @@ dev: setup ## Run the local host (Bun) on port 3400
 dev-worker: setup ## Run the Worker in workerd, offline, on port 8787
 	@$(BUN) generated/worker/dev/host.ts
 
-demo: setup ## Scan a made-up repository on the local host, offline, and print the groups
-	@.venv/bin/python -m tests.demo
+demo: setup ## Scan a made-up repository on the local host, offline; BATCH=1: through provider batches
+	@.venv/bin/python -m tests.demo $(if $(BATCH),--batch)
 
 # ---- proof
 

@@ -1,12 +1,14 @@
 """`make demo`: a whole scan, offline: the world outside, the local host, one repository, and nothing left behind.
 
-Nothing leaves this machine, and nothing stays on it: the database lies in a temporary folder.
+Nothing leaves this machine, and nothing stays on it: the database lies in a temporary folder. With `--batch` (`make
+demo BATCH=1`) the providers are asked in batches, and the host's clock is moved on to each poll: nobody waits for it.
 """
 
 import argparse
 import sys
 import tempfile
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,40 +16,47 @@ from tests.scans.client import ENDED, Client
 from tests.standins.planting import Plan
 from tests.standins.repository import Repository
 from tests.standins.world import world
-from tests.support.bun_host import bun_host
+from tests.support.bun_host import BunHost, TimedBunHost, bun_host, timed_bun_host
 
 POLL_SECONDS = 0.1
 BAR = 30
 TITLE = 70
 SHOWN_GROUPS = 8
+# At which poll the providers are done with a batch.
+BATCH_POLLS = 3
 INTERRUPTED = 130
+# Back to the beginning of the line that grows on a terminal, which it makes empty.
+CLEAR = "\r\033[K" if sys.stdout.isatty() else ""
 
 
 def main() -> int:
     """Run the demonstration; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.demo", description=__doc__)
     parser.add_argument("--prs", type=int, default=200, help="open pull requests")
+    parser.add_argument("--batch", action="store_true", help="ask the providers in batches")
     parser.add_argument("--all", action="store_true", help=f"show all groups, not just {SHOWN_GROUPS}")
     options = parser.parse_args()
     try:
-        _demonstrate(options.prs, None if options.all else SHOWN_GROUPS)
+        _demonstrate(options.prs, options.batch, None if options.all else SHOWN_GROUPS)
     except KeyboardInterrupt:
         print("\nStopped.")
         return INTERRUPTED
     return 0
 
 
-def _demonstrate(prs: int, shown: int | None) -> None:
+def _demonstrate(prs: int, batch: bool, shown: int | None) -> None:
     started = time.perf_counter()
     with world(Plan(prs)) as outside, tempfile.TemporaryDirectory(prefix="ossgard-demo-") as folder:
         repository = outside.repository
         print(f"GitHub, OpenAI and Anthropic are played by {outside.url}")
         print(f"{repository.full_name} has {prs} open pull requests, {_count(repository.planted_groups)}")
-        with bun_host(Path(folder), {**outside.environment(), "LOG_LEVEL": "warning"}) as host:
+        outside.batches.polls = BATCH_POLLS
+        run_host = timed_bun_host if batch else bun_host
+        with run_host(Path(folder), {**outside.environment(), "LOG_LEVEL": "warning"}) as host:
             print(f"The local host listens on {host.url}, after {time.perf_counter() - started:.1f} s")
-            client = Client(host.url, outside.config(llm="anthropic"))
-            print("An account is registered\n")
-            scan = _watch(client, client.start(repository.full_name))
+            client = Client(host.url, outside.config(llm="anthropic", batch=batch))
+            print(f"An account is registered{', with batch mode' if batch else ''}\n")
+            scan = _watch(client, client.start(repository.full_name), host)
             if scan["status"] != "done":
                 raise SystemExit(f"The scan failed: {scan['error']}")
             _show(client.dupes(repository.full_name), repository, shown)
@@ -57,7 +66,7 @@ def _demonstrate(prs: int, shown: int | None) -> None:
     print(f"All is stopped, after {time.perf_counter() - started:.1f} s")
 
 
-def _watch(client: Client, scan_id: int) -> dict[str, Any]:
+def _watch(client: Client, scan_id: int, host: BunHost) -> dict[str, Any]:
     """Show a scan until it ends; on a terminal, a line for each phase that grows."""
     phase, begun = "", time.perf_counter()
     while True:
@@ -69,7 +78,18 @@ def _watch(client: Client, scan_id: int) -> dict[str, Any]:
         if phase in ENDED:
             return scan
         _show_progress(phase, scan["progress"] or {"done": 0, "total": 1}, begun, is_last=False)
+        if isinstance(host, TimedBunHost):
+            _pass_time(host)
         time.sleep(POLL_SECONDS)
+
+
+def _pass_time(host: TimedBunHost) -> None:
+    """Move the host's clock on to the next poll, if there is one to wait for."""
+    for poll in host.next_polls():
+        wait = (datetime.fromisoformat(poll["next_poll_at"]) - host.now()).total_seconds()
+        if wait > 1 and not poll["ended"]:
+            host.advance(wait)
+            print(f"{CLEAR}    waiting for provider batch {poll['batch_id']}: {wait:.0f} s pass at once", flush=True)
 
 
 def _show_progress(phase: str, progress: dict[str, Any], begun: float, is_last: bool) -> None:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 
+from tests.bench import batches
 from tests.bench.generation import bench_generation
 from tests.bench.hosts import bench_hosts
 from tests.bench.scans import QUICK_SIZES, SIZES, bench_scans
@@ -10,11 +11,12 @@ from tests.bench.scans import QUICK_SIZES, SIZES, bench_scans
 
 def main(arguments: list[str]) -> None:
     """Run the named parts, or all of them."""
-    sizes = QUICK_SIZES if "--quick" in arguments else SIZES
+    is_quick = "--quick" in arguments
     parts: dict[str, Callable[[], None]] = {
         "generation": bench_generation,
         "hosts": bench_hosts,
-        "scans": lambda: bench_scans(sizes),
+        "scans": lambda: bench_scans(QUICK_SIZES if is_quick else SIZES),
+        "batches": lambda: batches.bench_batches(batches.QUICK_SIZES if is_quick else batches.SIZES),
     }
     names = [argument for argument in arguments if argument != "--quick"]
     unknown = [name for name in names if name not in parts]

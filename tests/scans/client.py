@@ -1,6 +1,7 @@
 """A user of ossgard: registers, scans, waits and reads, over HTTP and nothing else."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,8 +62,13 @@ class Client:
         scan: dict[str, Any] = answer.json()
         return scan
 
-    def wait(self, scan_id: int, seconds: float = WAIT_SECONDS) -> Watched:
-        """Watch a scan until it ends."""
+    def wait(
+        self,
+        scan_id: int,
+        seconds: float = WAIT_SECONDS,
+        meanwhile: Callable[[dict[str, Any]], object] = lambda scan: None,
+    ) -> Watched:
+        """Watch a scan until it ends; `meanwhile` is called with each look at it."""
         watched = Watched(self.look(scan_id))
         end = time.monotonic() + seconds
         while True:
@@ -71,6 +77,7 @@ class Client:
             if watched.status in ENDED:
                 return watched
             assert time.monotonic() < end, f"scan {scan_id} is not through after {seconds} s: {watched.scan}"
+            meanwhile(watched.scan)
             time.sleep(POLL_SECONDS)
             watched.scan = self.look(scan_id)
 
