@@ -182,6 +182,15 @@ def test_embedding_goes_on_in_the_ordinary_way_with_a_provider_without_batches(
     assert None not in scanning.pulls("embed_hash")
 
 
+def test_another_model_before_the_batch_is_submitted_is_the_only_one_asked(
+    outside: Outside, repository: Repository
+) -> None:
+    scanning = about_to_submit(outside, repository, "openai")
+    put(scanning, changed(scanning.config, "llm", model="gpt-4o"))
+    assert scanning.finish()["status"] == "done"
+    assert [batch.model for batch in scanning.submitted("verify")] == ["gpt-4o"]
+
+
 def test_a_lost_batch_of_the_old_model_is_not_taken_for_one_of_the_new(
     outside: Outside, repository: Repository
 ) -> None:
