@@ -60,7 +60,7 @@ dev-worker: setup ## Run the Worker in workerd, offline, on port 8787
 	@$(BUN) generated/worker/dev/host.ts
 
 demo: setup ## Scan a made-up repository on the local host, offline; BATCH=1: through provider batches
-	@.venv/bin/python -m tests.demo $(if $(BATCH),--batch)
+	@.venv/bin/python -m tests.demo $(if $(filter 1,$(BATCH)),--batch)
 
 # ---- proof
 

@@ -15,7 +15,7 @@ from typing import Any
 from tests.scans.client import ENDED, Client
 from tests.standins.planting import Plan
 from tests.standins.repository import Repository
-from tests.standins.world import world
+from tests.standins.world import World, world
 from tests.support.bun_host import BunHost, TimedBunHost, bun_host, timed_bun_host
 
 POLL_SECONDS = 0.1
@@ -23,7 +23,7 @@ BAR = 30
 TITLE = 70
 SHOWN_GROUPS = 8
 # At which poll the providers are done with a batch.
-BATCH_POLLS = 3
+BATCH_POLLS = 5
 INTERRUPTED = 130
 # Back to the beginning of the line that grows on a terminal, which it makes empty.
 CLEAR = "\r\033[K" if sys.stdout.isatty() else ""
@@ -56,7 +56,7 @@ def _demonstrate(prs: int, batch: bool, shown: int | None) -> None:
             print(f"The local host listens on {host.url}, after {time.perf_counter() - started:.1f} s")
             client = Client(host.url, outside.config(llm="anthropic", batch=batch))
             print(f"An account is registered{', with batch mode' if batch else ''}\n")
-            scan = _watch(client, client.start(repository.full_name), host)
+            scan = _watch(client, client.start(repository.full_name), host, outside)
             if scan["status"] != "done":
                 raise SystemExit(f"The scan failed: {scan['error']}")
             _show(client.dupes(repository.full_name), repository, shown)
@@ -66,7 +66,7 @@ def _demonstrate(prs: int, batch: bool, shown: int | None) -> None:
     print(f"All is stopped, after {time.perf_counter() - started:.1f} s")
 
 
-def _watch(client: Client, scan_id: int, host: BunHost) -> dict[str, Any]:
+def _watch(client: Client, scan_id: int, host: BunHost, outside: World) -> dict[str, Any]:
     """Show a scan until it ends; on a terminal, a line for each phase that grows."""
     phase, begun = "", time.perf_counter()
     while True:
@@ -78,18 +78,25 @@ def _watch(client: Client, scan_id: int, host: BunHost) -> dict[str, Any]:
         if phase in ENDED:
             return scan
         _show_progress(phase, scan["progress"] or {"done": 0, "total": 1}, begun, is_last=False)
-        if isinstance(host, TimedBunHost):
-            _pass_time(host)
+        if isinstance(host, TimedBunHost) and scan["progress"]:
+            _pass_time(host, outside, scan["progress"]["note"])
         time.sleep(POLL_SECONDS)
 
 
-def _pass_time(host: TimedBunHost) -> None:
-    """Move the host's clock on to the next poll, if there is one to wait for."""
+def _pass_time(host: TimedBunHost, outside: World, note: str | None) -> None:
+    """Move the host's clock on to the next poll, if there is one to wait for, and wait until the provider is asked."""
     for poll in host.next_polls():
+        asked = _status_requests(outside)
         wait = (datetime.fromisoformat(poll["next_poll_at"]) - host.now()).total_seconds()
         if wait > 1 and not poll["ended"]:
             host.advance(wait)
-            print(f"{CLEAR}    waiting for provider batch {poll['batch_id']}: {wait:.0f} s pass at once", flush=True)
+            print(f"{CLEAR}    {note} ({poll['batch_id']}); {wait:.0f} s pass at once", flush=True)
+            while _status_requests(outside) == asked:
+                time.sleep(POLL_SECONDS)
+
+
+def _status_requests(outside: World) -> int:
+    return outside.count("openai.batch").calls + outside.count("anthropic.batch").calls
 
 
 def _show_progress(phase: str, progress: dict[str, Any], begun: float, is_last: bool) -> None:

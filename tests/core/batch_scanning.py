@@ -61,9 +61,21 @@ class BatchScanning(Scanning):
         self.clock.advance(seconds=max(wait, timedelta()).total_seconds())
         asyncio.run(poll(self.services, name))
 
+    @property
+    def is_under_way(self) -> bool:
+        """Whether there is anything left to deliver or to poll."""
+        return bool(self.queue.jobs or self.polls())
+
+    def go_on(self) -> None:
+        """Deliver the next message, or else let the next alarm ring."""
+        if self.queue.jobs:
+            self.deliver()
+        else:
+            self.ring()
+
     def finish(self) -> dict[str, Any]:
         """Deliver and poll until the scan has ended; the scan."""
-        while self.queue.jobs or self.polls():
+        while self.is_under_way:
             self.drain()
             if self.polls():
                 self.ring()
@@ -78,21 +90,15 @@ class BatchScanning(Scanning):
         """Deliver and poll until a phase waits for its batch; the batch's id."""
         name = f"scan-{self.scan()['id']}-{phase}"
         while not any(poll == name for poll, _ in self.polls()):
-            if self.queue.jobs:
-                self.deliver()
-            else:
-                assert self.polls(), f"the scan never waits in '{phase}': {self.scan()}"
-                self.ring()
+            assert self.is_under_way, f"the scan never waits in '{phase}': {self.scan()}"
+            self.go_on()
         [(batch_id,)] = self.rows(f"SELECT batch_id FROM batch_polls WHERE name = '{name}'")
         return str(batch_id)
 
     def run_until_submission(self, phase: str) -> None:
         """Deliver and poll until the next message is the one that submits a phase's first batch."""
         while not (self.queue.jobs and self.queue.jobs[0][1].type == phase and self.is_claimed):
-            if self.queue.jobs:
-                self.deliver()
-            else:
-                self.ring()
+            self.go_on()
 
     def sweep(self, **after: float) -> int:
         """Let time pass, and sweep."""

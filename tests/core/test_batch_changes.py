@@ -102,7 +102,7 @@ def test_batch_mode_turned_on_in_the_middle_of_a_phase_leaves_that_to_the_ordina
     scanning = BatchScanning(outside, repository, batch_config(outside, llm_batch=False))
     scanning.begin()
     while "position" not in str(scanning.scan()["phase_cursor"]):
-        scanning.deliver() if scanning.queue.jobs else scanning.ring()
+        scanning.go_on()
     put(scanning, changed(scanning.config, "llm", batch=True))
     assert scanning.finish()["status"] == "done"
     assert [len(scanning.submitted(phase)) for phase in ("verify", "rank")] == [0, 1]
@@ -239,7 +239,6 @@ def test_collections_that_were_taken_are_taken_back_and_the_batch_is_not_lost(
 ) -> None:
     scanning = BatchScanning(outside, repository)
     scanning.scan_in_batches()
-    embedded = scanning.scan()["input_tokens"]
     for number in sorted(repository.open_numbers)[2:5]:
         repository.update(number, title=f"Another title for {number}")
     outside.reset()
@@ -252,7 +251,6 @@ def test_collections_that_were_taken_are_taken_back_and_the_batch_is_not_lost(
     plain = ordinary(outside, repository)
     plain.scan_all()
     assert result(scanning) == result(plain), "tokens are counted once"
-    assert embedded
 
 
 def test_collections_that_are_taken_again_and_again_end_the_scan(outside: Outside, repository: Repository) -> None:
@@ -277,3 +275,27 @@ def test_killed_everywhere_while_collections_are_made_anew(outside: Outside, rep
         scanning.die_everywhere(recover=lambda: None)
         assert [len(scanning.submitted(phase)) for phase in ("embed", "verify", "rank")] == [1, 1, 1]
         assert_equals_ordinary(scanning)
+
+
+# ---- pull requests that are closed
+
+
+def test_who_was_closed_while_the_batch_was_waited_for_gets_no_vectors(
+    outside: Outside, repository: Repository
+) -> None:
+    scanning = waiting(outside, repository, "embed")
+    gone, *left = sorted(repository.open_numbers)
+    scanning.executor.connection.execute("UPDATE prs SET state = 'closed' WHERE number = ?", (gone,))
+    assert scanning.finish()["status"] == "done"
+    assert scanning.vectors.ids(INTENT_COLLECTION) == {f"1-{number}-intent" for number in left}
+    assert scanning.rows("SELECT number FROM prs WHERE embed_hash IS NULL") == [(gone,)]
+
+
+def test_who_was_closed_while_the_batch_was_waited_for_is_in_no_group(outside: Outside, repository: Repository) -> None:
+    scanning = waiting(outside, repository, "verify")
+    pair = next(group for group in repository.planted_groups if len(group) == 3)
+    scanning.executor.connection.execute("UPDATE prs SET state = 'closed' WHERE number = ?", (pair[0],))
+    assert scanning.finish()["status"] == "done"
+    assert sorted(map(sorted, scanning.groups())) == sorted(
+        sorted(set(group) - {pair[0]}) for group in repository.planted_groups
+    )

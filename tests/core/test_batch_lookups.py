@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from ossgard.pipeline.batching import LONGEST_SUBMISSION
-from ossgard.pipeline.disposition import Retry
 from tests.core.batch_scanning import BatchScanning, about_to_submit, assert_equals_ordinary, planted
 from tests.core.mortal import die_before_submitting, die_once_accepted
 from tests.standins.batches import Batch
@@ -58,20 +57,6 @@ def test_a_batch_that_was_accepted_and_not_recorded_is_found(
     scanning.deliver()
     assert recorded(scanning) == batch.id
     outside.batches.polls = 1
-    scanning.finish()
-    assert len(scanning.submitted("verify")) == 1
-    assert_equals_ordinary(scanning)
-
-
-@llms
-def test_a_batch_whose_acceptance_got_lost_on_the_way_is_found(
-    outside: Outside, repository: Repository, llm: str
-) -> None:
-    scanning = about_to_submit(outside, repository, llm)
-    outside.cut(f"{llm}.batches.create", times=1)
-    message = scanning.queue.jobs[0]
-    assert isinstance(scanning.deliver(), Retry)
-    scanning.queue.jobs.insert(0, message)
     scanning.finish()
     assert len(scanning.submitted("verify")) == 1
     assert_equals_ordinary(scanning)
@@ -146,6 +131,22 @@ def test_a_batch_of_the_same_size_and_time_is_mistaken_for_ours_until_it_has_end
     scanning.finish()
     assert [batch.requests for batch in scanning.submitted("verify")] == [other.requests] * 2
     assert_equals_ordinary(scanning)
+
+
+def test_a_batch_that_was_made_after_our_last_attempt_is_not_mistaken_for_ours(
+    outside: Outside, repository: Repository
+) -> None:
+    scanning = about_to_submit(outside, repository, "anthropic")
+    die_before_submitting(scanning)
+    with taken_for_ours(scanning) as first:
+        pass
+    scanning.ring()
+    scanning.deliver()
+    outside.batches.polls = NEVER
+    scanning.clock.advance(minutes=5)
+    second = another_batch(scanning)
+    scanning.deliver()
+    assert recorded(scanning) not in (None, first.id, second.id)
 
 
 def test_our_own_batch_is_found_behind_one_that_was_mistaken_for_it(outside: Outside, repository: Repository) -> None:

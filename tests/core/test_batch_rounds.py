@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from ossgard.pipeline.batching import MAX_ROOM_WAITS, ROOM_WAIT_SECONDS, WAITING_FOR_ROOM
+from ossgard.pipeline.batching import MAX_ROOM_WAITS, ROOM_WAIT_SECONDS, WAITING, WAITING_FOR_ROOM
 from tests.core.batch_scanning import BatchScanning, assert_equals_ordinary, batch_config, planted
 from tests.standins.batches import Batch
 from tests.standins.tokens import count_tokens
@@ -133,6 +133,20 @@ def test_rounds_share_one_poller_name(outside: Outside, monkeypatch: pytest.Monk
     assert (names, len(batches)) == ({"scan-1-embed"}, 3)
 
 
+def test_progress_counts_what_has_come_back(outside: Outside, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ossgard.pipeline.embed_batches.ROUND_SIZE", 5)
+    scanning = BatchScanning(outside, planted(outside))
+    scanning.begin()
+    shown = []
+    while not scanning.submitted("verify"):
+        scanning.drain()
+        shown.append(scanning.progress)
+        scanning.ring()
+    assert [progress for progress in shown if progress["total"] == 12] == [
+        {"done": done, "total": 12, "note": WAITING} for done in (0, 5, 10)
+    ]
+
+
 def test_rounds_ask_every_question_once(outside: Outside, monkeypatch: pytest.MonkeyPatch) -> None:
     repository = planted(outside, prs=20)
     monkeypatch.setattr("ossgard.pipeline.embed_batches.ROUND_SIZE", 3)
@@ -182,10 +196,7 @@ def test_it_waits_while_others_take_up_the_limit(outside: Outside) -> None:
             if delay:
                 delays.append(delay)
                 assert (message.type, scanning.progress["note"]) == ("embed", WAITING_FOR_ROOM)
-        if scanning.queue.jobs:
-            scanning.deliver()
-        else:
-            scanning.ring()
+        scanning.go_on()
     assert delays == [ROOM_WAIT_SECONDS] * 3
     assert scanning.finish()["status"] == "done"
     assert [batch.requests for batch in scanning.submitted("embed")] == [12] * 4

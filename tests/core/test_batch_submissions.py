@@ -11,6 +11,8 @@ from tests.core.mortal import die_before_submitting
 from tests.standins.repository import Repository
 from tests.standins.world import World as Outside
 
+LOOKS = "openai.batches.list,anthropic.batches.list"
+
 llms = pytest.mark.parametrize("llm", ["openai", "anthropic"])
 
 
@@ -19,25 +21,48 @@ def repository(outside: Outside) -> Repository:
     return planted(outside)
 
 
+def deliver_again(scanning: BatchScanning) -> Retry:
+    """Deliver the next message, which does not succeed yet."""
+    message = scanning.queue.jobs[0]
+    disposition = scanning.deliver()
+    assert isinstance(disposition, Retry)
+    scanning.queue.jobs.insert(0, message)
+    return disposition
+
+
 @llms
 def test_nobody_looks_for_a_batch_that_was_never_submitted(outside: Outside, repository: Repository, llm: str) -> None:
     scanning = BatchScanning(outside, repository, batch_config(outside, llm))
     scanning.scan_in_batches()
-    assert outside.requests("openai.batches.list,anthropic.batches.list") == []
+    assert outside.requests(LOOKS) == []
 
 
 @llms
-def test_a_submission_that_failed_is_tried_again_at_once(outside: Outside, repository: Repository, llm: str) -> None:
+def test_a_submission_that_was_refused_for_now_is_tried_again_without_a_look(
+    outside: Outside, repository: Repository, llm: str
+) -> None:
     scanning = about_to_submit(outside, repository, llm)
-    outside.fail(f"{llm}.batches.create", 503, times=2)
-    message = scanning.queue.jobs[0]
+    outside.fail(f"{llm}.batches.create", 429, retry_after=7, times=2)
     for _ in range(2):
-        disposition = scanning.deliver()
-        assert isinstance(disposition, Retry)
-        assert "503" in disposition.error
-        scanning.queue.jobs.insert(0, message)
+        assert deliver_again(scanning).after_seconds == 7
     scanning.finish()
-    assert [len(outside.requests(where)) for where in (f"{llm}.batches.list", f"{llm}.batches.create")] == [2, 3 + 1]
+    assert len(scanning.submitted("verify")) == 1
+    assert outside.requests(LOOKS) == []
+    assert_equals_ordinary(scanning)
+
+
+@llms
+@pytest.mark.parametrize("is_accepted", [False, True])
+def test_a_submission_of_which_nothing_is_known_is_looked_for_later(
+    outside: Outside, repository: Repository, llm: str, is_accepted: bool
+) -> None:
+    scanning = about_to_submit(outside, repository, llm)
+    outside.cut(f"{llm}.batches.create", "body" if is_accepted else "before", times=1)
+    disposition = deliver_again(scanning)
+    assert disposition.after_seconds == LONGEST_SUBMISSION.total_seconds()
+    scanning.clock.advance(seconds=disposition.after_seconds + 1)
+    scanning.finish()
+    assert len(scanning.submitted("verify")) == 1
     assert_equals_ordinary(scanning)
 
 
@@ -45,12 +70,9 @@ def test_a_submission_that_failed_is_tried_again_at_once(outside: Outside, repos
 def test_a_submission_that_may_be_under_way_is_waited_for(outside: Outside, repository: Repository, llm: str) -> None:
     scanning = about_to_submit(outside, repository, llm)
     die_before_submitting(scanning)
-    message = scanning.queue.jobs[0]
-    disposition = scanning.deliver()
-    assert isinstance(disposition, Retry)
+    disposition = deliver_again(scanning)
     assert disposition.after_seconds == LONGEST_SUBMISSION.total_seconds()
     assert disposition.error.startswith("Another attempt is submitting a batch to ")
-    scanning.queue.jobs.insert(0, message)
     scanning.clock.advance(seconds=disposition.after_seconds + 1)
     scanning.finish()
     assert len(scanning.submitted("verify")) == 1

@@ -1,6 +1,7 @@
 """A scan that waits for a batch: what it shows, and what the sweep does when its poller or its message got lost."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -8,7 +9,8 @@ import pytest
 
 from ossgard.app import create_app
 from ossgard.auth import hash_api_key
-from ossgard.pipeline.batching import WAITING
+from ossgard.pipeline.batching import COLLECT_RETRY_SECONDS, WAITING
+from ossgard.pipeline.disposition import Retry
 from tests.core.batch_scanning import BatchScanning, assert_equals_ordinary, batch_config, planted
 from tests.standins.repository import Repository
 from tests.standins.world import World as Outside
@@ -83,13 +85,10 @@ def test_progress_of_every_step_can_be_shown(outside: Outside, repository: Repos
     scanning = BatchScanning(outside, repository, batch_config(outside, llm))
     scanning.begin()
     notes = []
-    while scanning.queue.jobs or scanning.polls():
+    while scanning.is_under_way:
         shown = get(scanning, "/scans/1")
         notes.append((shown["status"], (shown["progress"] or {}).get("note")))
-        if scanning.queue.jobs:
-            scanning.deliver()
-        else:
-            scanning.ring()
+        scanning.go_on()
     waited = f"{WAITING}, for 0 min"
     assert [note for note in notes if note[1] == waited] == [
         (status, waited) for status in ("embedding", "verifying", "ranking") for _ in range(2)
@@ -168,12 +167,13 @@ def test_a_wait_whose_poller_got_lost_fails_when_the_batch_has_not_ended(waiting
 
 
 def test_a_wait_is_given_up_a_day_after_the_batch_has_expired(waiting: BatchScanning) -> None:
-    lose_the_poller(waiting)
-    waiting.sweep(hours=47)
-    lose_the_poller(waiting)
-    assert waiting.scan()["status"] == "embedding"
-    waiting.sweep(hours=1, minutes=1)
+    begun = waiting.clock.now()
+    while waiting.scan()["status"] == "embedding":
+        lose_the_poller(waiting)
+        waiting.sweep(hours=1, minutes=1)
     assert waiting.scan()["error"] == "Phase 'embed' gave no answer for a day. Start the scan again"
+    # It has been begun again every hour or so, the last time when the day was over.
+    assert timedelta(hours=48) < waiting.clock.now() - begun < timedelta(hours=51)
 
 
 def test_a_running_poller_is_not_disturbed_by_the_sweep(waiting: BatchScanning) -> None:
@@ -204,12 +204,9 @@ def test_answers_are_kept_only_as_long_as_the_scan_needs_them(outside: Outside, 
     scanning = BatchScanning(outside, repository)
     scanning.begin()
     seen = set()
-    while scanning.queue.jobs or scanning.polls():
+    while scanning.is_under_way:
         seen |= set(scanning.rows("SELECT DISTINCT phase FROM batch_answers"))
-        if scanning.queue.jobs:
-            scanning.deliver()
-        else:
-            scanning.ring()
+        scanning.go_on()
     assert seen == {("verify",), ("rank",)}
     assert scanning.rows("SELECT count(*) FROM batch_answers") == [(0,)]
 
@@ -231,5 +228,24 @@ def test_tokens_are_counted_once_when_results_are_read_again(
         scanning.drain()
         [batch] = scanning.submitted(phase)
         assert len(batch.collected) == 2, "the first time, it broke off"
+    scanning.finish()
+    assert_equals_ordinary(scanning)
+
+
+@pytest.mark.parametrize("llm", ["openai", "anthropic"])
+def test_results_that_cannot_be_read_now_are_asked_for_again_some_minutes_later(
+    outside: Outside, repository: Repository, llm: str
+) -> None:
+    scanning = BatchScanning(outside, repository, batch_config(outside, llm))
+    scanning.begin()
+    scanning.wait_for_batch("verify")
+    scanning.ring()
+    outside.fail("openai.content" if llm == "openai" else "anthropic.batch.results", 503, times=3)
+    message = scanning.queue.jobs[0]
+    for _ in range(3):
+        disposition = scanning.deliver()
+        assert isinstance(disposition, Retry)
+        assert disposition.after_seconds == COLLECT_RETRY_SECONDS
+        scanning.queue.jobs.insert(0, message)
     scanning.finish()
     assert_equals_ordinary(scanning)

@@ -1,6 +1,7 @@
 """The runner: what becomes of a message."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -251,18 +252,56 @@ def test_the_sweep_sends_what_is_overdue_and_only_that() -> None:
     world.clock.advance(minutes=2)
     assert asyncio.run(world.runner.sweep()) == 1
     assert [message["scanId"] for message in world.queue.messages] == [1]
-    world.clock.advance(hours=1)
     world.queue.jobs.clear()
-    assert asyncio.run(world.runner.sweep()) == 2
-    assert [identity for identity, _, _ in world.queue.jobs] == [job_id(1, 1), job_id(2, 1)]
+    world.clock.advance(minutes=59)
+    assert asyncio.run(world.runner.sweep()) == 1
+    assert [identity for identity, _, _ in world.queue.jobs] == [job_id(2, 1)]
+    world.clock.advance(minutes=2)
+    assert asyncio.run(world.runner.sweep()) == 1, "an hour after it was sent again, the first one is overdue once more"
+    assert [identity for identity, _, _ in world.queue.jobs] == [job_id(2, 1), job_id(1, 1)]
 
 
 def test_the_sweep_fails_a_scan_that_was_silent_for_a_day() -> None:
     world = World(counting_chain())
     world.start_scan()
-    world.clock.advance(hours=25)
+    for hours in (12, 13):
+        world.clock.advance(hours=hours)
+        assert asyncio.run(world.runner.sweep()) == 1
+        assert world.scan()["error"] is None
+    world.clock.advance(hours=1, minutes=1)
     assert asyncio.run(world.runner.sweep()) == 1
     assert world.scan()["error"] == "Phase 'scan' gave no answer for a day. Start the scan again"
+
+
+def test_the_sweep_sends_again_what_was_left_when_the_host_was_off_for_days() -> None:
+    world = World(counting_chain())
+    world.start_scan()
+    world.queue.jobs.clear()
+    world.clock.advance(days=9)
+    for _ in range(2):
+        asyncio.run(world.runner.sweep())
+    assert [identity for identity, _, _ in world.queue.jobs] == [job_id(1, 1)]
+    world.drain()
+    assert world.scan()["status"] == "done"
+
+
+def test_the_sweep_fails_a_scan_whose_message_cannot_be_sent_for_a_day() -> None:
+    world = World(counting_chain())
+    world.start_scan()
+    world.executor.connection.execute("UPDATE scan_steps SET sent_at = NULL")
+
+    class Full:
+        async def enqueue(self, *_: object) -> None:
+            raise RetryableError("the queue is full")
+
+    world.services = replace(world.services, queue=Full())
+    world.clock.advance(hours=23)
+    assert asyncio.run(world.runner.sweep()) == 0
+    assert world.scan()["error"] is None
+    world.clock.advance(hours=2)
+    assert asyncio.run(world.runner.sweep()) == 1
+    expected = "Phase 'scan' could not be begun for a day: the queue is full. Start the scan again"
+    assert world.scan()["error"] == expected
 
 
 BUDGET = yaml.safe_load((Path(__file__).parents[2] / "spec" / "jobs.yaml").read_text())["runner"]

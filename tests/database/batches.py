@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ossgard.entities import BatchAnswer
+from ossgard.entities import BatchAnswerInput
 from tests.database.rows import MESSAGE, NEW_ID, SECOND_SCAN, T1, T2, T3, UNUSUAL, call
 
 T4 = "2026-11-24T10:00:00.000Z"
@@ -28,8 +28,8 @@ POLL: dict[str, Any] = {
 NAME = f"scan-{SECOND_SCAN}-embed"
 
 
-def answer(position: int, text: str, problem: str | None = None) -> BatchAnswer:
-    return BatchAnswer(position=position, text=text, problem=problem, input_tokens=10, output_tokens=2)
+def answer(position: int, text: str, problem: str | None = None) -> BatchAnswerInput:
+    return BatchAnswerInput(position=position, text=text, problem=problem, input_tokens=10, output_tokens=2)
 
 
 def stored(position: int, text: str, problem: str | None = None) -> dict[str, Any]:
@@ -60,13 +60,12 @@ STEPS = [
         why="that is followed by one that waits for a batch",
     ),
     call("list_stalled_steps", T2, T1, 9, gives=[WAITING], why="whose batch is not polled yet"),
-    call("claim_submission", SECOND_SCAN, 2, T1, None, gives=1),
-    call("claim_submission", SECOND_SCAN, 2, T2, None, gives=0, why="that another attempt has begun"),
-    call("claim_submission", SECOND_SCAN, 2, T2, T1, gives=0, why="that may be under way"),
-    call("claim_submission", SECOND_SCAN, 2, T2, T2, gives=1, why="that must be over"),
-    call("release_submission", SECOND_SCAN, 2, gives=1),
-    call("claim_submission", SECOND_SCAN, 2, T2, None, gives=0, why="that was given up"),
-    call("claim_submission", SECOND_SCAN, 2, T2, T1, gives=1, why="that was given up, knowing it"),
+    call("claim_submission", SECOND_SCAN, 2, T2, None, gives=1),
+    call("claim_submission", SECOND_SCAN, 2, T3, None, gives=0, why="that another attempt has begun"),
+    call("claim_submission", SECOND_SCAN, 2, T3, T1, gives=0, why="that may be under way"),
+    call("claim_submission", SECOND_SCAN, 2, T3, T2, gives=1, why="that must be over"),
+    call("forget_submission", SECOND_SCAN, 2, gives=1),
+    call("claim_submission", SECOND_SCAN, 2, T2, None, gives=1, why="that was forgotten"),
     call("claim_submission", SECOND_SCAN, 9, T1, None, gives=0, why="of no step"),
     call("mark_step_sent", SECOND_SCAN, 2, T2, gives=1, why="when its batch is polled"),
     call("list_stalled_steps", T3, T3, 9, gives=[], why="while a batch may take its time"),

@@ -51,7 +51,8 @@ def collect(api: BatchApi, claim: str, batch: SubmittedBatch) -> dict[str, Batch
 
 
 def found(api: BatchApi, claim: str, requests: int = 3, **more: Any) -> str | None:
-    batch = asyncio.run(api.find(claim, datetime.now(UTC) - timedelta(seconds=5), requests, **more))
+    now = datetime.now(UTC)
+    batch = asyncio.run(api.find(claim, now - timedelta(seconds=5), requests, until=now, **more))
     return batch.id if batch else None
 
 

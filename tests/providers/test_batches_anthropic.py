@@ -98,7 +98,7 @@ def status(named: str, more: dict[str, Any] | None = None, **counts: int) -> Bat
 
 @pytest.mark.parametrize("named", ["in_progress", "canceling", "something new"])
 def test_a_batch_that_is_under_way_is_running(named: str) -> None:
-    assert status(named, processing=5) == BatchStatus(BatchState.RUNNING, EXPIRY, 5, 0)
+    assert status(named, processing=5) == BatchStatus(BatchState.RUNNING, EXPIRY, 0)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_a_batch_that_is_under_way_is_running(named: str) -> None:
     ],
 )
 def test_a_batch_that_has_ended_is_told_by_its_counts(counts: dict[str, int], state: BatchState) -> None:
-    assert status("ended", **counts) == BatchStatus(state, EXPIRY, 5, counts.get("succeeded", 0))
+    assert status("ended", **counts) == BatchStatus(state, EXPIRY, counts.get("succeeded", 0))
 
 
 @pytest.mark.parametrize(
@@ -124,12 +124,16 @@ def test_a_batch_that_has_ended_is_told_by_its_counts(counts: dict[str, int], st
         ("2026-11-24T10:00:00Z", datetime(2026, 11, 24, 10, tzinfo=UTC)),
         ("2026-11-24T12:00:00+02:00", datetime(2026, 11, 24, 10, tzinfo=UTC)),
         ("2026-11-24T10:00:00", datetime(2026, 11, 24, 10, tzinfo=UTC)),
-        ("soon", None),
-        (None, None),
     ],
 )
-def test_times_are_read_as_they_are_written(written: str | None, moment: datetime | None) -> None:
+def test_times_are_read_as_they_are_written(written: str, moment: datetime) -> None:
     assert status("in_progress", {"expires_at": written}).expires_at == moment
+
+
+@pytest.mark.parametrize("written", ["soon", None])
+def test_without_a_time_a_batch_expires_a_day_after_it_was_made(written: str | None) -> None:
+    made = {"expires_at": written, "created_at": "2026-11-24T10:00:00Z"}
+    assert status("in_progress", made).expires_at == datetime(2026, 11, 25, 10, tzinfo=UTC)
 
 
 def test_a_batch_that_is_gone_is_named() -> None:
@@ -295,7 +299,7 @@ def at(id: str, minutes: float = 0, named: str = "ended", requests: int = 3) -> 
 
 def find(*answers: HttpResponse | Pieces, **more: Any) -> tuple[ScriptedClient, str | None]:
     client, api = batches(*answers)
-    found = asyncio.run(api.find(CLAIM, NOW, 3, **more))
+    found = asyncio.run(api.find(CLAIM, NOW, 3, **{"until": NOW + timedelta(minutes=10), **more}))
     assert client.open == 0
     return client, found.id if found else None
 
@@ -324,6 +328,12 @@ def test_of_several_running_ones_that_nearest_to_the_claim_is_taken() -> None:
 def test_a_running_batch_from_before_the_claim_is_not_ours() -> None:
     assert find(page(at("earlier", -3, "in_progress")))[1] is None
     assert find(page(at("ours", -3)), lines(done(1)))[1] == "ours"
+
+
+def test_a_running_batch_from_after_the_last_attempt_is_not_ours() -> None:
+    listed = page(at("m13", 13, "in_progress"))
+    assert find(listed)[1] is None
+    assert find(listed, until=NOW + timedelta(minutes=11))[1] == "m13"
 
 
 def test_a_batch_that_turned_out_to_be_anothers_is_passed_over() -> None:

@@ -1,6 +1,7 @@
 """Scans in batch mode, on every host: the same groups as ordinarily, through waits, kills and faults."""
 
 import contextlib
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -81,14 +82,16 @@ def test_a_batch_scan_equals_the_ordinary_one(
 
 def test_a_waiting_scan_says_so_and_for_how_long(host: BatchHost, outside: World, plant: Plant) -> None:
     repository = plant(PLAN)
-    outside.batches.polls = 4
+    outside.batches.polls = 6
     client = Client(host.url, outside.config(batch=True))
     watched = scan(host, client, repository)
     assert watched.status == "done"
     shown = [one["progress"] for one in watched.seen if one["status"] == "embedding" and one["progress"]]
     waiting = [progress for progress in shown if progress["note"]]
-    assert {progress["note"] for progress in waiting} <= {f"{WAITING}, for {minutes} min" for minutes in range(3)}
-    assert waiting
+    # Where the clock is moved on, 10 + 15 + 22.5 + 33.75 + 50.6 seconds pass before the last poll.
+    last = 0 if isinstance(host.host, WorkerHost) else 1
+    assert {f"{WAITING}, for {minutes} min" for minutes in range(last + 1)} <= {one["note"] for one in waiting}
+    assert all(progress["note"].startswith(f"{WAITING}, for ") for progress in waiting)
     assert {progress["total"] for progress in waiting} == {40}
     assert watched.scan["progress"] is None
 
@@ -104,16 +107,47 @@ def test_nothing_is_left_of_a_poller_that_is_through(host: BatchHost, outside: W
             assert host.host.kept(name) == {}
 
 
-def test_one_item_in_ten_fails_and_is_asked_for_otherwise(
+def test_one_item_in_a_hundred_fails_and_is_asked_for_otherwise(host: BatchHost, outside: World, plant: Plant) -> None:
+    repository = plant(Plan(prs=100, odd=False))
+    outside.batches.failing = 100
+    client = Client(host.url, outside.config(batch=True))
+    watched = scan(host, client, repository)
+    assert (watched.status, watched.error) == ("done", None)
+    assert client.groups(repository.full_name) == repository.planted_groups
+    assert len(outside.requests(EMBEDDINGS)) in (1, 2), "one for each signal of the one that failed"
+    assert_whole(host.rows, watched.scan["id"])
+
+
+def test_chat_items_that_fail_are_asked_for_otherwise(
     host: BatchHost, outside: World, plant: Plant, config: dict[str, Any]
 ) -> None:
     repository = plant(PLAN)
-    outside.batches.failing = 10
+    outside.batches.failing = 2
     client = Client(host.url, config)
     watched = scan(host, client, repository)
     assert (watched.status, watched.error) == ("done", None)
     assert client.groups(repository.full_name) == repository.planted_groups
-    assert len(outside.requests(EMBEDDINGS)) in (1, 2), "for the four that failed, in one request for each signal"
+    assert outside.requests(CHAT)
+    assert_whole(host.rows, watched.scan["id"])
+
+
+def test_what_the_token_limit_does_not_hold_goes_in_several_batches(
+    host: BatchHost, outside: World, plant: Plant
+) -> None:
+    repository = plant(PLAN)
+    outside.batches.enqueued_tokens = {"text-embedding-3-small": 6_000}
+    client = Client(host.url, outside.config(batch=True))
+    watched = scan(host, client, repository)
+    assert (watched.status, watched.error) == ("done", None)
+    assert client.groups(repository.full_name) == repository.planted_groups
+    refused, *taken = [batch for batch in outside.batches.submitted if batch.endpoint == "/v1/embeddings"]
+    assert refused.stage == "failed"
+    assert len(taken) > 1
+    assert sum(batch.requests for batch in taken) == 40
+    for before, after in itertools.pairwise(taken):
+        assert before.ended_at is not None
+        assert before.ended_at <= after.created_at, "one after the other"
+    assert outside.requests(EMBEDDINGS) == []
     assert_whole(host.rows, watched.scan["id"])
 
 
@@ -169,6 +203,15 @@ def test_a_batch_that_expires_fails_the_scan_by_name(
     assert_whole(host.rows, watched.scan["id"])
 
 
+def test_a_batch_that_outlives_its_expiry_fails_the_scan_by_name(host: BatchHost, outside: World, plant: Plant) -> None:
+    outside.batches.polls, outside.batches.window_seconds = 1000, -3600
+    client = Client(host.url, outside.config(batch=True))
+    watched = scan(host, client, plant(PLAN))
+    assert watched.status == "failed"
+    assert f"was not done with batch {outside.batches.submitted[0].id} when it expired" in str(watched.error)
+    assert_whole(host.rows, watched.scan["id"])
+
+
 def test_two_accounts_wait_at_the_same_time(host: BatchHost, outside: World, plant: Plant) -> None:
     outside.openai.keys.add("sk-proj-zebra")
     outside.batches.polls = 3
@@ -216,24 +259,15 @@ def real(request: pytest.FixtureRequest) -> str:
     return name
 
 
-def accepted(outside: World, die: Callable[[], None]) -> None:
-    """Die when the provider has accepted the batch, before its answer arrives."""
-    outside.after(BATCH_CREATE, die, times=1)
+# When the host dies: the provider has accepted the batch, and its answer does not arrive; after the first poll; when
+# the first of the results come. The first batch is OpenAI's, the second Anthropic's.
+MOMENTS = {"accepted": BATCH_CREATE, "waiting": BATCH_STATUS, "collecting": BATCH_RESULTS}
 
 
-def collecting(outside: World, die: Callable[[], None]) -> None:
-    """Die when the first of the results come."""
-    outside.after(BATCH_RESULTS, die, times=1)
-
-
-def waiting(outside: World, die: Callable[[], None]) -> None:
-    """Die after the first poll."""
-    outside.after(BATCH_STATUS, die, times=1)
-
-
-@pytest.mark.parametrize("moment", [accepted, waiting, collecting])
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("provider", ["openai", "anthropic"])
 def test_killed_it_goes_on_with_the_same_batch(
-    real: str, moment: Callable[[World, Callable[[], None]], None], outside: World, plant: Plant, tmp_path: Path
+    real: str, moment: str, provider: str, outside: World, plant: Plant, tmp_path: Path
 ) -> None:
     repository = plant(PLAN)
     outside.batches.polls = 2
@@ -244,8 +278,9 @@ def test_killed_it_goes_on_with_the_same_batch(
             host.kill()
             dead.set()
 
-        moment(outside, die)
-        client = Client(host.url, outside.config(batch=True))
+        [endpoint] = [name for name in MOMENTS[moment].split(",") if name.startswith((provider, "*"))]
+        outside.after(endpoint.replace("*", provider), die, times=1)
+        client = Client(host.url, outside.config(llm="anthropic", batch=True))
         id = client.start(repository.full_name)
         while not dead.is_set():
             with contextlib.suppress(httpx.HTTPError, AssertionError):
@@ -257,11 +292,7 @@ def test_killed_it_goes_on_with_the_same_batch(
         watched = client.wait(id, meanwhile=host.pass_time)
         assert (watched.status, watched.error) == ("done", None)
         assert client.groups(repository.full_name) == repository.planted_groups
-        assert [batch.endpoint for batch in outside.batches.submitted] == [
-            "/v1/embeddings",
-            "/v1/chat/completions",
-            "/v1/chat/completions",
-        ]
+        assert [batch.provider for batch in outside.batches.submitted] == ["openai", "anthropic", "anthropic"]
         assert_whole(host.rows, id, killed=True)
 
 

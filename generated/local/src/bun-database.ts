@@ -4,6 +4,7 @@ import type { Database } from "bun:sqlite";
 import * as queries from "./queries.ts";
 import {
   toAccount,
+  toBatchAnswer,
   toBatchPoll,
   toCandidateGroup,
   toDueBatchPoll,
@@ -22,13 +23,13 @@ import {
   toScan,
   toScanMessage,
   toScanStep,
-  toStoredBatchAnswer,
   toVectorPurge,
 } from "./rows.ts";
 import { SqlMethods } from "./sql-methods.ts";
 import type {
   Account,
   BatchAnswer,
+  BatchAnswerInput,
   BatchPoll,
   CandidateGroup,
   CandidateInput,
@@ -57,7 +58,6 @@ import type {
   ScanMessage,
   ScanStatus,
   ScanStep,
-  StoredBatchAnswer,
   UpdateAccountConfigChanges,
   UpdateScanStatusChanges,
   VectorPurge,
@@ -184,17 +184,12 @@ export class BunDatabase extends SqlMethods implements IDatabase {
     return this.run(queries.MARK_STEP_SENT, [scanId, step, sentAt]);
   }
 
-  async claimSubmission(
-    scanId: number,
-    step: number,
-    submittingAt: string,
-    staleBefore: string | null,
-  ): Promise<number> {
-    return this.run(queries.CLAIM_SUBMISSION, [scanId, step, submittingAt, staleBefore]);
+  async claimSubmission(scanId: number, step: number, submittingAt: string, staleAt: string | null): Promise<number> {
+    return this.run(queries.CLAIM_SUBMISSION, [scanId, step, submittingAt, staleAt]);
   }
 
-  async releaseSubmission(scanId: number, step: number): Promise<number> {
-    return this.run(queries.RELEASE_SUBMISSION, [scanId, step]);
+  async forgetSubmission(scanId: number, step: number): Promise<number> {
+    return this.run(queries.FORGET_SUBMISSION, [scanId, step]);
   }
 
   async markBatchEnded(scanId: number, step: number, endedAt: string): Promise<number> {
@@ -352,12 +347,12 @@ export class BunDatabase extends SqlMethods implements IDatabase {
     return this.run(queries.RECORD_GROUP_ERROR, [scanId, stage, position, error]);
   }
 
-  async insertBatchAnswers(scanId: number, phase: string, answers: BatchAnswer[]): Promise<number> {
+  async insertBatchAnswers(scanId: number, phase: string, answers: BatchAnswerInput[]): Promise<number> {
     return this.run(queries.INSERT_BATCH_ANSWERS, [scanId, phase, answers]);
   }
 
-  async listBatchAnswers(scanId: number, phase: string, first: number, last: number): Promise<StoredBatchAnswer[]> {
-    return this.list(queries.LIST_BATCH_ANSWERS, [scanId, phase, first, last], toStoredBatchAnswer);
+  async listBatchAnswers(scanId: number, phase: string, first: number, last: number): Promise<BatchAnswer[]> {
+    return this.list(queries.LIST_BATCH_ANSWERS, [scanId, phase, first, last], toBatchAnswer);
   }
 
   async insertRankedGroup(

@@ -2,6 +2,7 @@
 
 import type {
   Account,
+  BatchAnswer,
   BatchPoll,
   CandidateGroup,
   DueBatchPoll,
@@ -20,7 +21,6 @@ import type {
   Scan,
   ScanMessage,
   ScanStep,
-  StoredBatchAnswer,
   VectorPurge,
 } from "./types.ts";
 
@@ -248,7 +248,7 @@ export function toCandidateGroup(row: Row): CandidateGroup {
   };
 }
 
-export function toStoredBatchAnswer(row: Row): StoredBatchAnswer {
+export function toBatchAnswer(row: Row): BatchAnswer {
   return {
     position: row.position,
     text: row.text,

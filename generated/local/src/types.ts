@@ -93,7 +93,7 @@ export interface CandidateInput {
 }
 
 /** What a chat model answered in a batch about the group at a position; `problem` says why the text is not all of it. */
-export interface BatchAnswer {
+export interface BatchAnswerInput {
   position: number;
   text: string;
   problem: string | null;
@@ -305,8 +305,8 @@ export interface CandidateGroup {
   error: string | null;
 }
 
-/** A batch answer as it was stored. */
-export interface StoredBatchAnswer {
+/** What a chat model answered in a batch about the group at a position. */
+export interface BatchAnswer {
   position: number;
   text: string;
   problem: string | null;
@@ -458,19 +458,19 @@ export interface IDatabase {
   /** Record that a message has left the outbox. */
   markStepSent(scanId: number, step: number, sentAt: string): Promise<number>;
   /**
-   * Begin to submit the batch of a step, if no attempt at it has before, or with `stale_before` if none has since then.
+   * Begin to submit the batch of a step, if no attempt at it has before, or with `stale_at` if none has after that.
    *
    * No row changes when another attempt may be at it.
    */
-  claimSubmission(scanId: number, step: number, submittingAt: string, staleBefore: string | null): Promise<number>;
-  /** Record that an attempt to submit the batch of a step has failed; the batch may be accepted all the same. */
-  releaseSubmission(scanId: number, step: number): Promise<number>;
+  claimSubmission(scanId: number, step: number, submittingAt: string, staleAt: string | null): Promise<number>;
+  /** Record that no batch of a step has been submitted, since the provider has refused it. */
+  forgetSubmission(scanId: number, step: number): Promise<number>;
   /** Record when the batch that a message waited for ended; from then on, the message is to be answered. */
   markBatchEnded(scanId: number, step: number, endedAt: string): Promise<number>;
   /**
-   * The last message of each active scan that is unsent past :unsent_before or unanswered past :sent_before.
+   * The last message of each active scan that is due and unsent since :unsent_before, or unanswered since :sent_before.
    *
-   * One that waits for a batch may do so until the batch expires. The oldest first, `limit` at most.
+   * One that waits for a batch is due when the batch has ended or expired. The oldest first, `limit` at most.
    */
   listStalledSteps(unsentBefore: string, sentBefore: string, limit: number): Promise<ScanStep[]>;
   /** Store a pull request, or replace what is stored under its number; its embed hash stays. */
@@ -564,9 +564,9 @@ export interface IDatabase {
    *
    * Nothing is stored for a scan that is gone.
    */
-  insertBatchAnswers(scanId: number, phase: string, answers: BatchAnswer[]): Promise<number>;
+  insertBatchAnswers(scanId: number, phase: string, answers: BatchAnswerInput[]): Promise<number>;
   /** The answers from `first` to `last` position that a phase has got in batches, by position. */
-  listBatchAnswers(scanId: number, phase: string, first: number, last: number): Promise<StoredBatchAnswer[]>;
+  listBatchAnswers(scanId: number, phase: string, first: number, last: number): Promise<BatchAnswer[]>;
   /** Store a group of duplicates with its ranked members; members that are no longer stored are left out. */
   insertRankedGroup(scanId: number, repoId: number, label: string | null, members: RankedMember[]): Promise<number>;
   /** The number of groups that a scan has stored. */

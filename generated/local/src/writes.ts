@@ -1,7 +1,7 @@
 /** Writes to be committed together by `IDatabase.batch`. */
 
 import type {
-  BatchAnswer,
+  BatchAnswerInput,
   CandidateInput,
   EmbedHash,
   JsonObject,
@@ -115,17 +115,17 @@ export function markStepSent(scanId: number, step: number, sentAt: string): Writ
 }
 
 /**
- * Begin to submit the batch of a step, if no attempt at it has before, or with `stale_before` if none has since then.
+ * Begin to submit the batch of a step, if no attempt at it has before, or with `stale_at` if none has after that.
  *
  * No row changes when another attempt may be at it.
  */
-export function claimSubmission(scanId: number, step: number, submittingAt: string, staleBefore: string | null): Write {
-  return { method: "claimSubmission", parameters: [scanId, step, submittingAt, staleBefore] };
+export function claimSubmission(scanId: number, step: number, submittingAt: string, staleAt: string | null): Write {
+  return { method: "claimSubmission", parameters: [scanId, step, submittingAt, staleAt] };
 }
 
-/** Record that an attempt to submit the batch of a step has failed; the batch may be accepted all the same. */
-export function releaseSubmission(scanId: number, step: number): Write {
-  return { method: "releaseSubmission", parameters: [scanId, step] };
+/** Record that no batch of a step has been submitted, since the provider has refused it. */
+export function forgetSubmission(scanId: number, step: number): Write {
+  return { method: "forgetSubmission", parameters: [scanId, step] };
 }
 
 /** Record when the batch that a message waited for ended; from then on, the message is to be answered. */
@@ -218,7 +218,7 @@ export function recordGroupError(scanId: number, stage: string, position: number
  *
  * Nothing is stored for a scan that is gone.
  */
-export function insertBatchAnswers(scanId: number, phase: string, answers: BatchAnswer[]): Write {
+export function insertBatchAnswers(scanId: number, phase: string, answers: BatchAnswerInput[]): Write {
   return { method: "insertBatchAnswers", parameters: [scanId, phase, answers] };
 }
 

@@ -3,7 +3,7 @@
 -- Set on a step whose message is sent when the batch has ended; until then a poller watches the batch.
 ALTER TABLE scan_steps ADD COLUMN batch_id TEXT;
 ALTER TABLE scan_steps ADD COLUMN batch_expires_at TEXT;
--- When an attempt at a step began to submit a batch; empty when it gave up, NULL when there was none.
+-- When the last attempt at a step began to submit a batch; NULL when none has.
 ALTER TABLE scan_steps ADD COLUMN submitting_at TEXT;
 
 -- What a chat model answered in a batch, by the position of the group that it was asked about.

@@ -7,6 +7,7 @@ from ossgard.entities import (
     PR,
     Account,
     BatchAnswer,
+    BatchAnswerInput,
     BatchPoll,
     CandidateGroup,
     CandidateInput,
@@ -32,7 +33,6 @@ from ossgard.entities import (
     ScanMessage,
     ScanStatus,
     ScanStep,
-    StoredBatchAnswer,
     UpdateAccountConfigChanges,
     UpdateScanStatusChanges,
     VectorPurge,
@@ -169,16 +169,16 @@ class Database(Protocol):
         """Record that a message has left the outbox."""
         ...
 
-    async def claim_submission(self, scan_id: int, step: int, submitting_at: str, stale_before: str | None) -> int:
-        """Begin to submit the batch of a step, if no attempt at it has before, or with `stale_before` if none has
-        since then.
+    async def claim_submission(self, scan_id: int, step: int, submitting_at: str, stale_at: str | None) -> int:
+        """Begin to submit the batch of a step, if no attempt at it has before, or with `stale_at` if none has after
+        that.
 
         No row changes when another attempt may be at it.
         """
         ...
 
-    async def release_submission(self, scan_id: int, step: int) -> int:
-        """Record that an attempt to submit the batch of a step has failed; the batch may be accepted all the same."""
+    async def forget_submission(self, scan_id: int, step: int) -> int:
+        """Record that no batch of a step has been submitted, since the provider has refused it."""
         ...
 
     async def mark_batch_ended(self, scan_id: int, step: int, ended_at: str) -> int:
@@ -186,9 +186,10 @@ class Database(Protocol):
         ...
 
     async def list_stalled_steps(self, unsent_before: str, sent_before: str, limit: int) -> list[ScanStep]:
-        """The last message of each active scan that is unsent past :unsent_before or unanswered past :sent_before.
+        """The last message of each active scan that is due and unsent since :unsent_before, or unanswered since
+        :sent_before.
 
-        One that waits for a batch may do so until the batch expires. The oldest first, `limit` at most.
+        One that waits for a batch is due when the batch has ended or expired. The oldest first, `limit` at most.
         """
         ...
 
@@ -344,14 +345,14 @@ class Database(Protocol):
         """Record why a group was skipped."""
         ...
 
-    async def insert_batch_answers(self, scan_id: int, phase: str, answers: Sequence[BatchAnswer]) -> int:
+    async def insert_batch_answers(self, scan_id: int, phase: str, answers: Sequence[BatchAnswerInput]) -> int:
         """Store what a chat model answered in a batch; an answer that is stored for a position is replaced.
 
         Nothing is stored for a scan that is gone.
         """
         ...
 
-    async def list_batch_answers(self, scan_id: int, phase: str, first: int, last: int) -> list[StoredBatchAnswer]:
+    async def list_batch_answers(self, scan_id: int, phase: str, first: int, last: int) -> list[BatchAnswer]:
         """The answers from `first` to `last` position that a phase has got in batches, by position."""
         ...
 

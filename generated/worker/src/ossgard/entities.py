@@ -125,7 +125,7 @@ class CandidateInput(CamelModel):
     label: str | None
 
 
-class BatchAnswer(CamelModel):
+class BatchAnswerInput(CamelModel):
     """What a chat model answered in a batch about the group at a position; `problem` says why the text is not all of
     it.
     """
@@ -357,8 +357,8 @@ class CandidateGroup(CamelModel):
     error: str | None
 
 
-class StoredBatchAnswer(CamelModel):
-    """A batch answer as it was stored."""
+class BatchAnswer(CamelModel):
+    """What a chat model answered in a batch about the group at a position."""
 
     position: int
     text: str

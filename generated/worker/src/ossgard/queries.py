@@ -300,18 +300,23 @@ CLAIM_SUBMISSION = Query(
         Statement(
             """UPDATE scan_steps SET submitting_at = ?1
 WHERE scan_id = ?2 AND step = ?3
-  AND iif(?4 IS NULL, submitting_at IS NULL, submitting_at < ?4)""",
+  AND iif(?4 IS NULL, submitting_at IS NULL, submitting_at <= ?4)""",
             (2, 0, 1, 3),
         ),
     ),
 )
 
-RELEASE_SUBMISSION = Query(
-    (Statement("UPDATE scan_steps SET submitting_at = '' WHERE scan_id = ?1 AND step = ?2", (0, 1)),),
+FORGET_SUBMISSION = Query(
+    (Statement("UPDATE scan_steps SET submitting_at = NULL WHERE scan_id = ?1 AND step = ?2", (0, 1)),),
 )
 
 MARK_BATCH_ENDED = Query(
-    (Statement("UPDATE scan_steps SET batch_expires_at = ?1 WHERE scan_id = ?2 AND step = ?3", (2, 0, 1)),),
+    (
+        Statement(
+            "UPDATE scan_steps SET batch_expires_at = min(batch_expires_at, ?1) WHERE scan_id = ?2 AND step = ?3",
+            (2, 0, 1),
+        ),
+    ),
 )
 
 LIST_STALLED_STEPS = Query(
@@ -326,7 +331,7 @@ WHERE scans.status NOT IN ('done', 'failed', 'paused') AND scan_steps.phase IS N
   AND iif(
     scan_steps.sent_at IS NULL,
     scan_steps.due_at < ?1,
-    ifnull(scan_steps.batch_expires_at, scan_steps.due_at) < ?2
+    max(scan_steps.sent_at, ifnull(scan_steps.batch_expires_at, scan_steps.due_at)) < ?2
   )
 ORDER BY scan_steps.due_at, scan_steps.scan_id
 LIMIT ?3""",
@@ -1076,7 +1081,7 @@ WRITES: dict[str, Query] = {
     "takeStep": TAKE_STEP,
     "markStepSent": MARK_STEP_SENT,
     "claimSubmission": CLAIM_SUBMISSION,
-    "releaseSubmission": RELEASE_SUBMISSION,
+    "forgetSubmission": FORGET_SUBMISSION,
     "markBatchEnded": MARK_BATCH_ENDED,
     "upsertPR": UPSERT_PR,
     "upsertPRs": UPSERT_PRS,

@@ -7,6 +7,7 @@ from ossgard.entities import (
     PR,
     Account,
     BatchAnswer,
+    BatchAnswerInput,
     BatchPoll,
     CandidateGroup,
     CandidateInput,
@@ -32,7 +33,6 @@ from ossgard.entities import (
     ScanMessage,
     ScanStatus,
     ScanStep,
-    StoredBatchAnswer,
     UpdateAccountConfigChanges,
     UpdateScanStatusChanges,
     VectorPurge,
@@ -137,11 +137,11 @@ class SqlDatabase(SqlMethods):
     async def mark_step_sent(self, scan_id: int, step: int, sent_at: str) -> int:
         return await self._run(queries.MARK_STEP_SENT, scan_id, step, sent_at)
 
-    async def claim_submission(self, scan_id: int, step: int, submitting_at: str, stale_before: str | None) -> int:
-        return await self._run(queries.CLAIM_SUBMISSION, scan_id, step, submitting_at, stale_before)
+    async def claim_submission(self, scan_id: int, step: int, submitting_at: str, stale_at: str | None) -> int:
+        return await self._run(queries.CLAIM_SUBMISSION, scan_id, step, submitting_at, stale_at)
 
-    async def release_submission(self, scan_id: int, step: int) -> int:
-        return await self._run(queries.RELEASE_SUBMISSION, scan_id, step)
+    async def forget_submission(self, scan_id: int, step: int) -> int:
+        return await self._run(queries.FORGET_SUBMISSION, scan_id, step)
 
     async def mark_batch_ended(self, scan_id: int, step: int, ended_at: str) -> int:
         return await self._run(queries.MARK_BATCH_ENDED, scan_id, step, ended_at)
@@ -257,11 +257,11 @@ class SqlDatabase(SqlMethods):
     async def record_group_error(self, scan_id: int, stage: str, position: int, error: str) -> int:
         return await self._run(queries.RECORD_GROUP_ERROR, scan_id, stage, position, error)
 
-    async def insert_batch_answers(self, scan_id: int, phase: str, answers: Sequence[BatchAnswer]) -> int:
+    async def insert_batch_answers(self, scan_id: int, phase: str, answers: Sequence[BatchAnswerInput]) -> int:
         return await self._run(queries.INSERT_BATCH_ANSWERS, scan_id, phase, answers)
 
-    async def list_batch_answers(self, scan_id: int, phase: str, first: int, last: int) -> list[StoredBatchAnswer]:
-        return await self._list(StoredBatchAnswer, queries.LIST_BATCH_ANSWERS, scan_id, phase, first, last)
+    async def list_batch_answers(self, scan_id: int, phase: str, first: int, last: int) -> list[BatchAnswer]:
+        return await self._list(BatchAnswer, queries.LIST_BATCH_ANSWERS, scan_id, phase, first, last)
 
     async def insert_ranked_group(
         self, scan_id: int, repo_id: int, label: str | None, members: Sequence[RankedMember]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ossgard.entities import (
-    BatchAnswer,
+    BatchAnswerInput,
     CandidateInput,
     EmbedHash,
     ListedPR,
@@ -111,18 +111,18 @@ def mark_step_sent(scan_id: int, step: int, sent_at: str) -> Write:
     return Write("markStepSent", (scan_id, step, sent_at))
 
 
-def claim_submission(scan_id: int, step: int, submitting_at: str, stale_before: str | None) -> Write:
-    """Begin to submit the batch of a step, if no attempt at it has before, or with `stale_before` if none has since
-    then.
+def claim_submission(scan_id: int, step: int, submitting_at: str, stale_at: str | None) -> Write:
+    """Begin to submit the batch of a step, if no attempt at it has before, or with `stale_at` if none has after
+    that.
 
     No row changes when another attempt may be at it.
     """
-    return Write("claimSubmission", (scan_id, step, submitting_at, stale_before))
+    return Write("claimSubmission", (scan_id, step, submitting_at, stale_at))
 
 
-def release_submission(scan_id: int, step: int) -> Write:
-    """Record that an attempt to submit the batch of a step has failed; the batch may be accepted all the same."""
-    return Write("releaseSubmission", (scan_id, step))
+def forget_submission(scan_id: int, step: int) -> Write:
+    """Record that no batch of a step has been submitted, since the provider has refused it."""
+    return Write("forgetSubmission", (scan_id, step))
 
 
 def mark_batch_ended(scan_id: int, step: int, ended_at: str) -> Write:
@@ -204,7 +204,7 @@ def record_group_error(scan_id: int, stage: str, position: int, error: str) -> W
     return Write("recordGroupError", (scan_id, stage, position, error))
 
 
-def insert_batch_answers(scan_id: int, phase: str, answers: Sequence[BatchAnswer]) -> Write:
+def insert_batch_answers(scan_id: int, phase: str, answers: Sequence[BatchAnswerInput]) -> Write:
     """Store what a chat model answered in a batch; an answer that is stored for a position is replaced.
 
     Nothing is stored for a scan that is gone.

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ossgard.entities import PR, BatchAnswer, Progress
+from ossgard.entities import PR, BatchAnswerInput, Progress
 from ossgard.errors import RetryableError
 from ossgard.pipeline.batching import BatchCursor, Collected, run_batches
 from ossgard.pipeline.groups import Question, members_of, open_pulls
@@ -35,6 +35,11 @@ class GroupBatches:
         """The batches of the model's provider."""
         return self.model.batches
 
+    @property
+    def is_lasting(self) -> bool:
+        """The answers are of use to their own scan only."""
+        return False
+
     async def gather(self, file: RequestFile, cursor: BatchCursor) -> int | None:
         """Put questions about groups into a file; a group without two open members is no question."""
         slice, after = self.slice, cursor.after
@@ -58,7 +63,7 @@ class GroupBatches:
     async def collect(self, results: AsyncIterator[BatchResult], cursor: BatchCursor) -> Collected:
         """Store answers in pieces. Doing so again, or twice at the same time, stores the same."""
         answered, errors = 0, []
-        piece: list[BatchAnswer] = []
+        piece: list[BatchAnswerInput] = []
         characters = 0
         async for result in results:
             answer = self._read(result)
@@ -76,7 +81,7 @@ class GroupBatches:
         # The tokens are counted when the answers are used.
         return Collected(answered, len(errors), refused_temperature=refused)
 
-    def _read(self, result: BatchResult) -> BatchAnswer | None:
+    def _read(self, result: BatchResult) -> BatchAnswerInput | None:
         if result.answer is None or not result.item.isdecimal():
             return None
         try:
@@ -84,7 +89,7 @@ class GroupBatches:
         except RetryableError:
             # It is not what the provider documents: asked again, in the ordinary way.
             return None
-        return BatchAnswer(
+        return BatchAnswerInput(
             position=int(result.item),
             text=answer.text,
             problem=answer.problem,
@@ -92,7 +97,7 @@ class GroupBatches:
             output_tokens=answer.output_tokens,
         )
 
-    async def _store(self, answers: Sequence[BatchAnswer]) -> None:
+    async def _store(self, answers: Sequence[BatchAnswerInput]) -> None:
         if answers:
             await self.slice.services.db.insert_batch_answers(self.slice.scan_id, self.question.phase, answers)
 

@@ -96,7 +96,7 @@ class BatchPoller:
         self._store = store
 
     async def alarm(self) -> None:
-        """Poll once; nothing that goes wrong is raised, since the next alarm is set before anything can."""
+        """Poll once. The next alarm is set first; what goes wrong after that is not raised."""
         poll = await self._store.load()
         if poll is None:
             return
@@ -145,7 +145,7 @@ class BatchPoller:
         status = await api.status(poll.batch_id)
         if status.state is not BatchState.RUNNING:
             return True
-        if status.expires_at is not None and status.expires_at + EXPIRY_GRACE < self._services.clock.now():
+        if status.expires_at + EXPIRY_GRACE < self._services.clock.now():
             raise PermanentError(
                 f"{api.name} was not done with batch {poll.batch_id} when it expired, at "
                 f"{status.expires_at:%Y-%m-%d %H:%M} UTC. Start the scan again, or turn batch mode off "

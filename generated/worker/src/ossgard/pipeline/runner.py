@@ -106,11 +106,7 @@ class Runner:
         swept = 0
         for step in stalled:
             try:
-                if step.sent_at is not None and _answer_due(step) < now - GIVE_UP_AFTER:
-                    message = PipelineMessage(type=step.phase, scan_id=step.scan_id, step=step.step)
-                    await self.fail(message, f"Phase '{step.phase}' gave no answer for a day. Start the scan again")
-                else:
-                    await send_step(self._services, step.scan_id, step.step, step.phase, step.due_at, step.batch_id)
+                await self._send_again(step, now)
                 swept += 1
             except Exception as error:
                 log(logging.ERROR, "the sweep failed", error=error, scan=step.scan_id, step=step.step)
@@ -119,6 +115,22 @@ class Runner:
         if swept:
             log(logging.WARNING, "swept stalled scans", count=swept)
         return swept
+
+    async def _send_again(self, step: ScanStep, now: datetime) -> None:
+        """Send an overdue message; the scan fails when it was sent after a day, too, or cannot be sent at all."""
+        give_up_at = _answer_due(step) + GIVE_UP_AFTER
+        message = PipelineMessage(type=step.phase, scan_id=step.scan_id, step=step.step)
+        if step.sent_at is not None and from_text(step.sent_at) >= give_up_at:
+            await self.fail(message, f"Phase '{step.phase}' gave no answer for a day. Start the scan again")
+            return
+        try:
+            await send_step(self._services, step.scan_id, step.step, step.phase, step.due_at, step.batch_id)
+        except Exception as error:
+            if now < give_up_at:
+                raise
+            await self.fail(
+                message, f"Phase '{step.phase}' could not be begun for a day: {error}. Start the scan again"
+            )
 
     async def _find(self, scan_id: int, step: int) -> ScanMessage | None:
         """The message with its scan, unless the scan has ended or is gone."""

@@ -40,15 +40,15 @@ ROOM_WAIT_SECONDS = 600
 MAX_ROOM_WAITS = 288
 # After this long, an attempt to submit is over: uploading and creating have three minutes each.
 LONGEST_SUBMISSION = timedelta(minutes=7)
+# How long to wait before the results of a batch are asked for again, three times at most.
+COLLECT_RETRY_SECONDS = 120
 
-_UNSUBMITTED = {"id": None, "found": False, "submitted_at": None, "until": None, "requests": 0, "tokens": 0}
+_UNSUBMITTED = {"id": None, "found": False, "submitted_at": None, "until": None, "tokens": 0}
 _ENDS = {
     BatchState.FAILED: "failed",
     BatchState.EXPIRED: "expired before it was done",
     BatchState.CANCELLED: "was cancelled at the provider",
 }
-# When a provider does not say when a batch expires; both give a batch a day.
-_LONGEST = timedelta(hours=24)
 
 
 class BatchCursor(CamelModel):
@@ -63,6 +63,8 @@ class BatchCursor(CamelModel):
     # Provider and model that the round is for.
     model: str = ""
     after: int = 0
+    # How many items have come back in the rounds so far.
+    done: int = 0
     # Lowered when the provider names a limit.
     tokens_limit: int | None = None
     room_waits: int = 0
@@ -70,12 +72,13 @@ class BatchCursor(CamelModel):
     temperature: bool = True
     # Batches that looked like ours, and were not.
     foreign: tuple[str, ...] = ()
+    # By when our own was submitted at the latest, if it was, and one of those was taken for it.
+    tried_at: str | None = None
     id: str | None = None
     # Whether the batch was found at the provider, so that it may be another's.
     found: bool = False
     submitted_at: str | None = None
     until: int | None = None
-    requests: int = 0
     tokens: int = 0
     # Why the scan is about to fail, now that the results that there are have been stored.
     problem: str = ""
@@ -106,6 +109,11 @@ class BatchWork(Protocol):
         """The batches of the phase's provider."""
         ...
 
+    @property
+    def is_lasting(self) -> bool:
+        """Whether what is collected is of use to later scans, too."""
+        ...
+
     async def gather(self, file: RequestFile, cursor: BatchCursor) -> int | None:
         """Put questions into a file, from the position after `cursor.after`, as long as they fit.
 
@@ -128,36 +136,45 @@ async def run_batches(slice: Slice, work: BatchWork, is_wanted: bool, progress: 
         progress: how far the phase is.
     """
     cursor = batch_cursor(slice.cursor)
+    if cursor is not None:
+        progress = progress.model_copy(update={"done": min(cursor.done, progress.total)})
     if cursor is None:
         return Outcome(_claim(slice, BatchCursor(claim="", claimed_at=""), work.api), progress=progress)
     if not cursor.claim:
         return None
-    if cursor.id is None and not is_wanted:
-        return Outcome(_next_round(slice, work.api, cursor, None), progress=progress)
     if cursor.model != work.api.name:
         log(logging.WARNING, "the model was changed while a batch was under way", scan=slice.scan_id, batch=cursor.id)
         return Outcome(_claim(slice, cursor, work.api), progress=progress)
     if cursor.id is None:
-        return await _submit(slice, work, cursor, progress)
+        return await _submit(slice, work, cursor, is_wanted, progress)
     if cursor.problem:
         raise PermanentError(cursor.problem)
-    status = await work.api.status(cursor.id)
+    try:
+        return await _continue(slice, work, cursor, cursor.id, progress)
+    except RetryableError as error:
+        # A batch of hours is not given up for an outage of seconds.
+        wait = max(error.retry_after or 0, COLLECT_RETRY_SECONDS)
+        raise RetryableError(str(error), wait, error.rate_limited) from error
+
+
+async def _continue(slice: Slice, work: BatchWork, cursor: BatchCursor, id: str, progress: Progress) -> Outcome:
+    """Go on with a batch that is known to be accepted."""
+    status = await work.api.status(id)
     if status.state is BatchState.ENDED:
-        return await _collect(slice, work, cursor, cursor.id, "", progress)
+        return await _collect(slice, work, cursor, id, "", progress)
     if status.state is BatchState.RUNNING:
-        now = slice.services.clock.now()
-        return _wait(slice, cursor, SubmittedBatch(cursor.id, status.expires_at or now + _LONGEST), progress)
+        return _wait(slice, cursor, SubmittedBatch(id, status.expires_at), progress)
     if status.token_limit is not None:
         return _make_room(slice, work.api, cursor, status.token_limit, progress)
     problem = (
-        f"Batch {cursor.id} of {work.api.name} {_ENDS[status.state]}{f': {status.problem}' if status.problem else ''}. "
+        f"Batch {id} of {work.api.name} {_ENDS[status.state]}{f': {status.problem}' if status.problem else ''}. "
         "Start the scan again, or turn batch mode off (PUT /accounts/me)"
     )
-    if not status.succeeded and not cursor.found:
-        raise PermanentError(problem)
-    # What was answered in time is paid for: it is stored first, so that the next scan has less to do. And whether a
-    # batch that was found is ours, only its results tell.
-    return await _collect(slice, work, cursor, cursor.id, problem, progress)
+    # What was done in time is paid for: where it outlasts the scan, it is stored before that fails. And whether a batch
+    # that was found is ours, only its results tell.
+    if cursor.found or (status.succeeded and work.is_lasting):
+        return await _collect(slice, work, cursor, id, problem, progress)
+    raise PermanentError(problem)
 
 
 def batch_cursor(cursor: JsonObject) -> BatchCursor | None:
@@ -171,27 +188,31 @@ def stored(cursor: BatchCursor) -> JsonObject:
     return cursor.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 
 
-async def _submit(slice: Slice, work: BatchWork, cursor: BatchCursor, progress: Progress) -> Outcome:
+async def _submit(slice: Slice, work: BatchWork, cursor: BatchCursor, is_wanted: bool, progress: Progress) -> Outcome:
     """Have a round's questions accepted by the provider, once."""
     file = work.api.new_file(cursor.claim, cursor.tokens_limit)
     until = await work.gather(file, cursor)
     if file.requests < 2:
         # One question alone is asked in the ordinary way, in the end.
         return Outcome(_next_round(slice, work.api, cursor, until), progress=progress)
-    batch, is_found = await _accepted(slice, work.api, cursor, file)
+    accepted = await _accepted(slice, work.api, cursor, file, is_wanted)
+    if accepted is None:
+        return Outcome(_next_round(slice, work.api, cursor, None), progress=progress)
+    batch, is_found = accepted
     submitted = {
         "id": batch.id,
         "found": is_found,
         "submitted_at": to_text(slice.services.clock.now()),
         "until": until,
-        "requests": file.requests,
         "tokens": file.tokens,
     }
     return _wait(slice, cursor.model_copy(update=submitted), batch, progress)
 
 
-async def _accepted(slice: Slice, api: BatchApi, cursor: BatchCursor, file: RequestFile) -> tuple[SubmittedBatch, bool]:
-    """Submit a file, unless an earlier attempt has; the batch, and whether it was found.
+async def _accepted(
+    slice: Slice, api: BatchApi, cursor: BatchCursor, file: RequestFile, is_wanted: bool
+) -> tuple[SubmittedBatch, bool] | None:
+    """Submit a file, unless an earlier attempt has; the batch, and whether it was found; None when it is not wanted.
 
     What became of an earlier attempt can be seen at the provider only; and while it may still be under way, not even
     there. An attempt at another step has left no mark here, but the batches that looked like its own.
@@ -199,18 +220,28 @@ async def _accepted(slice: Slice, api: BatchApi, cursor: BatchCursor, file: Requ
     db, now = slice.services.db, slice.services.clock.now()
     is_first = await db.claim_submission(slice.scan_id, slice.step, to_text(now), None)
     if cursor.foreign or not is_first:
-        found = await api.find(cursor.claim, from_text(cursor.claimed_at), file.requests, cursor.foreign)
+        # Who makes a batch of this size later than our last attempt is somebody else.
+        until = from_text(cursor.tried_at) if is_first and cursor.tried_at else now
+        since = from_text(cursor.claimed_at)
+        found = await api.find(cursor.claim, since, file.requests, cursor.foreign, until)
         if found is not None:
             log(logging.WARNING, "found a batch that was not recorded", scan=slice.scan_id, batch=found.id)
             return found, True
-    stale_before = to_text(now - LONGEST_SUBMISSION)
-    if not is_first and not await db.claim_submission(slice.scan_id, slice.step, to_text(now), stale_before):
+    stale_at = to_text(now - LONGEST_SUBMISSION)
+    if not is_first and not await db.claim_submission(slice.scan_id, slice.step, to_text(now), stale_at):
         raise RetryableError(f"Another attempt is submitting a batch to {api.name}", LONGEST_SUBMISSION.total_seconds())
+    if not is_wanted:
+        return None
     try:
         return await api.submit(cursor.claim, file), False
-    except Exception:
-        # Whoever tries next need not wait, but has to look for the batch first.
-        await db.release_submission(slice.scan_id, slice.step)
+    except RetryableError as error:
+        if not error.rate_limited:
+            # The provider may have accepted the batch, or be about to: whoever tries next waits, and looks for it.
+            raise RetryableError(str(error), LONGEST_SUBMISSION.total_seconds()) from error
+        await db.forget_submission(slice.scan_id, slice.step)
+        raise
+    except PermanentError:
+        await db.forget_submission(slice.scan_id, slice.step)
         raise
 
 
@@ -230,10 +261,12 @@ async def _collect(
                 "Turn batch mode off (PUT /accounts/me), then start the scan again"
             )
         log(logging.WARNING, "a batch was another's", scan=slice.scan_id, batch=id)
-        again = cursor.model_copy(update={**_UNSUBMITTED, "foreign": (*cursor.foreign, id)})
+        tried = {"foreign": (*cursor.foreign, id), "tried_at": cursor.tried_at or cursor.submitted_at}
+        again = cursor.model_copy(update={**_UNSUBMITTED, **tried})
         return Outcome(_go_on(slice, again), progress=progress)
     if collected.failed:
         log(logging.WARNING, "items of a batch failed", scan=slice.scan_id, batch=id, count=collected.failed)
+    cursor = cursor.model_copy(update={"done": cursor.done + collected.answered})
     if problem:
         next = _go_on(slice, cursor.model_copy(update={"problem": problem}))
     elif collected.refused_temperature and cursor.temperature:
@@ -280,6 +313,7 @@ def _claim(slice: Slice, cursor: BatchCursor, api: BatchApi) -> NextSlice:
         "claimed_at": to_text(slice.services.clock.now()),
         "model": api.name,
         "foreign": (),
+        "tried_at": None,
     }
     return _go_on(slice, cursor.model_copy(update=fresh))
 

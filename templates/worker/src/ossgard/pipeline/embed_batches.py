@@ -1,10 +1,10 @@
 """Pull requests embedded in batches, one request for both signals of each."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from ossgard import writes
-from ossgard.entities import PR, EmbedHash, Progress
+from ossgard.entities import PR, EmbedHash, Progress, PRState
 from ossgard.errors import PermanentError, RetryableError
 from ossgard.pipeline.batching import BatchCursor, Collected, run_batches, stored
 from ossgard.pipeline.cursor import number
@@ -67,6 +67,11 @@ class PullBatches:
         """The batches of the model's provider."""
         return self.model.batches
 
+    @property
+    def is_lasting(self) -> bool:
+        """What is embedded stays so."""
+        return True
+
     async def gather(self, file: RequestFile, cursor: BatchCursor) -> int | None:
         """Put the texts of changed pull requests into a file."""
         slice, after = self.slice, cursor.after
@@ -92,9 +97,9 @@ class PullBatches:
         What is embedded is recorded with the outcome only: then all of the vectors are stored.
         """
         hashes: list[EmbedHash] = []
-        piece: list[Signals] = []
+        piece: list[tuple[Signals, str]] = []
         keys: dict[str, str] = {}
-        failed, tokens = 0, 0
+        answered, failed, tokens = 0, 0, 0
         async for result in results:
             item = _Item.parse(result.item)
             found = None if item is None else self._read(item, result)
@@ -103,19 +108,26 @@ class PullBatches:
                 continue
             signals, used = found
             tokens += used
-            if not hashes:
+            if not answered:
                 restart = await self._make_ready(cursor, len(signals.intent))
                 if restart is not None:
                     return restart
-            hashes.append(EmbedHash(id=item.pr_id, embed_hash=item.hash))
-            piece.append(signals)
+            answered += 1
+            piece.append((signals, item.hash))
             if len(piece) == PIECE_SIZE:
-                keys |= await store_signals(self.store, self.slice.repo_id, piece)
+                keys |= await self._store(piece, hashes)
                 piece = []
-        if piece:
-            keys |= await store_signals(self.store, self.slice.repo_id, piece)
+        keys |= await self._store(piece, hashes)
         rows = [writes.update_pr_embed_hashes(hashes)] if hashes else []
-        return Collected(len(hashes), failed, rows, input_tokens=tokens, keys=keys)
+        return Collected(answered, failed, rows, input_tokens=tokens, keys=keys)
+
+    async def _store(self, piece: Sequence[tuple[Signals, str]], hashes: list[EmbedHash]) -> dict[str, str]:
+        """Store the vectors of pull requests that are still open, and add to the hashes of what is stored."""
+        pulls = await self.slice.db.get_prs_by_ids([signals.pr_id for signals, _ in piece]) if piece else []
+        open_ids = {pull.id for pull in pulls if pull.state is PRState.OPEN}
+        kept = [(signals, hash) for signals, hash in piece if signals.pr_id in open_ids]
+        hashes += [EmbedHash(id=signals.pr_id, embed_hash=hash) for signals, hash in kept]
+        return await store_signals(self.store, self.slice.repo_id, [signals for signals, _ in kept])
 
     async def _make_ready(self, cursor: BatchCursor, dimensions: int) -> Outcome | None:
         """Make the collections ready; when they are emptied for it, collect again, and begin all anew."""

@@ -17,8 +17,8 @@ from ossgard.providers.request_file import MAX_FILE_BYTES, BatchLimits, FileForm
 MAX_REQUESTS = 100_000
 # How many ended batches of the right size and time `find` looks into.
 MAX_LOOKS = 20
-# One that is still running cannot be looked into; it is believed only when it was made no longer than this before the
-# claim, for clocks that differ a little.
+# One that is still running cannot be looked into; it is believed only when it was made in the time of the submission,
+# or no longer than this before or after, for clocks that differ a little.
 RUNNING_SLACK = timedelta(minutes=2)
 
 _PATH = "/v1/messages/batches"
@@ -56,10 +56,11 @@ class AnthropicBatches(BatchClient):
         self,
         batches: AsyncGenerator[JsonObject, None],
         claim: str,
-        since: datetime,
+        period: tuple[datetime, datetime],
         requests: int,
         excluding: Collection[str],
     ) -> SubmittedBatch | None:
+        since, until = period
         # Those that are still running, by how far from the time of the claim they were made.
         running: dict[timedelta, SubmittedBatch] = {}
         looks = 0
@@ -68,9 +69,9 @@ class AnthropicBatches(BatchClient):
             if found.id in excluding or _total(batch) != requests:
                 continue
             if batch.get("processing_status") != "ended":
-                age = (self._created(batch) or since) - since
-                if age >= -RUNNING_SLACK:
-                    running[abs(age)] = found
+                created = self._created(batch) or since
+                if since - RUNNING_SLACK <= created <= until + RUNNING_SLACK:
+                    running[abs(created - since)] = found
             elif looks < MAX_LOOKS:
                 looks += 1
                 if await self._is_of(claim, found.id):
@@ -107,8 +108,7 @@ class AnthropicBatches(BatchClient):
                 state = BatchState.EXPIRED
         return BatchStatus(
             state=state,
-            expires_at=self._moment(batch.get("expires_at")),
-            requests=_total(batch),
+            expires_at=self._expires_at(batch),
             succeeded=count(counts, "succeeded"),
         )
 

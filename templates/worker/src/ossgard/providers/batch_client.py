@@ -55,12 +55,18 @@ class BatchClient(ABC):
         return RequestFile(claim, replace(self._limits, tokens=min(allowed, default=None)), self._form(claim))
 
     async def find(
-        self, claim: str, since: datetime, requests: int, excluding: Collection[str] = ()
+        self,
+        claim: str,
+        since: datetime,
+        requests: int,
+        excluding: Collection[str] = (),
+        until: datetime | None = None,
     ) -> SubmittedBatch | None:
         """The batch that was submitted under a claim; see `BatchApi`."""
+        period = since, until or self._clock.now()
         with self._interface():
             async with aclosing(self._newest(since - CLOCK_SLACK)) as batches:
-                return await self._find(batches, claim, since, requests, excluding)
+                return await self._find(batches, claim, period, requests, excluding)
 
     async def submit(self, claim: str, file: RequestFile) -> SubmittedBatch:
         """Submit the requests of a file; see `BatchApi`."""
@@ -108,7 +114,7 @@ class BatchClient(ABC):
         self,
         batches: AsyncGenerator[JsonObject, None],
         claim: str,
-        since: datetime,
+        period: tuple[datetime, datetime],
         requests: int,
         excluding: Collection[str],
     ) -> SubmittedBatch | None:
@@ -148,8 +154,10 @@ class BatchClient(ABC):
         id = batch.get("id")
         if not isinstance(id, str) or not id:
             raise malformed(self.name, "a batch with an id")
-        expires_at = self._moment(batch.get("expires_at"))
-        return SubmittedBatch(id, expires_at or (self._created(batch) or self._clock.now()) + LIFETIME)
+        return SubmittedBatch(id, self._expires_at(batch))
+
+    def _expires_at(self, batch: JsonObject) -> datetime:
+        return self._moment(batch.get("expires_at")) or (self._created(batch) or self._clock.now()) + LIFETIME
 
     def _created(self, batch: JsonObject) -> datetime | None:
         return self._moment(batch.get("created_at"))

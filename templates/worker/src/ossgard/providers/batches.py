@@ -38,14 +38,13 @@ class BatchState(StrEnum):
 class BatchStatus:
     """What a provider says about a batch.
 
-    `succeeded` of its `requests` have an answer so far, as far as the provider tells. `problem` holds its own words
+    `succeeded` of its requests have an answer so far, as far as the provider tells. `problem` holds its own words
     about one that has failed. `token_limit` is set when that is since too many tokens are waiting there: how many may
     wait, 0 when the provider does not say.
     """
 
     state: BatchState
-    expires_at: datetime | None
-    requests: int
+    expires_at: datetime
     succeeded: int
     problem: str = ""
     token_limit: int | None = None
@@ -97,7 +96,12 @@ class BatchApi(Protocol):
         ...
 
     async def find(
-        self, claim: str, since: datetime, requests: int, excluding: Collection[str] = ()
+        self,
+        claim: str,
+        since: datetime,
+        requests: int,
+        excluding: Collection[str] = (),
+        until: datetime | None = None,
     ) -> SubmittedBatch | None:
         """The batch that was submitted under a claim, but whose id was lost; None when there is none.
 
@@ -113,6 +117,7 @@ class BatchApi(Protocol):
             since: when it was made, at the earliest.
             requests: how many requests the batch has.
             excluding: ids of batches that are known to be others.
+            until: when it was made, at the latest.
         """
         ...
 

@@ -71,7 +71,7 @@ class OpenAIBatches(BatchClient):
         self,
         batches: AsyncGenerator[JsonObject, None],
         claim: str,
-        since: datetime,
+        period: tuple[datetime, datetime],
         requests: int,
         excluding: Collection[str],
     ) -> SubmittedBatch | None:
@@ -117,8 +117,7 @@ class OpenAIBatches(BatchClient):
         limits = [_token_limit(str(error.get("code") or ""), str(error.get("message") or "")) for error in errors]
         return BatchStatus(
             state=state,
-            expires_at=self._moment(batch.get("expires_at")),
-            requests=count(counts, "total"),
+            expires_at=self._expires_at(batch),
             succeeded=succeeded,
             problem=self._problem(errors[0]) if errors else "",
             token_limit=next((limit for limit in limits if limit is not None), None),

@@ -46,8 +46,10 @@ async def get_scan(context: AccountContext, scan_id: int) -> Scan:
 
 def _with_age(scan: Scan, now: datetime) -> Scan:
     """While a scan waits for a provider's batch, its progress tells for how long it has."""
+    if scan.progress is None or scan.progress.note != WAITING:
+        return scan
     cursor = batch_cursor(scan.phase_cursor or {})
-    if scan.progress is None or scan.progress.note != WAITING or cursor is None or cursor.submitted_at is None:
+    if cursor is None or cursor.submitted_at is None:
         return scan
     minutes = max(0, int((now - from_text(cursor.submitted_at)) / timedelta(minutes=1)))
     age = f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"

@@ -41,7 +41,8 @@ class EmbedPhase:
         input_tokens = 0
         if changed:
             signals, input_tokens = await embed_pulls(slice.services, slice.config, [pull for pull, _ in changed])
-            restarted = not after and number(slice.cursor, "restarts") > 0
+            # Nothing has been stored since it began anew.
+            restarted = not after and "intentToken" not in cursor and number(cursor, "restarts") > 0
             restart = await make_ready(
                 slice, store, size_of(signals), restarted=restarted, cursor=_batches(slice), input_tokens=input_tokens
             )
