@@ -149,7 +149,7 @@ def test_ollama_is_served_locally_and_refused_in_the_cloud(
     anonymous: httpx.Client, config: Config, target: Target
 ) -> None:
     config["llm"]["provider"] = config["embedding"]["provider"] = "ollama"
-    config["llm"]["batch"] = True
+    config["llm"]["batch"] = config["embedding"]["batch"] = True
     answer = register(anonymous, config)
     if target.is_cloud:
         assert answer.status_code == 400
@@ -161,7 +161,10 @@ def test_ollama_is_served_locally_and_refused_in_the_cloud(
         }
     else:
         assert answer.status_code == 201
-        assert answer.json()["warnings"] == ["llm.batch is ignored: Ollama has no batch interface"]
+        assert answer.json()["warnings"] == [
+            "llm.batch is ignored: Ollama has no batch interface",
+            "embedding.batch is ignored: Ollama has no batch interface",
+        ]
 
 
 def test_an_embedding_model_that_the_cloud_index_cannot_hold_is_refused_there(

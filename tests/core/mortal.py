@@ -1,91 +1,22 @@
-"""A process that dies at any of its actions: what it asks of a port, before it has happened or just after."""
+"""Scans in batch mode whose process dies at any of its actions, or while it submits a batch."""
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from ossgard.pipeline.disposition import Done, Retry
-from ossgard.ports import HttpClient, HttpResponse, HttpStream
-from ossgard.services import Services
+from ossgard.ports import HttpResponse, HttpStream
 from ossgard.times import to_text
 from tests.core.batch_scanning import BatchScanning
 from tests.standins.batches import Batch
 from tests.standins.repository import Repository
 from tests.standins.world import World as Outside
-
-
-class Killed(BaseException):
-    """The process ends here."""
-
-
-class Mortal:
-    """Kills the process at its n-th action from when `left` is set; not at all while that is None."""
-
-    def __init__(self) -> None:
-        self.left: int | None = None
-        self.after = False
-
-    def endanger(self, services: Services) -> Services:
-        """The same services, every call of which is an action."""
-        vectors = _Endangered(self, services.vectors(None))
-        return replace(
-            services,
-            db=_Endangered(self, services.db),
-            queue=_Endangered(self, services.queue),
-            batches=_Endangered(self, services.batches),
-            http=_EndangeredHttp(self, services.http),
-            vectors=lambda _: vectors,
-        )
-
-    async def act(self, action: Callable[[], Awaitable[Any]]) -> Any:
-        """Do something, unless this is where it ends."""
-        if self.left is not None:
-            self.left -= 1
-            if self.left == 0:
-                if self.after:
-                    await action()
-                raise Killed
-        return await action()
-
-
-class _Endangered:
-    def __init__(self, mortal: Mortal, port: Any) -> None:
-        self._mortal = mortal
-        self._port = port
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._port, name)
-
-        async def act(*arguments: Any, **named: Any) -> Any:
-            return await self._mortal.act(lambda: method(*arguments, **named))
-
-        return act
-
-
-class _EndangeredHttp(_Endangered):
-    """Of a stream, opening it is an action, and so is every piece of it."""
-
-    @asynccontextmanager
-    async def stream(self, method: str, url: str, **options: Any) -> AsyncIterator[HttpStream]:
-        client: HttpClient = self._port
-        opened = client.stream(method, url, **options)
-        stream: HttpStream = await self._mortal.act(opened.__aenter__)
-        try:
-            yield replace(stream, chunks=self._chunks(stream.chunks))
-        finally:
-            await opened.__aexit__(None, None, None)
-
-    async def _chunks(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        while True:
-            try:
-                yield await self._mortal.act(chunks.__anext__)
-            except StopAsyncIteration:
-                return
+from tests.support.mortal import Killed, Mortal
 
 
 class Dying(BatchScanning):

@@ -65,6 +65,28 @@ describe("openDatabase", () => {
     database.close();
   });
 
+  test("applies what batch mode brought to a file with a scan under way", () => {
+    const before = MIGRATIONS.findIndex(({ name }) => name === "0004_batches.sql");
+    writeFile(
+      "CREATE TABLE d1_migrations (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, applied_at TIMESTAMP)",
+    );
+    const first = new Database(path);
+    applyMigrations(first, MIGRATIONS.slice(0, before));
+    first.run("INSERT INTO accounts (id, api_key_hash) VALUES (1, 'hash')");
+    first.run("INSERT INTO repos (id, account_id, owner, name) VALUES (1, 1, 'acme', 'rocket')");
+    first.run("INSERT INTO scans (id, repo_id, account_id, status) VALUES (1, 1, 1, 'embedding')");
+    first.run(
+      "INSERT INTO scan_steps (scan_id, step, phase, due_at) VALUES (1, 8, 'embed', '2026-11-23T10:00:00.000Z')",
+    );
+    first.close();
+    const database = openDatabase(path);
+    expect(rows(database, "SELECT step, phase, batch_id, submitting_at FROM scan_steps")).toEqual([
+      { step: 8, phase: "embed", batch_id: null, submitting_at: null },
+    ]);
+    expect(database.query("PRAGMA foreign_key_check").all()).toEqual([]);
+    database.close();
+  });
+
   test("keeps nothing of a migration that fails half-way", () => {
     const database = openDatabase(path);
     const broken = {

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,47 +23,11 @@ from tests.standins.repository import Repository
 from tests.standins.world import World
 from tests.support.cpython_host import MemoryQueue, cpython_host
 from tests.support.memory_vectors import MemoryVectors
+from tests.support.mortal import Killed, Mortal
 from tests.support.ports import HttpxClient, ListQueue, ListScheduler, SystemClock, SystemEntropy
 from tests.support.sqlite_executor import migrated_executor
 
 Plant = Callable[[Plan], Repository]
-
-
-class Killed(BaseException):
-    """The process ends here."""
-
-
-class Mortal:
-    """Wraps ports, and kills the process before, or after, one of their actions."""
-
-    def __init__(self) -> None:
-        self.left: int | None = None
-        self.after = False
-
-    def around(self, port: Any) -> Any:
-        """The same port, in danger."""
-        mortal = self
-
-        class Around:
-            def __getattr__(self, name: str) -> Any:
-                method = getattr(port, name)
-
-                async def act(*arguments: Any, **named: Any) -> Any:
-                    return await mortal.act(lambda: method(*arguments, **named))
-
-                return act
-
-        return Around()
-
-    async def act(self, action: Callable[[], Awaitable[Any]]) -> Any:
-        """Do something, unless this is where it ends."""
-        if self.left is not None:
-            self.left -= 1
-            if self.left == 0:
-                if self.after:
-                    await action()
-                raise Killed
-        return await action()
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
@@ -92,18 +56,18 @@ async def _die_everywhere(
     mortal, queue, clock = Mortal(), ListQueue(), SystemClock()
     executor = migrated_executor(str(directory / "ossgard.db"))
     db, vectors = SqlDatabase(executor), MemoryVectors()
-    dangerous = mortal.around(vectors)
-    services = Services(
-        db=mortal.around(db),
-        queue=mortal.around(queue),
+    safe = Services(
+        db=db,
+        queue=queue,
         batches=ListScheduler(),
-        http=mortal.around(HttpxClient()),
+        http=HttpxClient(),
         clock=clock,
         entropy=SystemEntropy(),
         settings=Settings.from_mapping(outside.environment()),
         host=LOCAL_HOST,
-        vectors=lambda _: dangerous,
+        vectors=lambda _: vectors,
     )
+    services = mortal.endanger(safe)
     account = await db.create_account("hash", None, outside.config())
     due_at = to_text(clock.now())
     scan = await db.start_scan(account.id, repository.owner, repository.name, {"full": False}, "scan", due_at)
