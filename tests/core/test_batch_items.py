@@ -191,6 +191,22 @@ def test_what_is_left_over_of_such_a_model_is_asked_without_one(
     assert {request.json().get("temperature") for request in outside.requests(CHAT)} == {0, None}
 
 
+def test_a_few_refusals_do_not_have_a_batch_submitted_again(outside: Outside) -> None:
+    repository = planted(outside)
+    plain = ordinarily(outside, repository, "anthropic")
+    scanning = BatchScanning(outside, repository, batch_config(outside, "anthropic"))
+    scanning.begin()
+    scanning.wait_for_batch("verify")
+    [batch] = scanning.submitted("verify")
+    answer, refused = batch.answer, batch.items[0].body
+    error = {"type": "error", "error": {"type": "invalid_request_error", "message": "temperature: not with this one"}}
+    batch.answer = lambda body: (400, error) if body is refused else answer(body)
+    scanning.finish()
+    assert scanning.submitted("verify") == [batch]
+    assert len(outside.requests(CHAT)) == 1
+    assert result(scanning) == result(plain)
+
+
 def _is_not_known_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ossgard.providers.anthropic._WITHOUT_TEMPERATURE", re.compile("no-such-model"))
 

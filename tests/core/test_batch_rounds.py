@@ -9,6 +9,8 @@ import pytest
 from ossgard.pipeline.batching import MAX_ROOM_WAITS, ROOM_WAIT_SECONDS, WAITING, WAITING_FOR_ROOM
 from tests.core.batch_scanning import BatchScanning, assert_equals_ordinary, batch_config, planted
 from tests.standins.batches import Batch
+from tests.standins.diffs import ChangedFile
+from tests.standins.repository import Repository
 from tests.standins.tokens import count_tokens
 from tests.standins.world import World as Outside
 
@@ -103,6 +105,31 @@ def test_no_round_is_larger_than_one_invocation_can_work_off(outside: Outside, m
         len(scanning.submitted("verify")) - 1
     )
     assert_equals_ordinary(scanning)
+
+
+def test_results_are_stored_in_pieces(outside: Outside, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ossgard.pipeline.embed_batches.PIECE_SIZE", 3)
+    monkeypatch.setattr("ossgard.pipeline.chat_batches.PIECE_ANSWERS", 2)
+    scanning = BatchScanning(outside, planted(outside, prs=20))
+    assert scanning.scan_in_batches()["status"] == "done"
+    assert scanning.vectors.calls["upsert"] == 2 * 7
+    assert outside.requests("openai.chat,openai.embeddings") == []
+    assert_equals_ordinary(scanning)
+
+
+def test_both_indexes_are_waited_for_whatever_the_last_piece_holds(
+    outside: Outside, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ossgard.pipeline.embed_batches.PIECE_SIZE", 1)
+    repository.open("With files", None, [ChangedFile("a.py", "a")])
+    repository.open("Without files")
+    outside.batches.unordered = False
+    scanning = BatchScanning(outside, repository)
+    scanning.begin()
+    scanning.wait_for_batch("embed")
+    scanning.ring()
+    scanning.run_until("cluster")
+    assert set(json.loads(scanning.scan()["phase_cursor"])) == {"codeToken", "intentToken"}
 
 
 def test_a_round_looks_through_a_part_of_what_is_stored(outside: Outside, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,6 +116,8 @@ def test_one_question_alone_is_asked_in_the_ordinary_way(outside: Outside, repos
     assert outside.count("openai.embeddings").inputs == 2, "both signals of one"
     assert len(outside.requests("openai.chat,anthropic.messages")) == 2
     assert [sorted(group) for group in scanning.groups()[-1:]] == [[1, 2]]
+    steps = scanning.rows("SELECT phase, count(*) FROM scan_steps WHERE scan_id = 2 GROUP BY phase")
+    assert {("verify", 1), ("rank", 1)} <= set(steps), "nothing is claimed for one question"
 
 
 def test_nothing_to_ask_submits_nothing(outside: Outside, repository: Repository) -> None:
