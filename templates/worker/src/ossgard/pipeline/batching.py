@@ -136,12 +136,11 @@ async def run_batches(slice: Slice, work: BatchWork, is_wanted: bool, progress: 
         progress: how far the phase is.
     """
     cursor = batch_cursor(slice.cursor)
-    if cursor is not None:
-        progress = progress.model_copy(update={"done": min(cursor.done, progress.total)})
     if cursor is None:
         return Outcome(_claim(slice, BatchCursor(claim="", claimed_at=""), work.api), progress=progress)
     if not cursor.claim:
         return None
+    progress = progress.model_copy(update={"done": min(cursor.done, progress.total)})
     if cursor.model != work.api.name:
         log(logging.WARNING, "the model was changed while a batch was under way", scan=slice.scan_id, batch=cursor.id)
         return Outcome(_claim(slice, cursor, work.api), progress=progress)
