@@ -7,7 +7,7 @@ from typing import Any
 from ossgard.entities import PR, BatchAnswerInput, Progress
 from ossgard.errors import RetryableError
 from ossgard.pipeline.batching import BatchCursor, Collected, run_batches
-from ossgard.pipeline.groups import Question, members_of, open_pulls
+from ossgard.pipeline.groups import Question, member_ids, members_of
 from ossgard.pipeline.outcome import Outcome
 from ossgard.pipeline.phase import Slice
 from ossgard.providers.batches import BatchApi, BatchChatModel, BatchResult, RequestFile
@@ -45,7 +45,7 @@ class GroupBatches:
         slice, after = self.slice, cursor.after
         for _ in range(ROUND_SIZE // PAGE_SIZE):
             groups = await slice.services.db.list_candidate_groups(slice.scan_id, self.question.stage, after, PAGE_SIZE)
-            pulls = await open_pulls(slice, groups)
+            pulls = await slice.open_pulls(member_ids(groups))
             for group in groups:
                 members = members_of(group, pulls)
                 if len(members) > 1 and not self._add(file, group.position, members, cursor.temperature):

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from ossgard import writes
-from ossgard.entities import PR, EmbedHash, Progress, PRState
+from ossgard.entities import PR, EmbedHash, Progress
 from ossgard.errors import PermanentError, RetryableError
 from ossgard.pipeline.batching import BatchCursor, Collected, run_batches, stored
 from ossgard.pipeline.cursor import number
@@ -123,9 +123,8 @@ class PullBatches:
 
     async def _store(self, piece: Sequence[tuple[Signals, str]], hashes: list[EmbedHash]) -> dict[str, str]:
         """Store the vectors of pull requests that are still open, and add to the hashes of what is stored."""
-        pulls = await self.slice.db.get_prs_by_ids([signals.pr_id for signals, _ in piece]) if piece else []
-        open_ids = {pull.id for pull in pulls if pull.state is PRState.OPEN}
-        kept = [(signals, hash) for signals, hash in piece if signals.pr_id in open_ids]
+        still_open = await self.slice.open_pulls(signals.pr_id for signals, _ in piece)
+        kept = [(signals, hash) for signals, hash in piece if signals.pr_id in still_open]
         hashes += [EmbedHash(id=signals.pr_id, embed_hash=hash) for signals, hash in kept]
         return await store_signals(self.store, self.slice.repo_id, [signals for signals, _ in kept])
 

@@ -1,9 +1,11 @@
 """What a phase is: a class that works off one slice of a scan at a time."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 from ossgard.database import AccountDatabase
+from ossgard.entities import PR, PRState
 from ossgard.model import JsonObject
 from ossgard.models import Config
 from ossgard.pipeline.outcome import Outcome
@@ -28,6 +30,12 @@ class Slice:
     cursor: JsonObject
     db: AccountDatabase
     services: Services
+
+    async def open_pulls(self, ids: Iterable[int]) -> dict[int, PR]:
+        """Those of these pull requests that are still open, by id."""
+        wanted = sorted(set(ids))
+        pulls = await self.db.get_prs_by_ids(wanted) if wanted else []
+        return {pull.id: pull for pull in pulls if pull.state is PRState.OPEN}
 
 
 class PhaseProcessor(Protocol):

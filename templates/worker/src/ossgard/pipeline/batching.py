@@ -233,13 +233,10 @@ async def _accepted(
         return None
     try:
         return await api.submit(cursor.claim, file), False
-    except RetryableError as error:
-        if not error.rate_limited:
+    except (RetryableError, PermanentError) as error:
+        if isinstance(error, RetryableError) and not error.rate_limited:
             # The provider may have accepted the batch, or be about to: whoever tries next waits, and looks for it.
             raise RetryableError(str(error), LONGEST_SUBMISSION.total_seconds()) from error
-        await db.forget_submission(slice.scan_id, slice.step)
-        raise
-    except PermanentError:
         await db.forget_submission(slice.scan_id, slice.step)
         raise
 

@@ -1,6 +1,6 @@
 """Groups of pull requests that a chat model is asked about, a slice at a time."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from pydantic import BaseModel
 
 from ossgard.concurrency import gather_bounded
-from ossgard.entities import PR, CandidateGroup, PRState
+from ossgard.entities import PR, CandidateGroup
 from ossgard.pipeline.phase import Slice
 from ossgard.pipeline.prompts import Prompt
 from ossgard.providers.chat import ChatAnswer, ChatLimits, ChatModel, UnusableAnswer
@@ -54,7 +54,7 @@ class Asked(Generic[M]):
 
 async def ask_about(slice: Slice, question: Question[M], groups: Sequence[CandidateGroup]) -> list[Asked[M]]:
     """Ask about groups; what came in a batch already is a first answer."""
-    pulls = await open_pulls(slice, groups)
+    pulls = await slice.open_pulls(member_ids(groups))
     answers = await _batch_answers(slice, question.phase, groups)
     providers = Providers(slice.services, slice.config)
     model = providers.chat_model()
@@ -65,11 +65,9 @@ async def ask_about(slice: Slice, question: Question[M], groups: Sequence[Candid
     return await gather_bounded(questions, providers.at_once)
 
 
-async def open_pulls(slice: Slice, groups: Sequence[CandidateGroup]) -> dict[int, PR]:
-    """The members of groups that are still open, by id."""
-    ids = sorted({id for group in groups for id in group.pr_ids})
-    pulls = await slice.db.get_prs_by_ids(ids) if ids else []
-    return {pull.id: pull for pull in pulls if pull.state is PRState.OPEN}
+def member_ids(groups: Iterable[CandidateGroup]) -> Iterator[int]:
+    """The members of all groups, open or not."""
+    return (id for group in groups for id in group.pr_ids)
 
 
 def members_of(group: CandidateGroup, pulls: Mapping[int, PR]) -> list[PR]:

@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from ossgard.config import parse_stored
-from ossgard.entities import BatchPoll, ScanMessage, ScanStatus
+from ossgard.entities import BatchPoll, ScanMessage
 from ossgard.errors import PermanentError, RetryableError
 from ossgard.log import log
 from ossgard.messages import PipelineMessage
 from ossgard.phases import PHASES, POLLING
 from ossgard.pipeline.batching import batch_cursor
 from ossgard.pipeline.outbox import job_id
-from ossgard.pipeline.runner import Runner
+from ossgard.pipeline.runner import ENDED, Runner
 from ossgard.ports import Clock
 from ossgard.providers.batches import BatchApi, BatchState
 from ossgard.providers.factory import Providers
@@ -26,8 +26,6 @@ from ossgard.times import to_text
 
 # How long after its expiry a provider may take to say that a batch has expired.
 EXPIRY_GRACE = timedelta(minutes=15)
-
-_ENDED = (ScanStatus.DONE, ScanStatus.FAILED)
 
 
 class PollStore(Protocol):
@@ -113,7 +111,7 @@ class BatchPoller:
 
     async def _poll(self, poll: BatchPoll, next_at: datetime) -> None:
         waiting = await self._services.db.get_scan_message(poll.scan_id, poll.step)
-        if waiting is None or waiting.status in _ENDED or waiting.next_step is not None:
+        if waiting is None or waiting.status in ENDED or waiting.next_step is not None:
             # Nobody waits any more.
             await self._store.finish(poll)
             return

@@ -31,9 +31,10 @@ from ossgard.services import Services
 from ossgard.times import from_text, to_text
 from ossgard.write import Write
 
-__all__ = ["Disposition", "Done", "Failed", "Retry", "Runner"]
+__all__ = ["ENDED", "Disposition", "Done", "Failed", "Retry", "Runner"]
 
-_ENDED = (ScanStatus.DONE, ScanStatus.FAILED)
+# The statuses of scans on which nobody works any more.
+ENDED = (ScanStatus.DONE, ScanStatus.FAILED)
 
 # How long a message may stay unsent, and how long a sent one unanswered, before the sweep sends it again,
 # and when it gives the scan up.
@@ -135,7 +136,7 @@ class Runner:
     async def _find(self, scan_id: int, step: int) -> ScanMessage | None:
         """The message with its scan, unless the scan has ended or is gone."""
         found = await self._db.get_scan_message(scan_id, step)
-        return None if found is None or found.status in _ENDED else found
+        return None if found is None or found.status in ENDED else found
 
     async def _work(self, message: ScanMessage) -> _Next | None:
         """Run the phase and commit what it leads to."""
