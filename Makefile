@@ -69,17 +69,17 @@ test: setup ## Run every test: bun test, then pytest
 	.venv/bin/python -m pytest
 
 test-bun: setup
-	$(BUN) test tests/local
+	$(BUN) test tests/hosts/bun
 
 lint: setup ## Check format and style of Python and TypeScript
 	.venv/bin/ruff check $(PYTHON_SOURCES)
 	.venv/bin/black --check --quiet $(PYTHON_SOURCES) || (.venv/bin/black --diff --quiet $(PYTHON_SOURCES); exit 1)
-	cd generated/local && node_modules/.bin/biome check --error-on-warnings src ../../tests/local ../../tests/vectors ../../tests/database ../../tests/bench
+	cd generated/local && node_modules/.bin/biome check --error-on-warnings src ../../tests/hosts ../../tests/bench
 	cd generated/worker/dev && node_modules/.bin/biome check --error-on-warnings .
 
 types: setup ## Check types: mypy --strict, tsc --strict
 	.venv/bin/mypy
-	cd generated/local && node_modules/.bin/tsc --noEmit && node_modules/.bin/tsc --noEmit --project ../../tests/local
+	cd generated/local && node_modules/.bin/tsc --noEmit && node_modules/.bin/tsc --noEmit --project ../../tests/hosts/bun
 	cd generated/worker/dev && node_modules/.bin/tsc --noEmit
 
 bench: setup ## Measure generation, both hosts and whole scans (about 8 minutes)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from generator.layout import template_names
 from generator.record import inputs_digest, is_current, remember
-from generator.templates_folder import template_names
 
 if TYPE_CHECKING:
     from generator.write import Changes
@@ -55,8 +55,8 @@ def _plan(project: Path, templates: Path) -> dict[str, bytes]:
     # Loaded here, since a run that finds nothing to do needs none of it.
     from generator.checks import check_spec
     from generator.diagnostics import SpecError
-    from generator.load import load_spec
-    from generator.plan import plan
+    from generator.output.plan import plan
+    from generator.spec.load import load_spec
 
     # A run builds large trees and ends: collecting garbage in between only costs time.
     gc.disable()

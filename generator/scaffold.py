@@ -5,11 +5,10 @@ from pathlib import Path
 import yaml
 
 from generator.diagnostics import did_you_mean
-from generator.names import pascal
-from generator.source import SourceFile, read_source
-from generator.spec import PhaseSpec
-
-PHASES_FOLDER = Path("worker/src/ossgard/pipeline/phases")
+from generator.layout import PHASES
+from generator.spec.jobs import PhaseSpec
+from generator.spec.names import pascal
+from generator.spec.source import SourceFile, read_source
 
 _ENTRY = """\
   - name: {name}
@@ -54,7 +53,7 @@ def add_phase(project: Path, templates: Path, name: str, after: str) -> list[Pat
     names = [phase.get("name") for phase in phases if isinstance(phase, dict)]
     if after not in names:
         raise ScaffoldError(f"there is no phase '{after}' to follow: {did_you_mean(after, map(str, names))}")
-    stub = templates / PHASES_FOLDER / f"{name}.py"
+    stub = templates / PHASES / f"{name}.py"
     if name in names or stub.exists():
         raise ScaffoldError(f"there is a phase '{name}' already")
     previous = phases[names.index(after)]

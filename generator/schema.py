@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from generator.spec import SPEC_FILES
+from generator.spec.spec import SPEC_FILES
 
 
 def schemas() -> dict[str, bytes]:

@@ -12,11 +12,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tests.scans.client import ENDED, Client
-from tests.standins.planting import Plan
-from tests.standins.repository import Repository
-from tests.standins.world import World, world
+from tests.outside.planting import Plan
+from tests.outside.repository import Repository
+from tests.outside.world import World, world
 from tests.support.bun_host import BunHost, TimedBunHost, bun_host, timed_bun_host
+from tests.whole.scans.client import ENDED, Client
 
 POLL_SECONDS = 0.1
 BAR = 30

@@ -17,7 +17,7 @@ from generator.checks import (
 )
 from generator.checks.context import Context
 from generator.diagnostics import SpecError
-from generator.load import LoadedSpec
+from generator.spec.load import LoadedSpec
 
 # In this order, since a check passes over what an earlier one has found broken.
 CHECKS = (

@@ -5,8 +5,8 @@ from datetime import date
 
 from generator.checks.context import Context
 from generator.diagnostics import did_you_mean
-from generator.names import PASCAL_NAME, TYPESCRIPT_RESERVED
-from generator.source import Location
+from generator.spec.names import PASCAL_NAME, TYPESCRIPT_RESERVED
+from generator.spec.source import Location
 
 LARGEST_INTEGER = 2**53 - 1
 # The first compatibility date whose Python is the one that the dependencies are built for (CPython 3.14).

@@ -1,6 +1,8 @@
 """Budgets: no phase may need more of one invocation than the declared plan gives."""
 
-from generator.budgets import (
+from generator.checks.context import Context
+from generator.spec.bindings import PlanSpec
+from generator.spec.budgets import (
     PhaseBudget,
     dead_letter_budget,
     dead_letter_queue,
@@ -8,10 +10,8 @@ from generator.budgets import (
     phase_budget,
     pipeline_queue,
 )
-from generator.checks.context import Context
-from generator.source import Location
-from generator.spec import PlanSpec
-from generator.types import SCALARS, parse_type
+from generator.spec.source import Location
+from generator.spec.types import SCALARS, parse_type
 
 
 def check(context: Context) -> None:

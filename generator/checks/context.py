@@ -3,16 +3,14 @@
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from generator.checks.tables import Schema, migrate
 from generator.diagnostics import Diagnostic
-from generator.load import LoadedSpec
-from generator.source import Location
-from generator.spec import Spec
-
-if TYPE_CHECKING:
-    from generator.checks.sandbox import Sandbox
+from generator.spec.load import LoadedSpec
+from generator.spec.source import Location
+from generator.spec.spec import Spec
+from generator.trial.columns import column_types
+from generator.trial.sandbox import Sandbox
+from generator.trial.tables import Schema, migrate
 
 
 @dataclass
@@ -26,7 +24,6 @@ class Context:
     loaded: LoadedSpec
     templates: Path
     diagnostics: list[Diagnostic] = field(default_factory=list)
-    sandbox: "Sandbox | None" = None
     _broken: set[tuple[str, Location]] = field(default_factory=set)
 
     @property
@@ -41,6 +38,15 @@ class Context:
             self.diagnostics.append(result)
             return None
         return result
+
+    @cached_property
+    def sandbox(self) -> Sandbox | None:
+        """Where methods are tried out; None when a migration fails. Asked for only after the statements are checked."""
+        if self.schema is None:
+            return None
+        database = self.spec.database
+        broken = {name for name in database.methods if self.is_broken("database", "methods", name)}
+        return Sandbox(self.schema, database, column_types(self.schema, database, broken))
 
     def add(
         self, file: str, location: Location, message: str, hint: str = "", *, at_key: bool = False, offset: int = -1

@@ -6,9 +6,9 @@ from pydantic import Field, TypeAdapter
 from pydantic_core import SchemaError
 
 from generator.checks.context import Context
-from generator.source import Location
-from generator.spec import FieldSpec
-from generator.types import SCALARS, TypeExpression, parse_type
+from generator.spec.routes import FieldSpec
+from generator.spec.source import Location
+from generator.spec.types import SCALARS, TypeExpression, parse_type
 
 _DEFAULTS: dict[str, tuple[type, ...]] = {"text": (str,), "integer": (int,), "real": (int, float), "boolean": (bool,)}
 

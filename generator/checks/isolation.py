@@ -7,12 +7,12 @@ largest is always the same one's.
 """
 
 from generator.checks.context import Context
-from generator.checks.sandbox import Outcome, Run, Sandbox, sandbox, writes
-from generator.checks.seed import ROOT
-from generator.checks.tables import Schema
-from generator.spec import MethodSpec
-from generator.sql import tokens
-from generator.types import SCALARS
+from generator.spec.database import MethodSpec
+from generator.spec.sql import tokens
+from generator.spec.types import SCALARS
+from generator.trial.sandbox import Outcome, Run, Sandbox, writes
+from generator.trial.seed import ROOT
+from generator.trial.tables import Schema
 
 
 def check(context: Context) -> None:
@@ -28,7 +28,7 @@ def check(context: Context) -> None:
             "database", ("methods", name, "scope"), message, "create it in a migration, or make the scope internal"
         )
         return
-    box = sandbox(context)
+    box = context.sandbox
     assert box is not None
     for name, method in ready.items():
         _check_seeds(context, box, name, method)

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 
 from generator.checks.context import Context
 from generator.diagnostics import did_you_mean
-from generator.names import camel
-from generator.spec import MethodSpec, PatchSpec
-from generator.sql import Token, tokens
-from generator.types import parse_type
+from generator.spec.database import MethodSpec, PatchSpec
+from generator.spec.names import camel
+from generator.spec.sql import Token, tokens
+from generator.spec.types import parse_type
 
 _STEP = re.compile(r"""\.(?:"([^"]*)"|([A-Za-z_][A-Za-z0-9_]*))|\[[^\]]*\]""")
 Fields = Mapping[str, str]

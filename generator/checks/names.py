@@ -7,8 +7,9 @@ from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
 from generator.checks.context import Context
-from generator.methods import ACCOUNT_PARAMETER, PAGE_PARAMETERS
-from generator.names import (
+from generator.output.methods import ACCOUNT_PARAMETER, PAGE_PARAMETERS
+from generator.spec.database import PatchSpec
+from generator.spec.names import (
     CAMEL_NAME,
     PASCAL_NAME,
     PYTHON_RESERVED,
@@ -18,8 +19,7 @@ from generator.names import (
     pascal,
     snake,
 )
-from generator.source import Location
-from generator.spec import PatchSpec
+from generator.spec.source import Location
 
 # What the templates import or define beside the spec's types, in Python or TypeScript.
 USED_TYPES = frozenset("""

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from generator.checks.context import Context
 from generator.diagnostics import did_you_mean
-from generator.names import PYTHON_RESERVED, pascal
+from generator.layout import PHASES
+from generator.spec.names import PYTHON_RESERVED, pascal
 
 DONE = "done"
 STATUS_ENUM = "ScanStatus"
 # The statuses of a scan that no phase works on.
 ENDED = ("done", "failed", "paused")
-PROCESSORS = Path("worker/src/ossgard/pipeline/phases")
 _MESSAGE = {"type": "text", "scanId": "integer", "step": "integer"}
 
 
@@ -85,13 +85,13 @@ def _check_statuses(context: Context) -> None:
 
 
 def _check_processors(context: Context) -> None:
-    folder = context.templates / PROCESSORS
+    folder = context.templates / PHASES
     for index, phase in enumerate(context.spec.jobs.phases):
         location = ("phases", index, "name")
         if context.is_broken("jobs", *location):
             continue
         module = folder / f"{phase.name}.py"
-        shown = f"templates/{PROCESSORS.as_posix()}/{phase.name}.py"
+        shown = f"templates/{PHASES.as_posix()}/{phase.name}.py"
         if phase.planned:
             if module.is_file():
                 message = f"the phase '{phase.name}' is marked as planned, and {shown} exists"

@@ -1,18 +1,15 @@
 """What statements return, held against what methods declare: names, types, nulls, and whether there are rows at all."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-
-import apsw
-import apsw.ext
 
 from generator.checks.context import Context
-from generator.checks.tables import Schema, affinity
 from generator.diagnostics import did_you_mean
-from generator.source import Location
-from generator.spec import MethodSpec
-from generator.sql import is_compound, number, order_by, result_expressions, sources, tokens, verb
-from generator.types import SCALARS, TypeExpression, parse_type
+from generator.spec.database import MethodSpec
+from generator.spec.source import Location
+from generator.spec.sql import is_compound, number, order_by, result_expressions, sources, tokens, verb
+from generator.spec.types import SCALARS, TypeExpression, parse_type
+from generator.trial.columns import ResultColumn, describe
+from generator.trial.tables import Schema, affinity
 
 # The column affinities that hold values of a type.
 AFFINITIES = {
@@ -23,16 +20,6 @@ AFFINITIES = {
 }
 
 
-@dataclass(frozen=True)
-class ResultColumn:
-    """A column of a result, and the table's column that it comes from, where it is one."""
-
-    name: str
-    declared: str
-    table: str
-    column: str
-
-
 def check(context: Context) -> None:
     """Check what every method returns."""
     schema = context.schema
@@ -41,15 +28,6 @@ def check(context: Context) -> None:
     for name, method in context.spec.database.methods.items():
         if not context.is_broken("database", "methods", name):
             _check_method(context, schema, name, method)
-
-
-def describe(schema: Schema, sql: str) -> Sequence[ResultColumn]:
-    """The result columns of a statement that prepares."""
-    query = apsw.ext.query_info(schema.connection, sql)
-    return [
-        ResultColumn(name, declared or "", table or "", column or "")
-        for name, declared, _, table, column in query.description_full or ()
-    ]
 
 
 def _check_method(context: Context, schema: Schema, name: str, method: MethodSpec) -> None:
@@ -241,18 +219,3 @@ def _at_expression(context: Context, name: str, index: int, position: int, messa
         expressions[position][0].offset if position < len(expressions) and not starred and expressions[position] else -1
     )
     context.add("database", context.sql_location(name, index), message, hint, offset=offset)
-
-
-def column_types(context: Context, schema: Schema) -> dict[tuple[str, str], TypeExpression]:
-    """What the entities say about the columns of tables, by table and column; for making rows that look real."""
-    found: dict[tuple[str, str], TypeExpression] = {}
-    for name, method in context.spec.database.methods.items():
-        type_ = method.result_type
-        if context.is_broken("database", "methods", name) or type_ is None or type_.name in SCALARS:
-            continue
-        wanted = context.spec.database.entities[type_.name].columns
-        for sql in method.sql:
-            for column in describe(schema, sql):
-                if column.table and column.name in wanted:
-                    found.setdefault((column.table, column.column), parse_type(wanted[column.name]))
-    return found

@@ -9,13 +9,13 @@ from pathlib import Path
 from generator.checks.context import Context
 from generator.checks.types import TypeNames
 from generator.diagnostics import did_you_mean
-from generator.http_views import PATH_PARAMETER
-from generator.names import snake
-from generator.source import Location
-from generator.spec import RouteSpec
-from generator.types import SCALARS, parse_type
+from generator.layout import ROUTES
+from generator.output.http_views import PATH_PARAMETER
+from generator.spec.names import snake
+from generator.spec.routes import RouteSpec
+from generator.spec.source import Location
+from generator.spec.types import SCALARS, parse_type
 
-HANDLERS = Path("worker/src/ossgard/routes")
 _STATUSES = frozenset(int(status) for status in HTTPStatus)
 
 
@@ -134,9 +134,9 @@ def _check_responses(context: Context, types: TypeNames, index: int, route: Rout
 def _check_handler(context: Context, index: int, route: RouteSpec) -> None:
     module, function = route.handler.split(".")
     location: Location = ("routes", index, "handler")
-    folder = context.templates / HANDLERS
+    folder = context.templates / ROUTES
     known = {path.stem for path in folder.glob("*.py") if path.stem != "__init__"}
-    place = f"templates/{HANDLERS.as_posix()}/{module}.py"
+    place = f"templates/{ROUTES.as_posix()}/{module}.py"
     arguments = ["context", *(snake(name) for name in route.params), *(["body"] if route.body else [])]
     signature = f"async def {function}({', '.join(arguments)})"
     if module not in known:

@@ -3,18 +3,18 @@
 import json
 
 from generator.checks.context import Context
-from generator.checks.results import describe
-from generator.checks.sandbox import Outcome, Sandbox, sandbox
-from generator.spec import MethodSpec
-from generator.sql import result_expressions
-from generator.types import SCALARS, TypeExpression, parse_type
+from generator.spec.database import MethodSpec
+from generator.spec.sql import result_expressions
+from generator.spec.types import SCALARS, TypeExpression, parse_type
+from generator.trial.columns import describe
+from generator.trial.sandbox import Outcome, Sandbox
 
 _PYTHON: dict[str, tuple[type, ...]] = {"integer": (int,), "real": (int, float), "boolean": (int,)}
 
 
 def check(context: Context) -> None:
     """Run every method on the caller's own rows."""
-    box = sandbox(context)
+    box = context.sandbox
     if box is None:
         return
     role = box.roles[0]

@@ -6,13 +6,13 @@ import apsw
 
 from generator.checks.context import Context
 from generator.checks.json_paths import check_paths
-from generator.checks.tables import Schema
 from generator.diagnostics import did_you_mean
-from generator.methods import ACCOUNT_PARAMETER, PAGE_PARAMETERS
-from generator.source import Location
-from generator.spec import MethodSpec
-from generator.sql import WRITES, foreign_parameters, number, parameters, tokens, verb
-from generator.types import parse_type
+from generator.output.methods import ACCOUNT_PARAMETER, PAGE_PARAMETERS
+from generator.spec.database import MethodSpec
+from generator.spec.source import Location
+from generator.spec.sql import WRITES, foreign_parameters, number, parameters, tokens, verb
+from generator.spec.types import parse_type
+from generator.trial.tables import Schema
 
 _ALLOWED = frozenset({*WRITES, "SELECT", "VALUES", "WITH"})
 _MISSING = re.compile(r"no such (table|column|function): (\S+)|(?:table )?(\S+) has no column named (\S+)")

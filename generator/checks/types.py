@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 
 from generator.checks.context import Context
 from generator.diagnostics import did_you_mean
-from generator.source import Location
-from generator.spec import PatchSpec
-from generator.types import JSON, SCALARS, parse_type
+from generator.spec.database import PatchSpec
+from generator.spec.source import Location
+from generator.spec.types import JSON, SCALARS, parse_type
 
 _SCALARS = frozenset(SCALARS)
 _KINDS = ("enum", "record", "entity", "model")

@@ -6,10 +6,10 @@ from datetime import datetime
 from pathlib import Path
 
 from tests.bench.table import print_table
-from tests.scans.client import Client
-from tests.standins.world import Plan, World, world
+from tests.outside.world import Plan, World, world
 from tests.support.bun_host import TimedBunHost, timed_bun_host
 from tests.support.worker_host import WorkerHost, worker_host
+from tests.whole.scans.client import Client
 
 SIZES = (300, 1000)
 QUICK_SIZES = (100,)

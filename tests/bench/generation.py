@@ -17,10 +17,10 @@ from typing import Any
 
 import yaml
 
-from generator.load import load_spec
-from generator.names import camel
-from generator.openapi import build_openapi, type_schema
-from generator.types import parse_type
+from generator.output.openapi import build_openapi, type_schema
+from generator.spec.load import load_spec
+from generator.spec.names import camel
+from generator.spec.types import parse_type
 from tests.bench.table import print_table
 
 ROOT = Path(__file__).parents[2]

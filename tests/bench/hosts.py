@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from tests.bench.table import print_table
-from tests.standins.github_api import GitHubApi, github_standin
+from tests.outside.github_api import GitHubApi, github_standin
 from tests.support.bun_host import bun_host
 from tests.support.worker_host import worker_host
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import httpx
 
-from generator.budgets import compute_budgets
-from generator.load import load_spec
+from generator.spec.budgets import compute_budgets
+from generator.spec.load import load_spec
 from tests.bench.table import print_table
-from tests.scans.client import Client
-from tests.scans.rows import file_rows
-from tests.standins.world import Plan, World, world
+from tests.outside.world import Plan, World, world
 from tests.support.bun_host import bun_host
 from tests.support.worker_host import worker_host
+from tests.whole.scans.client import Client
+from tests.whole.scans.rows import file_rows
 
 ROOT = Path(__file__).parents[2]
 SIZES = (100, 1000, 3000)

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from ossgard import writes
-from ossgard.entities import Progress
-from ossgard.phases import PHASES
 from ossgard.pipeline.outcome import NextPhase, NextSlice, Outcome
 from ossgard.pipeline.phase import PhaseProcessor, Slice
+from ossgard.spec import writes
+from ossgard.spec.entities import Progress
+from ossgard.spec.phases import PHASES
 
 SLICES = 2
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.core.scanning import Scanning
-from tests.standins.diffs import ChangedFile
-from tests.standins.llm import Behaviour
-from tests.standins.planting import Plan
-from tests.standins.repository import Repository
-from tests.standins.world import World as Outside
-from tests.standins.world import world
+from tests.outside.diffs import ChangedFile
+from tests.outside.llm import Behaviour
+from tests.outside.planting import Plan
+from tests.outside.repository import Repository
+from tests.outside.world import World as Outside
+from tests.outside.world import world
 
 _numbers = itertools.count(1)
 

@@ -12,10 +12,10 @@ import pytest
 from ossgard.pipeline.disposition import Done, Retry
 from ossgard.ports import HttpResponse, HttpStream
 from ossgard.times import to_text
-from tests.core.batch_scanning import BatchScanning
-from tests.standins.batches import Batch
-from tests.standins.repository import Repository
-from tests.standins.world import World as Outside
+from tests.core.batch.batch_scanning import BatchScanning
+from tests.outside.batches import Batch
+from tests.outside.repository import Repository
+from tests.outside.world import World as Outside
 from tests.support.mortal import Killed, Mortal
 
 

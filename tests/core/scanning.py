@@ -5,13 +5,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from ossgard.entities import CandidateInput
 from ossgard.model import JsonObject
 from ossgard.pipeline.disposition import Disposition
-from ossgard.settings import Settings
+from ossgard.spec.entities import CandidateInput
+from ossgard.spec.settings import Settings
 from tests.core.world import World
-from tests.standins.repository import Repository
-from tests.standins.world import World as Outside
+from tests.outside.repository import Repository
+from tests.outside.world import World as Outside
 from tests.support.memory_vectors import MemoryVectors
 
 

@@ -11,12 +11,12 @@ from ossgard.model import JsonObject
 from ossgard.pipeline.disposition import Disposition, Retry
 from ossgard.pipeline.outbox import send_step
 from ossgard.pipeline.phase import PhaseProcessor
-from ossgard.pipeline.phases import PROCESSORS
 from ossgard.pipeline.runner import Runner
 from ossgard.ports import HttpClient
 from ossgard.services import LOCAL_HOST, HostProfile, Services
-from ossgard.settings import Settings
-from ossgard.sql_database import SqlDatabase
+from ossgard.spec.processors import PROCESSORS
+from ossgard.spec.settings import Settings
+from ossgard.spec.sql_database import SqlDatabase
 from ossgard.times import to_text
 from tests.support.memory_vectors import MemoryVectors
 from tests.support.ports import HttpxClient, ListQueue, ListScheduler, SetClock, SystemEntropy

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from pydantic.alias_generators import to_camel
 
 from generator.checks.names import USED_FIELDS, USED_METHODS, USED_PARAMETERS, USED_TYPES
-from generator.names import PYTHON_RESERVED, TYPESCRIPT_RESERVED, camel, pascal
-from generator.types import parse_type
+from generator.spec.names import PYTHON_RESERVED, TYPESCRIPT_RESERVED, camel, pascal
+from generator.spec.types import parse_type
 from tests.generator.spec_folder import SpecFolder
 
 SQL_TYPES = {"text": "TEXT", "integer": "INTEGER", "real": "REAL", "boolean": "INTEGER", "json": "TEXT"}

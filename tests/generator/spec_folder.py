@@ -8,8 +8,9 @@ import yaml
 
 from generator.checks import check_spec
 from generator.diagnostics import SpecError
-from generator.load import LoadedSpec, load_spec
-from generator.plan import plan
+from generator.layout import template_names
+from generator.output.plan import TEMPLATE_SUFFIX, plan, target_of
+from generator.spec.load import LoadedSpec, load_spec
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 
@@ -168,7 +169,7 @@ class SpecFolder:
     def generate(self) -> dict[str, str]:
         """What the generator makes of it, by path; lock files and the like are left out."""
         output = plan(self.load().spec, TEMPLATES)
-        return {path: content.decode() for path, content in output.items() if f"{path}.j2" in rendered()}
+        return {path: content.decode() for path, content in output.items() if path in rendered()}
 
     def diagnostics(self) -> str:
         """What is wrong with it, as it is printed; empty when nothing is."""
@@ -189,7 +190,5 @@ class SpecFolder:
 
 
 def rendered() -> set[str]:
-    """The templates that are rendered."""
-    return {
-        path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.j2") if "node_modules" not in path.parts
-    }
+    """The files that are rendered from templates, by their paths in the output."""
+    return {target_of(name) for name in template_names(TEMPLATES) if name.endswith(TEMPLATE_SUFFIX)}

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from generator.budgets import PhaseBudget, compute_budgets, largest_size
-from generator.spec import Spec
+from generator.spec.budgets import PhaseBudget, compute_budgets, largest_size
+from generator.spec.spec import Spec
 from tests.generator.spec_folder import SpecFolder
 
 LARGEST = 2**53 - 1

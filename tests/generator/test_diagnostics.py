@@ -11,7 +11,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from generator.checks import check_spec
 from generator.diagnostics import SpecError
-from generator.load import load_spec
+from generator.spec.load import load_spec
 from tests.generator.spec_folder import TEMPLATES, SpecFolder
 
 Mistake = Callable[[SpecFolder], object]

@@ -25,10 +25,10 @@ def project(spec: SpecFolder) -> Path:
     """A project with the small spec and a few templates of its own."""
     spec.write()
     templates = spec.project / "templates"
-    for name in ("worker/src/ossgard/routes/health.py", "worker/src/ossgard/pipeline/phases/scan.py"):
+    for name in ("core/ossgard/routes/health.py", "core/ossgard/pipeline/phases/scan.py"):
         (templates / name).parent.mkdir(parents=True, exist_ok=True)
         (templates / name).write_bytes((TEMPLATES / name).read_bytes())
-    for name in ("local/src/types.ts.j2", "worker/src/ossgard/entities.py.j2", "worker/src/ossgard/database.py.j2"):
+    for name in ("local/src/spec/types.ts.j2", "core/ossgard/spec/entities.py.j2", "core/ossgard/spec/database.py.j2"):
         (templates / name).parent.mkdir(parents=True, exist_ok=True)
         (templates / name).write_bytes((TEMPLATES / name).read_bytes())
     (templates / "local" / "image.bin").write_bytes(b"\x00\xff")
@@ -58,7 +58,7 @@ def process(*arguments: str, before: str = "", seed: str = "0") -> subprocess.Co
 def test_generate_writes_everything_and_says_so(project: Path) -> None:
     result = command("generate", "-p", str(project))
     assert result.exit_code == 0, result.output
-    assert "wrote    generated/local/src/types.ts" in result.output
+    assert "wrote    generated/local/src/spec/types.ts" in result.output
     assert "7 files: 7 written, 0 removed" in result.output
     assert (project / "generated/local/image.bin").read_bytes() == b"\x00\xff"
     assert (project / "spec/schema/database.schema.json").exists()
@@ -90,7 +90,7 @@ def test_a_second_run_touches_no_file(project: Path) -> None:
 def test_a_damaged_record_costs_time_only(project: Path, damage: str) -> None:
     command("generate", "-p", str(project))
     (project / "build" / "ossgard-gen.json").write_text(damage)
-    (project / "generated/local/src/types.ts").write_text("mine now\n")
+    (project / "generated/local/src/spec/types.ts").write_text("mine now\n")
     result = command("generate", "-p", str(project))
     assert result.exit_code == 0
     assert "7 files: 1 written, 0 removed" in result.output
@@ -98,9 +98,9 @@ def test_a_damaged_record_costs_time_only(project: Path, damage: str) -> None:
 
 def test_an_edited_output_is_written_again(project: Path) -> None:
     command("generate", "-p", str(project))
-    (project / "generated/local/src/types.ts").write_text("mine now\n")
+    (project / "generated/local/src/spec/types.ts").write_text("mine now\n")
     result = command("generate", "-p", str(project))
-    assert "wrote    generated/local/src/types.ts" in result.output
+    assert "wrote    generated/local/src/spec/types.ts" in result.output
     assert "1 written" in result.output
 
 
@@ -110,7 +110,7 @@ def test_only_what_changed_is_written(project: Path, spec: SpecFolder) -> None:
     spec.write()
     result = command("generate", "-p", str(project))
     written = [line.split()[1] for line in result.output.splitlines() if line.startswith("wrote")]
-    assert written == ["generated/local/src/types.ts", "generated/worker/src/ossgard/entities.py"]
+    assert written == ["generated/local/src/spec/types.ts", "generated/worker/src/ossgard/spec/entities.py"]
 
 
 def test_stale_files_and_their_empty_folders_go_and_others_stay(project: Path) -> None:
@@ -129,14 +129,14 @@ def test_stale_files_and_their_empty_folders_go_and_others_stay(project: Path) -
 
 
 def test_a_foreign_file_in_the_way_is_never_overwritten(project: Path) -> None:
-    foreign = project / "generated/local/src/types.ts"
+    foreign = project / "generated/local/src/spec/types.ts"
     foreign.parent.mkdir(parents=True)
     foreign.write_text("mine\n")
     result = command("generate", "-p", str(project))
     assert result.exit_code == 1
-    assert "local/src/types.ts" in result.output
+    assert "local/src/spec/types.ts" in result.output
     assert "move them first" in result.output
-    assert tree(project / "generated") == {"local/src/types.ts": b"mine\n"}
+    assert tree(project / "generated") == {"local/src/spec/types.ts": b"mine\n"}
 
 
 def test_a_file_may_become_a_folder_and_a_folder_a_file(tmp_path: Path) -> None:
@@ -226,12 +226,12 @@ def test_check_prints_a_unified_diff_and_fails(project: Path, spec: SpecFolder) 
     spec.database["enums"]["NoteState"] = {"values": ["open"]}
     spec.write()
     (project / "generated/local/image.bin").write_bytes(b"\x00\xfe")
-    (project / "templates/worker/src/ossgard/pipeline/phases/scan.py").rename(project / "scan.py")
+    (project / "templates/core/ossgard/pipeline/phases/scan.py").rename(project / "scan.py")
     spec.jobs["phases"][0]["planned"] = True
     spec.write()
     result = command("check", "-p", str(project))
     assert result.exit_code == 1
-    assert "--- a/local/src/types.ts\n+++ b/local/src/types.ts\n@@" in result.stdout
+    assert "--- a/local/src/spec/types.ts\n+++ b/local/src/spec/types.ts\n@@" in result.stdout
     assert '+export type NoteState = "open";\n' in result.stdout
     assert "Binary files a/local/image.bin and b/local/image.bin differ" in result.stdout
     assert "--- a/worker/src/ossgard/pipeline/phases/scan.py\n+++ /dev/null\n" in result.stdout

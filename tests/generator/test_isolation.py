@@ -8,8 +8,8 @@ from syrupy.assertion import SnapshotAssertion
 
 from generator.checks.context import Context
 from generator.checks.isolation import check
-from generator.load import LoadedSpec, load_spec
-from generator.spec import MethodSpec
+from generator.spec.database import MethodSpec
+from generator.spec.load import LoadedSpec, load_spec
 from tests.generator.spec_folder import TEMPLATES, SpecFolder
 
 PROJECT = Path(__file__).parents[2]

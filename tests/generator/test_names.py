@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic.alias_generators import to_camel
 
 from generator.checks.names import USED_TYPES
-from generator.names import SNAKE_NAME, camel, constant, kebab, pascal, snake
+from generator.spec.names import SNAKE_NAME, camel, constant, kebab, pascal, snake
 
 PROJECT = Path(__file__).parents[2]
 
@@ -50,8 +50,8 @@ def test_every_type_that_generated_python_imports_is_reserved() -> None:
     core = PROJECT / "generated" / "worker" / "src" / "ossgard"
     imported = set()
     for name in ("entities", "models", "database", "sql_database", "writes"):
-        for node in ast.parse((core / f"{name}.py").read_text()).body:
-            if isinstance(node, ast.ImportFrom) and node.module != "ossgard.entities":
+        for node in ast.parse((core / "spec" / f"{name}.py").read_text()).body:
+            if isinstance(node, ast.ImportFrom) and node.module != "ossgard.spec.entities":
                 imported |= {alias.name for alias in node.names if alias.name[:1].isupper()}
             if isinstance(node, ast.ClassDef) and name in ("database", "sql_database"):
                 imported.add(node.name)

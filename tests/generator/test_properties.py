@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from generator.checks import check_spec
 from generator.diagnostics import SpecError
-from generator.load import load_spec
-from generator.plan import plan
+from generator.output.plan import plan
+from generator.spec.load import load_spec
 from tests.generator.random_specs import apply, specs
 from tests.generator.spec_folder import TEMPLATES, SpecFolder, rendered
 
@@ -32,7 +32,6 @@ MODULES = (
     "messages",
     "phases",
     "settings",
-    "write",
     "queries",
     "database",
     "sql_database",
@@ -60,10 +59,10 @@ def test_random_valid_specs_compile_in_both_languages(tmp_path: Path) -> None:
         output = spec.generate()
         import_python(output)
         folder = spec.project / "src"
-        folder.mkdir()
+        (folder / "spec").mkdir(parents=True)
         for path, text in output.items():
             if path.startswith("local/src/"):
-                (folder / Path(path).name).write_text(text)
+                (spec.project / path.removeprefix("local/")).write_text(text)
         for name in SUPPORT:
             shutil.copy(TEMPLATES / "local" / "src" / name, folder)
         made.append(spec.project)
@@ -93,25 +92,25 @@ def import_python(output: dict[str, str]) -> None:
     for path, text in output.items():
         if path.endswith(".py"):
             compile(text, path, "exec", dont_inherit=True)
-    before = {name: sys.modules.get(f"ossgard.{name}") for name in MODULES}
-    import ossgard
+    before = {name: sys.modules.get(f"ossgard.spec.{name}") for name in MODULES}
+    import ossgard.spec
 
-    attributes = dict(vars(ossgard))
+    attributes = dict(vars(ossgard.spec))
     try:
         for name in MODULES:
-            text = output.get(f"worker/src/ossgard/{name}.py")
+            text = output.get(f"worker/src/ossgard/spec/{name}.py")
             if text is not None:
-                module = types.ModuleType(f"ossgard.{name}")
+                module = types.ModuleType(f"ossgard.spec.{name}")
                 sys.modules[module.__name__] = module
-                setattr(ossgard, name, module)
+                setattr(ossgard.spec, name, module)
                 exec(compile(text, f"{name}.py", "exec", dont_inherit=True), vars(module))
     finally:
         for name, module_ in before.items():
-            sys.modules.pop(f"ossgard.{name}", None)
+            sys.modules.pop(f"ossgard.spec.{name}", None)
             if module_ is not None:
-                sys.modules[f"ossgard.{name}"] = module_
-        vars(ossgard).clear()
-        vars(ossgard).update(attributes)
+                sys.modules[f"ossgard.spec.{name}"] = module_
+        vars(ossgard.spec).clear()
+        vars(ossgard.spec).update(attributes)
 
 
 # ---- invalid specs
@@ -170,7 +169,7 @@ def judge(folder: Path) -> None:
     else:
         refused = []
         for path, content in plan(loaded.spec, TEMPLATES).items():
-            if f"{path}.j2" in RENDERED and path.endswith(".py"):
+            if path in RENDERED and path.endswith(".py"):
                 compile(content, path, "exec", dont_inherit=True)
     for finding in refused:
         assert finding.message

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from generator.load import load_spec
 from generator.scaffold import ScaffoldError, add_phase
+from generator.spec.load import load_spec
 
 ROOT = Path(__file__).parents[2]
-PHASES = Path("worker/src/ossgard/pipeline/phases")
+PHASES = Path("core/ossgard/pipeline/phases")
 
 
 @pytest.fixture

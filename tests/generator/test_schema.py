@@ -10,7 +10,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from generator.schema import schemas
-from generator.spec import SPEC_FILES
+from generator.spec.spec import SPEC_FILES
 from tests.generator.spec_folder import SpecFolder
 
 SPEC = Path(__file__).parents[2] / "spec"

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from ossgard.app import create_app
 from ossgard.log import configure
-from ossgard.messages import PipelineMessage
+from ossgard.pipeline.batch.poll_table import TableScheduler, poll
 from ossgard.pipeline.disposition import Retry
-from ossgard.pipeline.poll_table import TableScheduler, poll
 from ossgard.pipeline.runner import Runner
 from ossgard.ports import HttpClient
 from ossgard.services import LOCAL_HOST, HostProfile, Services
-from ossgard.settings import Settings
-from ossgard.sql_database import SqlDatabase
+from ossgard.spec.messages import PipelineMessage
+from ossgard.spec.settings import Settings
+from ossgard.spec.sql_database import SqlDatabase
 from ossgard.times import from_text
 from tests.support.memory_vectors import MemoryVectors
 from tests.support.ports import HttpxClient, RunningClock, SystemEntropy

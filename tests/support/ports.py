@@ -10,8 +10,8 @@ from weakref import WeakKeyDictionary
 import httpx
 
 from ossgard.errors import ConnectionFailure
-from ossgard.messages import PipelineMessage
 from ossgard.ports import HttpResponse, HttpStream
+from ossgard.spec.messages import PipelineMessage
 
 
 class HttpxClient:

@@ -3,7 +3,7 @@
 import { type Clock, systemClock } from "./clock.ts";
 import { messageOf } from "./errors.ts";
 import type { Log } from "./log.ts";
-import type { DueBatchPoll, IDatabase } from "./types.ts";
+import type { DueBatchPoll, IDatabase } from "./spec/types.ts";
 
 /** Asks once for the batch that is polled under a name, and sets, in the table, when to ask again. */
 export type Poll = (name: string) => Promise<void>;

@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { StartError } from "./errors.ts";
 import { isLogLevel, LOG_LEVELS, type LogLevel } from "./log.ts";
-import { DEFAULT_PORT, VARIABLES } from "./settings.ts";
+import { DEFAULT_PORT, VARIABLES } from "./spec/settings.ts";
 
 export interface Config {
   databasePath: string;

@@ -3,7 +3,6 @@
 import type { Database } from "bun:sqlite";
 import { BatchPoller } from "./batch-poller.ts";
 import { createHostFunctions } from "./bridge.ts";
-import { BunDatabase } from "./bun-database.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { openDatabase } from "./database-file.ts";
@@ -11,6 +10,7 @@ import { messageOf, StartError } from "./errors.ts";
 import { LocalJobQueue } from "./job-queue.ts";
 import { createLog, type Log } from "./log.ts";
 import { PyodideHost } from "./pyodide-host.ts";
+import { BunDatabase } from "./spec/bun-database.ts";
 import { VectorStores } from "./vectors/vector-stores.ts";
 import { WorkerLoop } from "./worker-loop.ts";
 

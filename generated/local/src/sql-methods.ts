@@ -2,8 +2,8 @@
 
 import { type Database, SQLiteError } from "bun:sqlite";
 import { ConstraintError } from "./errors.ts";
-import type { Row } from "./rows.ts";
-import type { Write } from "./types.ts";
+import type { Row } from "./spec/rows.ts";
+import type { Write } from "./spec/types.ts";
 
 /** SQL with `?1`, `?2`, ...; `order` gives the position in the call of the value for each. */
 export interface Statement {

@@ -5,7 +5,7 @@ import { type Clock, secondsAfter } from "./clock.ts";
 import { ConstraintError, messageOf } from "./errors.ts";
 import { type HttpAnswer, type HttpStream, openStream, sendRequest } from "./http-client.ts";
 import type { LocalJobQueue } from "./job-queue.ts";
-import type { IDatabase, JsonObject } from "./types.ts";
+import type { IDatabase, JsonObject } from "./spec/types.ts";
 import { callVectors } from "./vector-bridge.ts";
 import type { VectorStores } from "./vectors/vector-stores.ts";
 

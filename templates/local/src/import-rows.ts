@@ -2,7 +2,7 @@
 
 import type { Database } from "bun:sqlite";
 import { StartError } from "./errors.ts";
-import { FIRST_PHASE } from "./settings.ts";
+import { FIRST_PHASE } from "./spec/settings.ts";
 
 /** What an import found and did. */
 export interface ImportReport {

@@ -1,8 +1,8 @@
 /** The job queue of the local host: the table `jobs`, through the generated database interface. */
 
 import { type Clock, systemClock } from "./clock.ts";
-import { RETRIES } from "./settings.ts";
-import type { IDatabase, Job, JsonObject } from "./types.ts";
+import { RETRIES } from "./spec/settings.ts";
+import type { IDatabase, Job, JsonObject } from "./spec/types.ts";
 
 /** A job to be done. */
 export interface NewJob {

@@ -2,7 +2,7 @@
 
 import type { Database } from "bun:sqlite";
 import { StartError } from "./errors.ts";
-import { MIGRATIONS, type Migration } from "./migrations.ts";
+import { MIGRATIONS, type Migration } from "./spec/migrations.ts";
 
 const HISTORY = `
   CREATE TABLE IF NOT EXISTS d1_migrations (

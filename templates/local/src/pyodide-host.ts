@@ -6,7 +6,7 @@ import { loadPyodide, type PyodideAPI } from "pyodide";
 import type { PyCallable, PyProxy } from "pyodide/ffi";
 import type { HostFunctions } from "./bridge.ts";
 import { PermanentError, RetryError, StartError } from "./errors.ts";
-import type { Job } from "./types.ts";
+import type { Job } from "./spec/types.ts";
 
 /** The folders that Python reads: third-party packages, the core, and this host's own Python half. */
 export interface PythonFolders {

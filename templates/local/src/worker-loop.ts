@@ -4,8 +4,8 @@ import { type Clock, secondsAfter, systemClock } from "./clock.ts";
 import { messageOf, PermanentError, RetryError } from "./errors.ts";
 import type { LocalJobQueue } from "./job-queue.ts";
 import type { Log } from "./log.ts";
-import { POLL_SECONDS, RETRIES } from "./settings.ts";
-import type { Job, JsonObject } from "./types.ts";
+import { POLL_SECONDS, RETRIES } from "./spec/settings.ts";
+import type { Job, JsonObject } from "./spec/types.ts";
 
 /**
  * Does a job. What it returns is kept as the job's result. It throws `PermanentError` when trying again is useless,

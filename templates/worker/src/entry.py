@@ -14,9 +14,9 @@ from cloudflare_host.system import SystemClock
 from ossgard.app import create_app
 from ossgard.errors import HttpError
 from ossgard.log import log
-from ossgard.phases import POLLING
-from ossgard.pipeline import polling
+from ossgard.pipeline.batch import polling
 from ossgard.pipeline.runner import Retry, Runner
+from ossgard.spec.phases import POLLING
 
 # How long a message waits after an error that the runner itself did not expect.
 UNEXPECTED_ERROR_DELAY_SECONDS = 30

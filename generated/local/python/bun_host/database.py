@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from bun_host.bridge import Bridge
-from ossgard.entities import (
+from ossgard.model import JsonObject
+from ossgard.spec.entities import (
     PR,
     Account,
     BatchAnswer,
@@ -37,7 +38,6 @@ from ossgard.entities import (
     UpdateScanStatusChanges,
     VectorPurge,
 )
-from ossgard.model import JsonObject
 from ossgard.sql_methods import patch
 from ossgard.write import Write
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from bun_host.javascript import HostFunctions
 from ossgard.errors import DatabaseError, OssgardError, PermanentError, RetryableError
-from ossgard.models import VectorStoreConfig
 from ossgard.ports import VectorMatch, VectorPoint
+from ossgard.spec.models import VectorStoreConfig
 
 
 class BunVectorStore:

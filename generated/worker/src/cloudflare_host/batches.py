@@ -6,12 +6,12 @@ from typing import Any, TypeGuard
 from pydantic import Field, ValidationError
 from pyodide.ffi import JsException
 
-from ossgard.entities import BatchPoll
 from ossgard.errors import BatchRefused, HttpError, RetryableError
-from ossgard.messages import PipelineMessage
 from ossgard.model import CamelModel
-from ossgard.phases import PHASES
-from ossgard.pipeline.polling import poller_name
+from ossgard.pipeline.batch.polling import poller_name
+from ossgard.spec.entities import BatchPoll
+from ossgard.spec.messages import PipelineMessage
+from ossgard.spec.phases import PHASES
 
 # What a poller answers when it polls, and when it is polling another batch.
 STARTED = 202

@@ -12,7 +12,7 @@ from cloudflare_host.system import SystemClock, SystemEntropy
 from cloudflare_host.vectorize import VectorizeStore
 from ossgard.log import configure
 from ossgard.services import CLOUD_HOST, Services
-from ossgard.settings import Settings
+from ossgard.spec.settings import Settings
 
 
 def build_services(env: Any) -> Services:

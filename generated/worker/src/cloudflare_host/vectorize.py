@@ -11,7 +11,7 @@ from pyodide.ffi import JsException, to_js
 
 from ossgard.errors import PermanentError, RetryableError
 from ossgard.ports import Clock, VectorMatch, VectorPoint
-from ossgard.settings import VECTOR_INDEXES, VectorIndex
+from ossgard.spec.settings import VECTOR_INDEXES, VectorIndex
 
 # What Vectorize takes in one call.
 _UPSERT_POINTS = 1000

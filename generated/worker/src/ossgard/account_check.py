@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Sequence
 
 from ossgard.errors import ConnectionFailure, HttpError, RetryableError
-from ossgard.models import Config
 from ossgard.providers.github import GitHub, TokenRefused
 from ossgard.services import Services
+from ossgard.spec.models import Config
 from ossgard.validation import INVALID
 
 PROBE_SECONDS = 3.0

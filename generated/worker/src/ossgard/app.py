@@ -10,11 +10,11 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ossgard.api import ROUTES
 from ossgard.errors import HttpError
 from ossgard.http import error_reply
 from ossgard.log import log
 from ossgard.services import Services
+from ossgard.spec.api import ROUTES
 
 _MESSAGES = {404: "Not found", 405: "Method not allowed"}
 

@@ -2,10 +2,10 @@
 
 import hashlib
 
-from ossgard.database import Database
-from ossgard.entities import Account
 from ossgard.errors import HttpError
 from ossgard.ports import Entropy
+from ossgard.spec.database import Database
+from ossgard.spec.entities import Account
 
 API_KEY_PREFIX = "ossgard_"
 API_KEY_BYTES = 32

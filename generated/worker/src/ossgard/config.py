@@ -8,8 +8,8 @@ from pydantic import BaseModel, ValidationError
 
 from ossgard.errors import PermanentError
 from ossgard.model import JsonObject
-from ossgard.models import Config
 from ossgard.services import HostProfile
+from ossgard.spec.models import Config
 from ossgard.validation import flatten
 
 # Sizes of the vectors of embedding models that cannot be told by asking.

@@ -11,11 +11,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from ossgard.auth import authenticate
-from ossgard.database import AccountDatabase
-from ossgard.entities import Account
 from ossgard.errors import HttpError
 from ossgard.model import JsonObject
 from ossgard.services import Services
+from ossgard.spec.database import AccountDatabase
+from ossgard.spec.entities import Account
 from ossgard.sql_methods import MAX_INTEGER
 from ossgard.validation import parse_json
 

@@ -1,4 +1,4 @@
-"""What the core needs from the host it runs on; the database's interface is generated, see `ossgard.database`."""
+"""What the core needs from the host it runs on; the database's interface is generated, see `ossgard.spec.database`."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from ossgard.messages import PipelineMessage
+from ossgard.spec.messages import PipelineMessage
 
 
 @dataclass(frozen=True)

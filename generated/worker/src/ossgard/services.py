@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ossgard.database import Database
-from ossgard.models import VectorStoreConfig
 from ossgard.ports import BatchScheduler, Clock, Entropy, HttpClient, JobQueue, VectorStore
-from ossgard.settings import VECTOR_INDEXES, Settings
+from ossgard.spec.database import Database
+from ossgard.spec.models import VectorStoreConfig
+from ossgard.spec.settings import VECTOR_INDEXES, Settings
 
 
 @dataclass(frozen=True)

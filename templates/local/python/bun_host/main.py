@@ -13,11 +13,11 @@ from bun_host.system import BunClock, SystemEntropy
 from bun_host.vectors import BunVectorStore
 from ossgard.app import create_app
 from ossgard.log import configure
+from ossgard.pipeline.batch.poll_table import TableScheduler, poll
 from ossgard.pipeline.disposition import Disposition, Done, Retry
-from ossgard.pipeline.poll_table import TableScheduler, poll
 from ossgard.pipeline.runner import Runner
 from ossgard.services import LOCAL_HOST, Services
-from ossgard.settings import Settings
+from ossgard.spec.settings import Settings
 
 
 def start(host: HostFunctions, variables_json: str) -> "Core":

@@ -1,7 +1,7 @@
 """The job queue port over `LocalJobQueue`."""
 
 from bun_host.javascript import HostFunctions
-from ossgard.messages import PipelineMessage
+from ossgard.spec.messages import PipelineMessage
 
 
 class BunJobQueue:

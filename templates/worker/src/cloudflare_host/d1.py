@@ -11,7 +11,7 @@ from pyodide.ffi import JsException
 from ossgard.errors import ConstraintError, DatabaseError
 from ossgard.executor import BatchResult, Row, SqlValue
 from ossgard.log import log
-from ossgard.sql_database import SqlDatabase
+from ossgard.spec.sql_database import SqlDatabase
 
 # D1 says so when the statement may be sent again: the database was moved, restarted, or out of reach for a moment.
 _TRANSIENT = (

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from ossgard.messages import PipelineMessage
-from ossgard.settings import MAX_DELAY_SECONDS
+from ossgard.spec.messages import PipelineMessage
+from ossgard.spec.settings import MAX_DELAY_SECONDS
 
 
 class CloudflareQueue:

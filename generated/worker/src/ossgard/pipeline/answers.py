@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ossgard.entities import PR
 from ossgard.model import CamelModel
 from ossgard.providers.chat import UnusableAnswer
+from ossgard.spec.entities import PR
 
 _MAX_LABEL = 200
 _MAX_RATIONALE = 2000

@@ -8,12 +8,12 @@ from typing import Generic, TypeVar
 from pydantic import BaseModel
 
 from ossgard.concurrency import gather_bounded
-from ossgard.entities import PR, CandidateGroup
 from ossgard.pipeline.phase import Slice
 from ossgard.pipeline.prompts import Prompt
 from ossgard.providers.chat import ChatAnswer, ChatLimits, ChatModel, UnusableAnswer
 from ossgard.providers.factory import Providers
 from ossgard.providers.structured import ask
+from ossgard.spec.entities import PR, CandidateGroup
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -4,9 +4,9 @@ import math
 import uuid
 from datetime import timedelta
 
-from ossgard.messages import PipelineMessage
 from ossgard.services import Services
-from ossgard.settings import MAX_DELAY_SECONDS
+from ossgard.spec.messages import PipelineMessage
+from ossgard.spec.settings import MAX_DELAY_SECONDS
 from ossgard.times import from_text, to_text
 
 _JOBS = uuid.UUID("5f0c2f5e-5d0b-4f5a-9a51-0f6f1c1d7a3e")

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ossgard.entities import Progress
 from ossgard.model import JsonObject
+from ossgard.spec.entities import Progress
 from ossgard.write import Write
 
 

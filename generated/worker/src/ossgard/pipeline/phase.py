@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from ossgard.database import AccountDatabase
-from ossgard.entities import PR, PRState
 from ossgard.model import JsonObject
-from ossgard.models import Config
 from ossgard.pipeline.outcome import Outcome
 from ossgard.services import Services
+from ossgard.spec.database import AccountDatabase
+from ossgard.spec.entities import PR, PRState
+from ossgard.spec.models import Config
 
 
 @dataclass(frozen=True)

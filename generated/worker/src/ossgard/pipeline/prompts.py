@@ -4,11 +4,11 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ossgard.entities import PR
 from ossgard.model import JsonObject
 from ossgard.providers.chat import ANSWER_TOKENS, ChatLimits
 from ossgard.providers.structured import REPAIR_TOKENS
 from ossgard.providers.tokens import estimate_tokens, largest
+from ossgard.spec.entities import PR
 
 _INPUT = """\
 The message holds one JSON document: the repository, and under `pullRequests` for each pull request its `prId`, its \

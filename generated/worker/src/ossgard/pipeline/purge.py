@@ -9,13 +9,13 @@ import logging
 import uuid
 from collections.abc import Sequence
 
-from ossgard.entities import VectorPurge
 from ossgard.errors import OssgardError, PermanentError
 from ossgard.log import log
-from ossgard.messages import PipelineMessage
-from ossgard.models import VectorStoreConfig
 from ossgard.pipeline.texts import CODE_COLLECTION, INTENT_COLLECTION, code_point_id, intent_point_id
 from ossgard.services import Services
+from ossgard.spec.entities import VectorPurge
+from ossgard.spec.messages import PipelineMessage
+from ossgard.spec.models import VectorStoreConfig
 
 # The type of the message; its `step` is the id of the last note that a slice before has seen to.
 PURGE = "purge"

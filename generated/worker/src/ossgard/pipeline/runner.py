@@ -13,21 +13,21 @@ from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
-from ossgard import writes
 from ossgard.config import parse_stored
-from ossgard.database import AccountDatabase
-from ossgard.entities import ScanMessage, ScanStatus, ScanStep, UpdateScanStatusChanges
 from ossgard.errors import ConstraintError, PermanentError, RetryableError
 from ossgard.log import log
-from ossgard.messages import PipelineMessage
-from ossgard.phases import DONE, PHASES, RETRIES, Phase
 from ossgard.pipeline.disposition import Disposition, Done, Failed, Retry
 from ossgard.pipeline.outbox import send_step
 from ossgard.pipeline.outcome import Finish, NextSlice, Outcome, WaitForBatch
 from ossgard.pipeline.phase import PhaseProcessor, Slice
-from ossgard.pipeline.phases import PROCESSORS
 from ossgard.pipeline.purge import PURGE, purge, request_purge
 from ossgard.services import Services
+from ossgard.spec import writes
+from ossgard.spec.database import AccountDatabase
+from ossgard.spec.entities import ScanMessage, ScanStatus, ScanStep, UpdateScanStatusChanges
+from ossgard.spec.messages import PipelineMessage
+from ossgard.spec.phases import DONE, PHASES, RETRIES, Phase
+from ossgard.spec.processors import PROCESSORS
 from ossgard.times import from_text, to_text
 from ossgard.write import Write
 

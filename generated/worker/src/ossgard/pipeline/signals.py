@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ossgard.concurrency import gather_bounded
-from ossgard.entities import PR
-from ossgard.models import Config
 from ossgard.pipeline.texts import (
     CODE_COLLECTION,
     INTENT_COLLECTION,
@@ -18,6 +16,8 @@ from ossgard.ports import VectorPoint, VectorStore
 from ossgard.providers.embeddings import EmbeddingAnswer
 from ossgard.providers.factory import Providers
 from ossgard.services import Services
+from ossgard.spec.entities import PR
+from ossgard.spec.models import Config
 
 Vector = Sequence[float]
 

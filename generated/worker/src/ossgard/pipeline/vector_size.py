@@ -1,6 +1,5 @@
 """Collections that hold vectors of another size: emptied, once everybody's pull requests are marked as not embedded."""
 
-from ossgard import writes
 from ossgard.errors import PermanentError
 from ossgard.model import JsonObject
 from ossgard.pipeline.cursor import number
@@ -8,6 +7,7 @@ from ossgard.pipeline.outcome import NextSlice, Outcome
 from ossgard.pipeline.phase import Slice
 from ossgard.pipeline.signals import ensure_collections, has_other_size
 from ossgard.ports import VectorStore
+from ossgard.spec import writes
 
 # How often two scans with vectors of different sizes may take the collections from each other.
 MAX_RESTARTS = 3

@@ -4,7 +4,7 @@ import re
 
 from ossgard.model import JsonObject
 from ossgard.ports import Clock, HttpClient
-from ossgard.providers.anthropic_batches import AnthropicBatches
+from ossgard.providers.batch.anthropic import AnthropicBatches
 from ossgard.providers.chat import ChatAnswer, ChatLimits, chat_limits, count, post_question
 from ossgard.providers.http_api import ModelApi, malformed
 

@@ -5,9 +5,8 @@ from typing import Literal
 from ossgard.concurrency import MAX_AT_ONCE
 from ossgard.config import unserved
 from ossgard.errors import PermanentError
-from ossgard.models import Config
 from ossgard.providers.anthropic import AnthropicChat
-from ossgard.providers.batches import BatchApi, BatchChatModel, BatchEmbeddingModel
+from ossgard.providers.batch.api import BatchApi, BatchChatModel, BatchEmbeddingModel
 from ossgard.providers.chat import ChatModel
 from ossgard.providers.embeddings import EmbeddingModel
 from ossgard.providers.gateway import cache_headers, gateway_url
@@ -15,6 +14,7 @@ from ossgard.providers.github import GitHub
 from ossgard.providers.ollama import OllamaChat, OllamaEmbeddings
 from ossgard.providers.openai import OpenAIChat, OpenAIEmbeddings
 from ossgard.services import Services
+from ossgard.spec.models import Config
 
 
 class Providers:

@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from ossgard.models import AiGatewayConfig
+from ossgard.spec.models import AiGatewayConfig
 
 # Providers by host; the gateway's paths of OpenAI go without its version.
 _PROVIDERS = {"api.anthropic.com": "anthropic", "api.openai.com": "openai"}

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import quote
 
-from ossgard.entities import PRState
 from ossgard.errors import PermanentError, RetryableError
 from ossgard.ports import Clock, HttpClient, HttpResponse
 from ossgard.providers.http_api import is_success, is_transient, malformed, read_json, reason, retry_after
+from ossgard.spec.entities import PRState
 
 TIMEOUT_SECONDS = 15.0
 # The most that GitHub gives on one page.

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from ossgard.model import JsonObject
 from ossgard.ports import Clock, HttpClient
+from ossgard.providers.batch.openai import OpenAIBatches
 from ossgard.providers.chat import ChatAnswer, ChatLimits, chat_limits, count, post_question
 from ossgard.providers.embeddings import (
     Embedder,
@@ -19,7 +20,6 @@ from ossgard.providers.embeddings import (
     vector,
 )
 from ossgard.providers.http_api import ModelApi, malformed
-from ossgard.providers.openai_batches import OpenAIBatches
 
 TIMEOUT_SECONDS = 180.0
 

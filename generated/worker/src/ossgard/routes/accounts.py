@@ -1,15 +1,15 @@
 """Registering an account and changing what it uses."""
 
-from ossgard import writes
 from ossgard.account_check import check_services
 from ossgard.auth import hash_api_key, mint_api_key
 from ossgard.config import changes_vectors, masked, masked_secrets, restore_secrets, stored_form, unserved
-from ossgard.entities import UpdateAccountConfigChanges
 from ossgard.errors import HttpError
 from ossgard.http import AccountContext, PublicContext
 from ossgard.model import JsonObject
-from ossgard.models import AccountView, Config, CreateAccount, CreatedAccount, UpdateAccount, UpdatedAccount
 from ossgard.services import Services
+from ossgard.spec import writes
+from ossgard.spec.entities import UpdateAccountConfigChanges
+from ossgard.spec.models import AccountView, Config, CreateAccount, CreatedAccount, UpdateAccount, UpdatedAccount
 from ossgard.validation import INVALID, parse_values
 
 

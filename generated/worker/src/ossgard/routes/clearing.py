@@ -1,8 +1,8 @@
 """Deleting what is the caller's."""
 
 from ossgard.http import AccountContext
-from ossgard.models import Ok
 from ossgard.pipeline.purge import request_purge
+from ossgard.spec.models import Ok
 
 
 async def clear_scans(context: AccountContext) -> Ok:

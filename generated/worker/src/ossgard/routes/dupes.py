@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from ossgard.entities import DupeRow, ReviewRow
 from ossgard.errors import HttpError
 from ossgard.http import AccountContext
-from ossgard.models import DupeGroupView, DupeMember, Dupes
 from ossgard.routes.repos import not_tracked
+from ossgard.spec.entities import DupeRow, ReviewRow
+from ossgard.spec.models import DupeGroupView, DupeMember, Dupes
 
 
 async def get_dupes(context: AccountContext, owner: str, name: str) -> Dupes:

@@ -1,7 +1,7 @@
 """Whether the service answers."""
 
 from ossgard.http import PublicContext
-from ossgard.models import Health
+from ossgard.spec.models import Health
 
 
 async def get_health(context: PublicContext) -> Health:

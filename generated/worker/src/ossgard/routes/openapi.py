@@ -2,7 +2,7 @@
 
 from ossgard.http import PublicContext
 from ossgard.model import JsonObject
-from ossgard.openapi_document import OPENAPI
+from ossgard.spec.openapi import OPENAPI
 
 
 async def get_open_api(context: PublicContext) -> JsonObject:

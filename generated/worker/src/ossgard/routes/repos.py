@@ -1,10 +1,10 @@
 """The repositories that an account tracks."""
 
-from ossgard.entities import Repo, RepoOverview
 from ossgard.errors import HttpError
 from ossgard.http import AccountContext
-from ossgard.models import CreateRepo
 from ossgard.pipeline.purge import request_purge
+from ossgard.spec.entities import Repo, RepoOverview
+from ossgard.spec.models import CreateRepo
 from ossgard.validation import INVALID
 
 

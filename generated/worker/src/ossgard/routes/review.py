@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 
 from ossgard.config import parse_stored
-from ossgard.entities import PR, EmbedHash, PRInput, PRState, ReviewRow
 from ossgard.errors import HttpError, PermanentError, RetryableError
 from ossgard.http import AccountContext
-from ossgard.models import Config, Review, ReviewedPR, SimilarPR
 from ossgard.pipeline.signals import embed_pulls, ensure_collections, has_other_size, size_of, store_signals
 from ossgard.pipeline.texts import (
     CODE_COLLECTION,
@@ -21,6 +19,8 @@ from ossgard.providers.factory import Providers
 from ossgard.providers.github import Diff, PullGone
 from ossgard.routes.dupes import read_groups
 from ossgard.routes.repos import not_tracked
+from ossgard.spec.entities import PR, EmbedHash, PRInput, PRState, ReviewRow
+from ossgard.spec.models import Config, Review, ReviewedPR, SimilarPR
 from ossgard.sql_methods import MAX_INTEGER
 
 SIMILAR = 10

@@ -3,15 +3,15 @@
 import logging
 from datetime import datetime, timedelta
 
-from ossgard.entities import Scan
 from ossgard.errors import HttpError
 from ossgard.http import AccountContext, Reply
 from ossgard.log import log
-from ossgard.models import ActiveScan, CreateRepo, ScanOptions, StartedScan
-from ossgard.phases import FIRST_PHASE
-from ossgard.pipeline.batching import WAITING, batch_cursor
+from ossgard.pipeline.batch.rounds import WAITING, batch_cursor
 from ossgard.pipeline.outbox import job_id, send_step
 from ossgard.routes.repos import check_names
+from ossgard.spec.entities import Scan
+from ossgard.spec.models import ActiveScan, CreateRepo, ScanOptions, StartedScan
+from ossgard.spec.phases import FIRST_PHASE
 from ossgard.times import from_text, to_text
 from ossgard.validation import parse_values
 

@@ -6,17 +6,17 @@ joins them with equal diffs.
 
 from functools import partial
 
-from ossgard import writes
 from ossgard.concurrency import gather_bounded
-from ossgard.entities import CandidateInput, NeighbourEdge, PRKey, Progress
 from ossgard.errors import PermanentError
-from ossgard.phases import PHASES
 from ossgard.pipeline.clustering import Edge, candidate_groups
 from ossgard.pipeline.cursor import number, text
 from ossgard.pipeline.outcome import NextPhase, NextSlice, Outcome
 from ossgard.pipeline.phase import Slice
 from ossgard.pipeline.texts import CODE_COLLECTION, INTENT_COLLECTION, code_point_id, intent_point_id
 from ossgard.providers.factory import Providers
+from ossgard.spec import writes
+from ossgard.spec.entities import CandidateInput, NeighbourEdge, PRKey, Progress
+from ossgard.spec.phases import PHASES
 
 SLICE_SIZE = PHASES["cluster"].slice_size
 NEIGHBOURS = 10

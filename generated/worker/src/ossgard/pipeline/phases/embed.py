@@ -2,17 +2,17 @@
 
 from dataclasses import replace
 
-from ossgard import writes
-from ossgard.entities import PR, EmbedHash, Progress
 from ossgard.model import JsonObject
-from ossgard.phases import PHASES
+from ossgard.pipeline.batch.embed import changed_hash, embed_in_batches
 from ossgard.pipeline.cursor import flag, number, text
-from ossgard.pipeline.embed_batches import changed_hash, embed_in_batches
 from ossgard.pipeline.outcome import NextPhase, NextSlice, Outcome
 from ossgard.pipeline.phase import Slice
 from ossgard.pipeline.signals import embed_pulls, is_missing, size_of, store_signals
 from ossgard.pipeline.vector_size import make_ready
 from ossgard.ports import VectorStore
+from ossgard.spec import writes
+from ossgard.spec.entities import PR, EmbedHash, Progress
+from ossgard.spec.phases import PHASES
 
 SLICE_SIZE = PHASES["embed"].slice_size
 # How many stored pull requests one slice looks through for changed ones, in how large pieces.

@@ -9,17 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from ossgard import writes
 from ossgard.concurrency import gather_bounded
-from ossgard.entities import ListedPR, PendingPR, PRInput, Progress, PRState, PRStateChange
 from ossgard.model import JsonObject
-from ossgard.phases import PHASES
 from ossgard.pipeline.cursor import flag, number
 from ossgard.pipeline.outcome import NextPhase, NextSlice, Outcome
 from ossgard.pipeline.phase import Slice
 from ossgard.pipeline.texts import diff_hash
 from ossgard.providers.factory import Providers
 from ossgard.providers.github import PAGE_SIZE, Diff, GitHub, NotModified, Pull, PullGone
+from ossgard.spec import writes
+from ossgard.spec.entities import ListedPR, PendingPR, PRInput, Progress, PRState, PRStateChange
+from ossgard.spec.phases import PHASES
 
 SLICE_SIZE = PHASES["ingest"].slice_size
 

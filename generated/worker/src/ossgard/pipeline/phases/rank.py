@@ -1,10 +1,7 @@
 """Phase `rank`: asks the chat model to score the members of each verified group, and stores the groups."""
 
-from ossgard import writes
-from ossgard.entities import Progress, RankedMember
-from ossgard.phases import PHASES
 from ossgard.pipeline.answers import RankAnswer, ranked
-from ossgard.pipeline.chat_batches import ask_in_batches
+from ossgard.pipeline.batch.chat import ask_in_batches
 from ossgard.pipeline.cursor import number
 from ossgard.pipeline.groups import Asked, Question, ask_about
 from ossgard.pipeline.outcome import NextPhase, NextSlice, Outcome
@@ -12,6 +9,9 @@ from ossgard.pipeline.phase import Slice
 from ossgard.pipeline.phases.verify import VERIFIED
 from ossgard.pipeline.prompts import rank_prompt
 from ossgard.providers.chat import UnusableAnswer
+from ossgard.spec import writes
+from ossgard.spec.entities import Progress, RankedMember
+from ossgard.spec.phases import PHASES
 from ossgard.write import Write
 
 SLICE_SIZE = PHASES["rank"].slice_size

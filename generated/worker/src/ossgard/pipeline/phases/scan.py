@@ -1,9 +1,9 @@
 """Phase `scan`: checks that the repository and the account's services are usable before anything is spent on it."""
 
-from ossgard import writes
 from ossgard.pipeline.outcome import NextPhase, Outcome
 from ossgard.pipeline.phase import Slice
 from ossgard.providers.factory import Providers
+from ossgard.spec import writes
 
 
 class ScanPhase:

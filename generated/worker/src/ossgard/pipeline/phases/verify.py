@@ -1,16 +1,16 @@
 """Phase `verify`: asks the chat model which members of each candidate group are duplicates of each other."""
 
-from ossgard import writes
-from ossgard.entities import CandidateInput, Progress
-from ossgard.phases import PHASES
 from ossgard.pipeline.answers import VerifyAnswer, confirmed_groups
-from ossgard.pipeline.chat_batches import ask_in_batches
+from ossgard.pipeline.batch.chat import ask_in_batches
 from ossgard.pipeline.cursor import number
 from ossgard.pipeline.groups import Asked, Question, ask_about
 from ossgard.pipeline.outcome import NextPhase, NextSlice, Outcome
 from ossgard.pipeline.phase import Slice
 from ossgard.pipeline.phases.cluster import CANDIDATE
 from ossgard.pipeline.prompts import verify_prompt
+from ossgard.spec import writes
+from ossgard.spec.entities import CandidateInput, Progress
+from ossgard.spec.phases import PHASES
 from ossgard.write import Write
 
 SLICE_SIZE = PHASES["verify"].slice_size

@@ -1,0 +1,1 @@
+"""Phases that work through a provider's batches."""

@@ -1,0 +1,119 @@
+"""Groups asked about in batches: the answers are stored, and the phase's ordinary slices take them as first answers."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ossgard.errors import RetryableError
+from ossgard.pipeline.batch.rounds import BatchCursor, Collected, run_batches
+from ossgard.pipeline.groups import Question, member_ids, members_of
+from ossgard.pipeline.outcome import Outcome
+from ossgard.pipeline.phase import Slice
+from ossgard.providers.batch.api import BatchApi, BatchChatModel, BatchResult, RequestFile
+from ossgard.providers.factory import Providers
+from ossgard.providers.tokens import estimate_tokens
+from ossgard.spec.entities import PR, BatchAnswerInput, Progress
+
+# How many groups one round asks about at most, and how many are read at once.
+ROUND_SIZE = 2000
+PAGE_SIZE = 20
+# How much of the answers is stored at once.
+PIECE_ANSWERS = 200
+PIECE_CHARACTERS = 500_000
+
+
+@dataclass(frozen=True)
+class GroupBatches:
+    """Implements `BatchWork` for a phase that asks about groups."""
+
+    slice: Slice
+    question: Question[Any]
+    model: BatchChatModel
+
+    @property
+    def api(self) -> BatchApi:
+        """The batches of the model's provider."""
+        return self.model.batches
+
+    @property
+    def is_lasting(self) -> bool:
+        """The answers are of use to their own scan only."""
+        return False
+
+    async def gather(self, file: RequestFile, cursor: BatchCursor) -> int | None:
+        """Put questions about groups into a file; a group without two open members is no question."""
+        slice, after = self.slice, cursor.after
+        for _ in range(ROUND_SIZE // PAGE_SIZE):
+            groups = await slice.services.db.list_candidate_groups(slice.scan_id, self.question.stage, after, PAGE_SIZE)
+            pulls = await slice.open_pulls(member_ids(groups))
+            for group in groups:
+                members = members_of(group, pulls)
+                if len(members) > 1 and not self._add(file, group.position, members, cursor.temperature):
+                    return after
+                after = group.position
+            if len(groups) < PAGE_SIZE:
+                return None
+        return after
+
+    def _add(self, file: RequestFile, position: int, members: Sequence[PR], temperature: bool) -> bool:
+        prompt = self.question.prompt(f"{self.slice.owner}/{self.slice.name}", members, self.model.limits)
+        body = self.model.body(prompt.system, prompt.user, self.model.limits.answer_tokens, temperature)
+        return file.add(str(position), body, estimate_tokens(prompt.system) + estimate_tokens(prompt.user))
+
+    async def collect(self, results: AsyncIterator[BatchResult], cursor: BatchCursor) -> Collected:
+        """Store answers in pieces. Doing so again, or twice at the same time, stores the same."""
+        answered, errors = 0, []
+        piece: list[BatchAnswerInput] = []
+        characters = 0
+        async for result in results:
+            answer = self._read(result)
+            if answer is None:
+                errors.append(result.error)
+                continue
+            piece.append(answer)
+            answered += 1
+            characters += len(answer.text)
+            if len(piece) == PIECE_ANSWERS or characters > PIECE_CHARACTERS:
+                await self._store(piece)
+                piece, characters = [], 0
+        await self._store(piece)
+        refused = not answered and any("temperature" in error.lower() for error in errors)
+        # The tokens are counted when the answers are used.
+        return Collected(answered, len(errors), refused_temperature=refused)
+
+    def _read(self, result: BatchResult) -> BatchAnswerInput | None:
+        if result.answer is None or not result.item.isdecimal():
+            return None
+        try:
+            answer = self.model.read(result.answer)
+        except RetryableError:
+            # It is not what the provider documents: asked again, in the ordinary way.
+            return None
+        return BatchAnswerInput(
+            position=int(result.item),
+            text=answer.text,
+            problem=answer.problem,
+            input_tokens=answer.input_tokens,
+            output_tokens=answer.output_tokens,
+        )
+
+    async def _store(self, answers: Sequence[BatchAnswerInput]) -> None:
+        if answers:
+            await self.slice.services.db.insert_batch_answers(self.slice.scan_id, self.question.phase, answers)
+
+
+async def ask_in_batches(slice: Slice, question: Question[Any], total: int) -> Outcome | None:
+    """Take the next step of asking about all groups in batches; None when there is none (any more).
+
+    Args:
+        slice: the slice of the phase.
+        question: what is asked.
+        total: how many groups there are. One alone is asked about in the ordinary way.
+    """
+    if "batch" not in slice.cursor and (not slice.config.llm.batch or total < 2 or "position" in slice.cursor):
+        return None
+    model = Providers(slice.services, slice.config).batch_chat_model()
+    if model is None:
+        return None
+    progress = Progress(done=0, total=total, note=None)
+    return await run_batches(slice, GroupBatches(slice, question, model), bool(slice.config.llm.batch), progress)

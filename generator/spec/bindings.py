@@ -1,0 +1,121 @@
+"""`bindings.yaml` as data: what the service runs on."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from generator.spec.base import Line, Name, NaturalInt, PositiveInt, SpecModel
+
+BindingName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$", max_length=64)]
+ResourceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+
+
+class WorkerSpec(SpecModel):
+    """The deployed Worker."""
+
+    name: ResourceName = Field(description="Its name on Cloudflare.")
+    compatibility_date: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")] = Field(
+        description="Decides the version of Python."
+    )
+    compatibility_flags: list[str] = Field(description="python_workers, at least.")
+    cpu_ms: PositiveInt = Field(description="CPU milliseconds that an invocation may use.")
+    plan: str = Field(description="Whose limits the budgets are held against; one of `plans`.")
+    crons: list[str] = Field(default_factory=list, description="When the sweep runs: minute hour day month weekday.")
+
+
+class LocalSpec(SpecModel):
+    """The local host."""
+
+    port: Annotated[int, Field(gt=0, lt=65536)] = Field(description="Where it listens unless PORT says otherwise.")
+    poll_seconds: PositiveInt = Field(description="How often an idle worker loop looks for due jobs.")
+
+
+class D1Spec(SpecModel):
+    """The database binding."""
+
+    binding: BindingName = Field(description="Its name in the Worker's env.")
+    database_name: ResourceName = Field(description="Its name on Cloudflare.")
+
+
+class VectorizeSpec(SpecModel):
+    """A vector index."""
+
+    binding: BindingName = Field(description="Its name in the Worker's env.")
+    collection: ResourceName = Field(description="Its name, on both hosts.")
+    dimensions: PositiveInt = Field(description="Numbers of a vector.")
+    metric: Literal["cosine", "euclidean", "dot-product"] = Field(description="How near two vectors are.")
+    metadata_indexes: dict[Name, Literal["string", "number", "boolean"]] = Field(
+        default_factory=dict, description="Payload field: type; what searches filter on."
+    )
+
+
+class QueueSpec(SpecModel):
+    """A queue and its consumer."""
+
+    binding: BindingName | None = Field(default=None, description="The producer's binding; none: nothing sends to it.")
+    name: ResourceName = Field(description="Its name on Cloudflare.")
+    dead_letter: Name | None = Field(default=None, description="The queue of this file that takes what fails for good.")
+    max_batch_size: PositiveInt = Field(description="Messages that one invocation gets at most.")
+    max_batch_timeout: NaturalInt = Field(description="Seconds to wait for a full batch.")
+    max_retries: NaturalInt = Field(description="Deliveries after the first before it gives a message up.")
+
+
+class DurableObjectSpec(SpecModel):
+    """A Durable Object class, with SQLite storage."""
+
+    binding: BindingName = Field(description="Its name in the Worker's env.")
+    class_: Name = Field(alias="class", description="The class in the Worker's main module.")
+
+
+class VarSpec(SpecModel):
+    """A setting."""
+
+    default: str = Field(description="The value where nothing else is set.")
+    doc: Line = Field(default="", description="What it sets.")
+
+
+class SecretSpec(SpecModel):
+    """A secret setting."""
+
+    doc: Line = Field(description="What it is for.")
+
+
+class LimitsSpec(SpecModel):
+    """Platform limits that all plans share."""
+
+    d1_bound_parameters: PositiveInt = Field(description="Parameters of a D1 statement.")
+    d1_statement_bytes: PositiveInt = Field(description="Bytes of a D1 statement.")
+    d1_value_bytes: PositiveInt = Field(description="Bytes of a D1 row or value; longer lists are sent in chunks.")
+    queue_message_bytes: PositiveInt = Field(description="Bytes of a queue message.")
+    queue_message_overhead_bytes: PositiveInt = Field(description="What the platform adds to it.")
+    queue_batch_messages: PositiveInt = Field(description="Messages of a consumer's batch.")
+    queue_max_delay_seconds: PositiveInt = Field(description="The longest delay of a message.")
+    queue_max_retries: PositiveInt = Field(description="The most deliveries after the first.")
+    vectorize_dimensions: PositiveInt = Field(description="Numbers of a vector.")
+    vectorize_id_bytes: PositiveInt = Field(description="Bytes of a vector's id.")
+    vectorize_metadata_indexes: PositiveInt = Field(description="Metadata indexes of an index.")
+    cpu_ms: PositiveInt = Field(description="The largest cpu_ms of a Worker.")
+
+
+class PlanSpec(SpecModel):
+    """Platform limits of one plan."""
+
+    d1_queries: PositiveInt = Field(description="D1 statements of an invocation.")
+    subrequests: PositiveInt = Field(description="Calls of bindings or HTTP in an invocation.")
+
+
+class BindingsSpec(SpecModel):
+    """The platform."""
+
+    worker: WorkerSpec = Field(description="The deployed Worker.")
+    local: LocalSpec = Field(description="The local host.")
+    d1: D1Spec = Field(description="The database.")
+    vectorize: list[VectorizeSpec] = Field(default_factory=list, description="The vector indexes.")
+    queues: Annotated[dict[Name, QueueSpec], Field(min_length=1)] = Field(
+        description="The queues; the one with a binding is the pipeline's."
+    )
+    durable_objects: list[DurableObjectSpec] = Field(default_factory=list, description="Durable Object classes.")
+    vars: dict[BindingName, VarSpec] = Field(default_factory=dict, description="Plain settings, by name.")
+    secrets: dict[BindingName, SecretSpec] = Field(default_factory=dict, description="Secret settings, by name.")
+    limits: LimitsSpec = Field(description="Platform limits that all plans share.")
+    plans: Annotated[dict[Name, PlanSpec], Field(min_length=1)] = Field(description="Platform limits by plan.")

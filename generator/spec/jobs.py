@@ -1,0 +1,95 @@
+"""`jobs.yaml` as data: the phases of a scan, and how their work is tried and polled."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from generator.spec.base import EnumValue, Line, Name, NaturalInt, PositiveInt, SpecModel, TypeText
+
+
+class MessageSpec(SpecModel):
+    """What a queue message carries."""
+
+    fields: Annotated[dict[Name, TypeText], Field(min_length=1)] = Field(description="camelCase name: type; ids only.")
+
+
+class RetriesSpec(SpecModel):
+    """How often and when a slice is tried again."""
+
+    max: NaturalInt = Field(description="Tries after the first.")
+    base_seconds: PositiveInt = Field(description="The wait before the second try; doubled for each further one.")
+    rate_limit_base_seconds: PositiveInt = Field(description="The same after a 429 without Retry-After.")
+    max_delay_seconds: PositiveInt = Field(description="The longest wait.")
+
+
+class PollingSpec(SpecModel):
+    """How a provider's batch is polled."""
+
+    first_seconds: PositiveInt = Field(description="The wait before the first poll.")
+    growth: Annotated[float, Field(ge=1, le=10)] = Field(description="By how much each wait is longer than the last.")
+    longest_seconds: PositiveInt = Field(description="The longest wait between two polls.")
+    max_errors: PositiveInt = Field(description="Errors in a row after which the scan fails.")
+
+
+class RunnerSpec(SpecModel):
+    """What the runner spends in one invocation besides the phase."""
+
+    statements: NaturalInt = Field(description="SQL statements.")
+    subrequests: NaturalInt = Field(description="Calls of bindings or HTTP; those of one db.batch are one.")
+
+
+class SliceSpec(SpecModel):
+    """How much work one message is."""
+
+    of: Annotated[Line, Field(min_length=1)] = Field(description="What is counted, in words.")
+    size: PositiveInt = Field(description="How many of it one message works on at most.")
+
+
+class CallSpec(SpecModel):
+    """Calls of an outside service in one slice, in the worst case."""
+
+    to: Name = Field(description="The service.")
+    count: PositiveInt = Field(description="How many calls.")
+    per: PositiveInt | None = Field(default=None, description="For each so many items; for each slice when left out.")
+    attempts: PositiveInt = Field(default=1, description="How often each is made: pages, repairs and retries included.")
+    doc: Line = Field(default="", description="What they are for.")
+
+
+class BudgetSpec(SpecModel):
+    """The worst case of one slice."""
+
+    statements: NaturalInt = Field(description="SQL statements beside the runner's.")
+    round_trips: NaturalInt = Field(description="Calls of the database.")
+    calls: list[CallSpec] = Field(default_factory=list, description="Calls of other services.")
+
+
+class PhaseSpec(SpecModel):
+    """A part of the pipeline."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)] = Field(
+        description="Also the message type and the name of its Python module."
+    )
+    doc: Annotated[Line, Field(min_length=1)] = Field(description="What it does.")
+    status: EnumValue = Field(description="The scan's status while it runs.")
+    next: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] = Field(description="The phase that follows, or `done`.")
+    batch: Literal["llm", "embedding"] | None = Field(
+        default=None, description="The part of an account's configuration whose provider it can ask in batches."
+    )
+    planned: bool = Field(
+        default=False, description="Its processor is still to be written: a scan that reaches it fails and says so."
+    )
+    slice: SliceSpec = Field(description="How much work one message is.")
+    payload: dict[Name, TypeText] = Field(default_factory=dict, description="What its cursor may hold.")
+    budget: BudgetSpec = Field(description="The worst case of one slice, held against the limits of bindings.yaml.")
+
+
+class JobsSpec(SpecModel):
+    """The pipeline."""
+
+    message: MessageSpec = Field(description="What a queue message carries.")
+    retries: RetriesSpec = Field(description="How often and when a slice is tried again.")
+    polling: PollingSpec = Field(description="How a provider's batch is polled.")
+    runner: RunnerSpec = Field(description="What the runner spends in one invocation besides the phase.")
+    phases: Annotated[list[PhaseSpec], Field(min_length=1)] = Field(
+        description="The phases of a scan; it starts with the first."
+    )

@@ -1,0 +1,1 @@
+"""Tries the spec out: tables, rows and statements in a real SQLite."""

@@ -1,0 +1,171 @@
+"""The migrated schema in a real SQLite: its tables, columns and foreign keys."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import apsw
+
+from generator.diagnostics import Diagnostic, Position
+from generator.spec.migrations import Migration, raw_statements
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table."""
+
+    name: str
+    declared: str
+    not_null: bool
+    default: str | None
+    primary_key: int
+    generated: bool
+
+    @property
+    def affinity(self) -> str:
+        """INTEGER, TEXT, REAL, BLOB or NUMERIC, by the rules of https://sqlite.org/datatype3.html."""
+        return affinity(self.declared)
+
+
+@dataclass(frozen=True)
+class ForeignKey:
+    """Columns that name a row of another table."""
+
+    columns: tuple[str, ...]
+    table: str
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table."""
+
+    name: str
+    sql: str
+    columns: dict[str, Column]
+    foreign_keys: tuple[ForeignKey, ...]
+
+    @cached_property
+    def row_id(self) -> str | None:
+        """The column that is the row's integer id, if there is one."""
+        keys = [column for column in self.columns.values() if column.primary_key]
+        is_row_id = len(keys) == 1 and keys[0].declared.upper() == "INTEGER" and not self.without_rowid
+        return keys[0].name if is_row_id else None
+
+    @property
+    def without_rowid(self) -> bool:
+        return "WITHOUTROWID" in "".join(self.sql.upper().rsplit(")", 1)[-1].split())
+
+    def may_be_null(self, column: str) -> bool:
+        """Whether the column can hold NULL."""
+        return not self.columns[column].not_null and column != self.row_id
+
+
+class Schema:
+    """The tables of a migrated database, and that database, which stays empty."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self.connection = connection
+        query = "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~'"
+        rows = connection.execute(query + " ORDER BY name").fetchall()
+        self.tables = {str(name): _read_table(connection, str(name), str(sql)) for name, sql in rows}
+
+    @cached_property
+    def has_triggers(self) -> bool:
+        return self.connection.execute("SELECT 1 FROM sqlite_schema WHERE type = 'trigger'").fetchone() is not None
+
+    def children(self, table: str) -> Iterable[str]:
+        """The tables with a foreign key to a table."""
+        return [child.name for child in self.tables.values() if any(key.table == table for key in child.foreign_keys)]
+
+    def path_to(self, table: str, root: str) -> list[tuple[str, ForeignKey]]:
+        """The shortest way by foreign keys from a table to the root; empty when there is none."""
+        waiting: list[list[tuple[str, ForeignKey]]] = [[(table, key)] for key in self.tables[table].foreign_keys]
+        seen = {table}
+        for path in waiting:
+            reached = path[-1][1].table
+            if reached == root:
+                return path
+            if reached not in seen and reached in self.tables:
+                seen.add(reached)
+                waiting += [[*path, (reached, key)] for key in self.tables[reached].foreign_keys]
+        return []
+
+    @cached_property
+    def in_order(self) -> list[Table]:
+        """The tables, each after those that it refers to, as far as they do not go in a circle."""
+        ordered: dict[str, Table] = {}
+        open_: set[str] = set()
+
+        def place(table: Table) -> None:
+            if table.name in ordered or table.name in open_:
+                return
+            open_.add(table.name)
+            for key in table.foreign_keys:
+                if key.table in self.tables:
+                    place(self.tables[key.table])
+            ordered[table.name] = table
+
+        for table in self.tables.values():
+            place(table)
+        return list(ordered.values())
+
+
+def affinity(declared: str) -> str:
+    """What SQLite makes of a declared type."""
+    name = declared.upper()
+    if "INT" in name:
+        return "INTEGER"
+    if any(part in name for part in ("CHAR", "CLOB", "TEXT")):
+        return "TEXT"
+    if "BLOB" in name or not name:
+        return "BLOB"
+    if any(part in name for part in ("REAL", "FLOA", "DOUB")):
+        return "REAL"
+    return "NUMERIC"
+
+
+def migrate(migrations: Sequence[Migration]) -> Schema | Diagnostic:
+    """Apply the migrations to an empty database; the first statement that fails is the finding."""
+    connection = apsw.Connection(":memory:")
+    connection.execute("PRAGMA foreign_keys = ON")
+    for migration in migrations:
+        for offset, statement in raw_statements(migration.text):
+            try:
+                connection.execute(statement)
+            except apsw.Error as error:
+                in_bytes = max(getattr(error, "error_offset", -1), 0)
+                characters = len(statement.encode()[:in_bytes].decode(errors="ignore"))
+                place = offset + characters
+                line = migration.text.count("\n", 0, place)
+                column = place - (migration.text.rfind("\n", 0, place) + 1)
+                return Diagnostic(
+                    Position(f"spec/migrations/{migration.name}", line + 1, column + 1),
+                    f"SQLite refuses the migration: {error}",
+                    "migrations run in order on an empty database; correct this one if it is not deployed yet",
+                    migration.text.splitlines()[line],
+                )
+    return Schema(connection)
+
+
+def _read_table(connection: apsw.Connection, name: str, sql: str) -> Table:
+    columns = {
+        str(column): Column(str(column), str(declared or ""), bool(not_null), default, int(key), hidden > 1)
+        for _, column, declared, not_null, default, key, hidden in connection.execute(
+            "SELECT * FROM pragma_table_xinfo(?)", (name,)
+        )
+    }
+    keys: dict[int, list[tuple[str, str, str | None]]] = {}
+    query = 'SELECT id, "table", "from", "to" FROM pragma_foreign_key_list(?) ORDER BY id, seq'
+    for number, table, source, target in connection.execute(query, (name,)):
+        keys.setdefault(number, []).append((table, source, target))
+    return Table(name, sql, columns, tuple(_foreign_key(connection, parts) for parts in keys.values()))
+
+
+def _foreign_key(connection: apsw.Connection, parts: Sequence[tuple[str, str, str | None]]) -> ForeignKey:
+    table = parts[0][0]
+    targets = [target for _, _, target in parts if target is not None]
+    if not targets:
+        query = "SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk"
+        targets = [str(target) for (target,) in connection.execute(query, (table,))]
+    return ForeignKey(tuple(source for _, source, _ in parts), table, tuple(targets))

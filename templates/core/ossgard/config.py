@@ -1,0 +1,150 @@
+"""An account's configuration: what a host cannot serve of it, how its secrets are shown, and what a change means."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from ossgard.errors import PermanentError
+from ossgard.model import JsonObject
+from ossgard.services import HostProfile
+from ossgard.spec.models import Config
+from ossgard.validation import flatten
+
+# Sizes of the vectors of embedding models that cannot be told by asking.
+_EMBEDDING_DIMENSIONS = {
+    "text-embedding-3-small": 1536,
+    "text-embedding-3-large": 3072,
+    "text-embedding-ada-002": 1536,
+}
+_MASK = "****"
+_SHOWN = 4
+# A shorter secret would be shown for the most part.
+_SHORT = 2 * _SHOWN
+_MASKED = re.compile(r"\*{4}.{0,4}", re.DOTALL)
+
+
+def stored_form(config: Config) -> JsonObject:
+    """The configuration as it is stored and compared: by wire names, absent fields left out."""
+    return config.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def parse_stored(stored: JsonObject) -> Config:
+    """A stored configuration; one that an older version let pass may not be valid.
+
+    Raises:
+        PermanentError: it is not valid, and why.
+    """
+    try:
+        return Config.model_validate(stored, by_alias=True, by_name=False)
+    except ValidationError as error:
+        whole, fields = flatten(error)
+        problems = [*whole, *(f"{field}: {message}" for field, messages in fields.items() for message in messages)]
+        raise PermanentError(
+            f"The account's configuration is not valid ({'; '.join(problems)}). "
+            "Replace it with PUT /accounts/me, then start the scan again"
+        ) from None
+
+
+def unserved(config: Config, host: HostProfile) -> list[str]:
+    """What a host cannot serve of a configuration, and what to use in its place."""
+    problems = []
+    if not host.ollama:
+        if config.llm.provider == "ollama":
+            problems.append("llm.provider 'ollama' is not available here: use 'anthropic' or 'openai'")
+        if config.embedding.provider == "ollama":
+            problems.append(
+                "embedding.provider 'ollama' is not available here: use 'openai' with text-embedding-3-small"
+            )
+    dimensions = _EMBEDDING_DIMENSIONS.get(config.embedding.model)
+    if host.vector_dimensions and dimensions and dimensions != host.vector_dimensions:
+        problems.append(
+            f"embedding.model '{config.embedding.model}' has {dimensions} dimensions, but the vector index here has "
+            f"{host.vector_dimensions}: use text-embedding-3-small"
+        )
+    return problems
+
+
+def changes_vectors(old: JsonObject, new: JsonObject) -> bool:
+    """Whether vectors stored under one configuration are of no use under the other."""
+    return _vector_source(old) != _vector_source(new)
+
+
+def masked(config: JsonObject) -> JsonObject:
+    """The configuration as it is shown: secrets as `****` and their last four characters, unknown fields not at all."""
+    return _show(Config, config)
+
+
+def restore_secrets(config: JsonObject, stored: JsonObject) -> JsonObject:
+    """The configuration with every secret that was sent back as it is shown replaced by the stored one."""
+    return _restore(Config, config, stored)
+
+
+def masked_secrets(config: JsonObject) -> list[str]:
+    """The paths of secrets that look like shown ones: stored, they would be lost."""
+    return [path for path, secret in _secrets(Config, config, "") if _MASKED.fullmatch(secret)]
+
+
+def mask(secret: str) -> str:
+    """How a secret is shown."""
+    if not secret:
+        return ""
+    return _MASK if len(secret) < _SHORT else _MASK + secret[-_SHOWN:]
+
+
+def _vector_source(config: JsonObject) -> tuple[object, ...]:
+    embedding, vector_store = _object(config, "embedding"), _object(config, "vector_store")
+    return embedding.get("provider"), embedding.get("model"), vector_store.get("url")
+
+
+def _object(config: JsonObject, key: str) -> JsonObject:
+    value = config.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _fields(model: type[BaseModel]) -> Iterator[tuple[str, bool, type[BaseModel] | None]]:
+    """Each field's wire name, whether it is secret, and its model if it is an object."""
+    for name, field in model.model_fields.items():
+        extra = field.json_schema_extra
+        nested = [kind for kind in (field.annotation, *get_args(field.annotation)) if _is_model(kind)]
+        yield field.alias or name, isinstance(extra, dict) and extra.get("secret") is True, next(iter(nested), None)
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _show(model: type[BaseModel], values: JsonObject) -> JsonObject:
+    shown: JsonObject = {}
+    for name, secret, nested in _fields(model):
+        if name not in values:
+            continue
+        value = values[name]
+        if nested is not None:
+            shown[name] = _show(nested, value) if isinstance(value, dict) else None
+        elif secret:
+            shown[name] = mask(value) if isinstance(value, str) else None
+        else:
+            shown[name] = value
+    return shown
+
+
+def _restore(model: type[BaseModel], values: JsonObject, stored: JsonObject) -> JsonObject:
+    restored = dict(values)
+    for name, secret, nested in _fields(model):
+        value, old = values.get(name), stored.get(name)
+        if nested is not None and isinstance(value, dict) and isinstance(old, dict):
+            restored[name] = _restore(nested, value, old)
+        elif secret and isinstance(old, str) and value == mask(old):
+            restored[name] = old
+    return restored
+
+
+def _secrets(model: type[BaseModel], values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
+    for name, secret, nested in _fields(model):
+        value = values.get(name)
+        if nested is not None and isinstance(value, dict):
+            yield from _secrets(nested, value, f"{prefix}{name}.")
+        elif secret and isinstance(value, str):
+            yield prefix + name, value

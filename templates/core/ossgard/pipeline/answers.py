@@ -1,0 +1,112 @@
+"""What chat models answer in the phases verify and rank, and what of it is believed."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from ossgard.model import CamelModel
+from ossgard.providers.chat import UnusableAnswer
+from ossgard.spec.entities import PR
+
+_MAX_LABEL = 200
+_MAX_RATIONALE = 2000
+NOT_SCORED = "The model gave no score for this pull request."
+
+
+class VerifiedGroup(CamelModel):
+    """Pull requests that a model takes for duplicates of each other."""
+
+    pr_ids: list[int]
+    label: str | None = None
+    confidence: float | str | None = None
+    relationship: str | None = None
+
+
+class VerifyAnswer(CamelModel):
+    """The answer to a verification prompt; who is `unrelated` follows from the groups."""
+
+    groups: list[VerifiedGroup]
+
+
+class Ranking(CamelModel):
+    """A model's opinion of a pull request."""
+
+    pr_number: int
+    score: Annotated[float, Field(ge=0, le=100)]
+    code_quality: Annotated[float, Field(ge=0, le=50)] | None = None
+    completeness: Annotated[float, Field(ge=0, le=50)] | None = None
+    rationale: str | None = None
+
+
+class RankAnswer(CamelModel):
+    """The answer to a ranking prompt."""
+
+    rankings: list[Ranking]
+
+
+@dataclass(frozen=True)
+class ConfirmedGroup:
+    """A group of duplicates, two at least."""
+
+    pr_ids: Sequence[int]
+    label: str | None
+
+
+@dataclass(frozen=True)
+class RankedPR:
+    """A member of a group with its place; rank 1 is the one to merge."""
+
+    pr_id: int
+    rank: int
+    score: float
+    rationale: str | None
+
+
+def confirmed_groups(answer: VerifyAnswer, pr_ids: Collection[int]) -> list[ConfirmedGroup]:
+    """The groups of an answer, without ids that were not asked about; one that is in several stays in the first."""
+    left = set(pr_ids)
+    confirmed = []
+    for group in answer.groups:
+        members = sorted(left.intersection(group.pr_ids))
+        if len(members) > 1:
+            left.difference_update(members)
+            confirmed.append(ConfirmedGroup(members, _shortened(group.label, _MAX_LABEL)))
+    return confirmed
+
+
+def ranked(answer: RankAnswer, pulls: Iterable[PR]) -> list[RankedPR]:
+    """The members of a group, best first; those that the model forgot come last.
+
+    Raises:
+        UnusableAnswer: the model spoke of none of them.
+    """
+    opinions: dict[int, Ranking] = {}
+    for ranking in answer.rankings:
+        opinions.setdefault(ranking.pr_number, ranking)
+    members = [(pull, opinions.get(pull.number)) for pull in pulls]
+    if not any(opinion for _, opinion in members):
+        raise UnusableAnswer("The model ranked none of the pull requests that it was asked about")
+    best_first = sorted(members, key=lambda member: (*_worst(member[1]), member[0].number))
+    return [
+        RankedPR(
+            pr_id=pull.id,
+            rank=rank,
+            score=opinion.score if opinion else 0.0,
+            rationale=_shortened(opinion.rationale, _MAX_RATIONALE) if opinion else NOT_SCORED,
+        )
+        for rank, (pull, opinion) in enumerate(best_first, 1)
+    ]
+
+
+def _worst(opinion: Ranking | None) -> tuple[bool, float, float]:
+    """A sort key: no opinion after any, then by score, then by what the score is made of."""
+    if opinion is None:
+        return True, 0.0, 0.0
+    return False, -opinion.score, -((opinion.code_quality or 0.0) + (opinion.completeness or 0.0))
+
+
+def _shortened(text: str | None, limit: int) -> str | None:
+    stripped = (text or "").strip()
+    return stripped[:limit] or None

@@ -1,0 +1,54 @@
+"""What a slice of work leads to: the rows to write, and what comes next."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from ossgard.model import JsonObject
+from ossgard.spec.entities import Progress
+from ossgard.write import Write
+
+
+@dataclass(frozen=True)
+class NextSlice:
+    """The same phase goes on, from `cursor`, after `wait_seconds`."""
+
+    cursor: JsonObject
+    wait_seconds: int = 0
+
+
+@dataclass(frozen=True)
+class WaitForBatch:
+    """The same phase goes on, from `cursor`, when a provider's batch has ended; at `expires_at` that gives it up."""
+
+    cursor: JsonObject
+    batch_id: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class NextPhase:
+    """The phase is through; the one after it starts from `cursor`. After the last phase the scan is done."""
+
+    cursor: JsonObject | None = None
+
+
+@dataclass(frozen=True)
+class Finish:
+    """The scan is done, whatever phases were left."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The result of a slice, committed by the runner as one transaction.
+
+    Counts that are None stay as they are; `progress` is what the scan shows until the phase's next slice.
+    """
+
+    next: NextSlice | WaitForBatch | NextPhase | Finish
+    writes: Sequence[Write] = ()
+    input_tokens: int = 0
+    output_tokens: int = 0
+    progress: Progress | None = None
+    pr_count: int | None = None
+    dupe_group_count: int | None = None

@@ -1,0 +1,51 @@
+"""What a phase is: a class that works off one slice of a scan at a time."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from ossgard.model import JsonObject
+from ossgard.pipeline.outcome import Outcome
+from ossgard.services import Services
+from ossgard.spec.database import AccountDatabase
+from ossgard.spec.entities import PR, PRState
+from ossgard.spec.models import Config
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One message's share of a scan.
+
+    `step` is the message's number in the scan. `cursor` is what the slice before left to this one; `db` sees only what
+    is the account's, and internal questions go to `services.db`. Everything that a phase writes belongs into its
+    outcome: a slice can be worked on twice, at the same time even, but is committed once.
+    """
+
+    scan_id: int
+    step: int
+    repo_id: int
+    owner: str
+    name: str
+    config: Config
+    cursor: JsonObject
+    db: AccountDatabase
+    services: Services
+
+    async def open_pulls(self, ids: Iterable[int]) -> dict[int, PR]:
+        """Those of these pull requests that are still open, by id."""
+        wanted = sorted(set(ids))
+        pulls = await self.db.get_prs_by_ids(wanted) if wanted else []
+        return {pull.id: pull for pull in pulls if pull.state is PRState.OPEN}
+
+
+class PhaseProcessor(Protocol):
+    """The code of a phase."""
+
+    async def run(self, slice: Slice) -> Outcome:
+        """Work on a slice.
+
+        Raises:
+            RetryableError: trying again later may help.
+            PermanentError: it will not; the scan fails with this text.
+        """
+        ...

@@ -1,0 +1,294 @@
+"""The runner: handles one message of a scan so that at-least-once delivery and a crash at any point do no harm.
+
+A slice's writes and the message that follows it are committed as one transaction, whose first write takes the next step
+of the scan: of two deliveries of one message, only one can commit. What is committed but not sent lies in the outbox,
+and is sent by the next one who sees it: this runner, a redelivery of the message, or the sweep.
+"""
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from pydantic import ValidationError
+
+from ossgard.config import parse_stored
+from ossgard.errors import ConstraintError, PermanentError, RetryableError
+from ossgard.log import log
+from ossgard.pipeline.disposition import Disposition, Done, Failed, Retry
+from ossgard.pipeline.outbox import send_step
+from ossgard.pipeline.outcome import Finish, NextSlice, Outcome, WaitForBatch
+from ossgard.pipeline.phase import PhaseProcessor, Slice
+from ossgard.pipeline.purge import PURGE, purge, request_purge
+from ossgard.services import Services
+from ossgard.spec import writes
+from ossgard.spec.database import AccountDatabase
+from ossgard.spec.entities import ScanMessage, ScanStatus, ScanStep, UpdateScanStatusChanges
+from ossgard.spec.messages import PipelineMessage
+from ossgard.spec.phases import DONE, PHASES, RETRIES, Phase
+from ossgard.spec.processors import PROCESSORS
+from ossgard.times import from_text, to_text
+from ossgard.write import Write
+
+__all__ = ["ENDED", "Disposition", "Done", "Failed", "Retry", "Runner"]
+
+# The statuses of scans on which nobody works any more.
+ENDED = (ScanStatus.DONE, ScanStatus.FAILED)
+
+# How long a message may stay unsent, and how long a sent one unanswered, before the sweep sends it again,
+# and when it gives the scan up.
+UNSENT_AFTER = timedelta(minutes=1)
+UNANSWERED_AFTER = timedelta(hours=1)
+GIVE_UP_AFTER = timedelta(hours=24)
+# How many messages one sweep looks at; the next sweep takes the rest.
+SWEEP_LIMIT = 100
+
+_MAX_ERROR = 1000
+
+
+@dataclass(frozen=True)
+class _Next:
+    """The message after a taken step; without a phase, there is none, since the scan has ended."""
+
+    step: int
+    phase: str | None
+    due_at: str
+    sent: bool = False
+    batch_id: str | None = None
+    batch_expires_at: str | None = None
+
+
+class Runner:
+    """Handles the messages of the pipeline.
+
+    Args:
+        services: the host's ports.
+        processors: the phases by name.
+    """
+
+    def __init__(self, services: Services, processors: Mapping[str, PhaseProcessor] = PROCESSORS) -> None:
+        self._services = services
+        self._db = services.db
+        self._processors = processors
+
+    async def handle(self, body: object, attempt: int) -> Disposition:
+        """Work on the slice that a message names; `attempt` counts its deliveries from 1."""
+        message = _parse(body)
+        if message is None:
+            return Failed(f"not a pipeline message: {repr(body)[:200]}")
+        try:
+            if message.type == PURGE:
+                await purge(self._services, message.step)
+                return Done()
+            found = await self._find(message.scan_id, message.step)
+            if found is not None:
+                await self._send(found.scan_id, _taken(found) or await self._work(found))
+        except PermanentError as error:
+            return await self._fail(message, attempt, str(error))
+        except Exception as error:
+            return await self._try_again(message, attempt, error)
+        return Done()
+
+    async def dead_letter(self, body: object) -> None:
+        """Fail the scan of a message that the queue has given up on, unless the message's work is done."""
+        message = _parse(body)
+        if message is not None:
+            await self.fail(
+                message, f"Phase '{message.type}' was tried too often without success. Start the scan again"
+            )
+
+    async def sweep(self) -> int:
+        """Send again what is overdue, and fail what has been for a day; the number of scans dealt with."""
+        now = self._services.clock.now()
+        stalled = await self._db.list_stalled_steps(
+            to_text(now - UNSENT_AFTER), to_text(now - UNANSWERED_AFTER), SWEEP_LIMIT
+        )
+        swept = 0
+        for step in stalled:
+            try:
+                await self._send_again(step, now)
+                swept += 1
+            except Exception as error:
+                log(logging.ERROR, "the sweep failed", error=error, scan=step.scan_id, step=step.step)
+        if await self._db.list_vector_purges(0, 1):
+            await request_purge(self._services)
+        if swept:
+            log(logging.WARNING, "swept stalled scans", count=swept)
+        return swept
+
+    async def _send_again(self, step: ScanStep, now: datetime) -> None:
+        """Send an overdue message; the scan fails when it was sent after a day, too, or cannot be sent at all."""
+        give_up_at = _answer_due(step) + GIVE_UP_AFTER
+        message = PipelineMessage(type=step.phase, scan_id=step.scan_id, step=step.step)
+        if step.sent_at is not None and from_text(step.sent_at) >= give_up_at:
+            await self.fail(message, f"Phase '{step.phase}' gave no answer for a day. Start the scan again")
+            return
+        try:
+            await send_step(self._services, step.scan_id, step.step, step.phase, step.due_at, step.batch_id)
+        except Exception as error:
+            if now < give_up_at:
+                raise
+            await self.fail(
+                message, f"Phase '{step.phase}' could not be begun for a day: {error}. Start the scan again"
+            )
+
+    async def _find(self, scan_id: int, step: int) -> ScanMessage | None:
+        """The message with its scan, unless the scan has ended or is gone."""
+        found = await self._db.get_scan_message(scan_id, step)
+        return None if found is None or found.status in ENDED else found
+
+    async def _work(self, message: ScanMessage) -> _Next | None:
+        """Run the phase and commit what it leads to."""
+        phase, processor = PHASES.get(message.phase), self._processors.get(message.phase)
+        if phase is None or processor is None:
+            raise PermanentError(
+                f"Phase '{message.phase}' is not available in this version. Update ossgard, then start the scan again"
+            )
+        outcome = await processor.run(
+            Slice(
+                scan_id=message.scan_id,
+                step=message.step,
+                repo_id=message.repo_id,
+                owner=message.owner,
+                name=message.name,
+                config=parse_stored(message.config),
+                cursor=message.phase_cursor or {},
+                db=AccountDatabase(self._db, message.account_id),
+                services=self._services,
+            )
+        )
+        following = _following(phase, outcome)
+        wait = outcome.next.wait_seconds if isinstance(outcome.next, NextSlice) else 0
+        now = self._services.clock.now()
+        due_at = to_text(now + timedelta(seconds=wait))
+        next = _Next(message.step + 1, following.name if following else None, due_at)
+        if isinstance(outcome.next, WaitForBatch):
+            expires_at = to_text(outcome.next.expires_at)
+            next = replace(next, batch_id=outcome.next.batch_id, batch_expires_at=expires_at)
+        return await self._commit(
+            message.scan_id, next, [*outcome.writes, *_progress(message, outcome, following, to_text(now))]
+        )
+
+    async def _commit(self, scan_id: int, next: _Next, rows: Sequence[Write]) -> _Next | None:
+        """Take the next step and write rows, or nothing at all.
+
+        The answer is the next message, committed here or by a faster delivery of the same one; None when the scan has
+        ended or is gone.
+        """
+        try:
+            step = writes.take_step(scan_id, next.step, next.phase, next.due_at, next.batch_id, next.batch_expires_at)
+            await self._db.batch([step, *rows])
+            return next
+        except ConstraintError:
+            found = await self._find(scan_id, next.step - 1)
+            if found is None:
+                return None
+            taken = _taken(found)
+            if taken is None:
+                # The step is free, so it was one of the phase's own rows that broke a constraint.
+                raise
+            return taken
+
+    async def _send(self, scan_id: int, next: _Next | None) -> None:
+        if next is not None and next.phase is not None and not next.sent:
+            await send_step(self._services, scan_id, next.step, next.phase, next.due_at, next.batch_id)
+
+    async def fail(self, message: PipelineMessage, error: str) -> None:
+        """Fail the scan, unless the message's work is done: then only its outbox is seen to.
+
+        Failing takes the step, too, so that a slower delivery cannot undo what a faster one has done.
+        """
+        found = await self._find(message.scan_id, message.step)
+        if found is None:
+            return
+        next = _taken(found)
+        if next is None:
+            now = to_text(self._services.clock.now())
+            failed = writes.fail_scan(message.scan_id, error[:_MAX_ERROR], now)
+            next = await self._commit(message.scan_id, _Next(message.step + 1, None, now), [failed])
+        await self._send(message.scan_id, next)
+
+    async def _fail(self, message: PipelineMessage, attempt: int, error: str) -> Disposition:
+        log(logging.WARNING, "scan failed", scan=message.scan_id, phase=message.type, reason=error)
+        try:
+            await self.fail(message, error)
+        except Exception as cause:
+            log(logging.ERROR, "a failed scan could not be marked", error=cause, scan=message.scan_id)
+            return Retry(_backoff(RETRIES.base_seconds, attempt), str(cause)[:_MAX_ERROR])
+        return Failed(error)
+
+    async def _try_again(self, message: PipelineMessage, attempt: int, error: Exception) -> Disposition:
+        if isinstance(error, RetryableError):
+            text = str(error)
+        else:
+            log(logging.ERROR, "unexpected error", error=error, scan=message.scan_id, phase=message.type)
+            text = f"Unexpected error in phase '{message.type}': {type(error).__name__}: {error}"
+        if attempt > RETRIES.max:
+            return await self._fail(message, attempt, f"{text} (tried {attempt} times). Start the scan again later")
+        return Retry(
+            _delay(error, attempt), text[:_MAX_ERROR], isinstance(error, RetryableError) and error.rate_limited
+        )
+
+
+def _parse(body: object) -> PipelineMessage | None:
+    try:
+        return PipelineMessage.model_validate(body)
+    except ValidationError:
+        log(logging.ERROR, "not a pipeline message", body=repr(body)[:500])
+        return None
+
+
+def _taken(message: ScanMessage) -> _Next | None:
+    """The message after this one, when this one's step is taken."""
+    if message.next_step is None or message.next_due_at is None:
+        return None
+    is_sent = message.next_sent_at is not None
+    return _Next(message.next_step, message.next_phase, message.next_due_at, is_sent, message.next_batch_id)
+
+
+def _answer_due(step: ScanStep) -> datetime:
+    """When the work of a sent message may begin: at once, or for one that waits for a batch, when that expires."""
+    return from_text(step.batch_expires_at or step.due_at)
+
+
+def _following(phase: Phase, outcome: Outcome) -> Phase | None:
+    """The phase of the next message; None when the scan is done."""
+    if isinstance(outcome.next, NextSlice | WaitForBatch):
+        return phase
+    if isinstance(outcome.next, Finish) or phase.next == DONE:
+        return None
+    return PHASES[phase.next]
+
+
+def _progress(message: ScanMessage, outcome: Outcome, following: Phase | None, now: str) -> list[Write]:
+    """The writes that move the scan itself on."""
+    changes: UpdateScanStatusChanges = {
+        "phase_cursor": None if isinstance(outcome.next, Finish) else outcome.next.cursor,
+        # Of the phase that is through; the next one has not begun.
+        "progress": outcome.progress if isinstance(outcome.next, NextSlice | WaitForBatch) else None,
+    }
+    if outcome.pr_count is not None:
+        changes["pr_count"] = outcome.pr_count
+    if outcome.dupe_group_count is not None:
+        changes["dupe_group_count"] = outcome.dupe_group_count
+    moved = []
+    if outcome.input_tokens or outcome.output_tokens:
+        moved.append(writes.add_scan_tokens(message.scan_id, outcome.input_tokens, outcome.output_tokens))
+    if following is None:
+        changes["completed_at"] = now
+        moved.append(writes.update_repo_last_scan_at(message.repo_id, now))
+    status = ScanStatus(following.status) if following else ScanStatus.DONE
+    return [*moved, writes.update_scan_status(message.scan_id, status, changes)]
+
+
+def _delay(error: Exception, attempt: int) -> int:
+    """The seconds to wait before the next attempt: as long as the other side asks, or twice as long each time."""
+    if isinstance(error, RetryableError) and error.retry_after is not None:
+        return min(math.ceil(error.retry_after), RETRIES.max_delay_seconds)
+    rate_limited = isinstance(error, RetryableError) and error.rate_limited
+    return _backoff(RETRIES.rate_limit_base_seconds if rate_limited else RETRIES.base_seconds, attempt)
+
+
+def _backoff(base_seconds: int, attempt: int) -> int:
+    return min(base_seconds << min(attempt - 1, 16), RETRIES.max_delay_seconds)

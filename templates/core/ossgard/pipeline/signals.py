@@ -1,0 +1,102 @@
+"""The two signals of a pull request, the code it touches and its intent: embedded, stored and found again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ossgard.concurrency import gather_bounded
+from ossgard.pipeline.texts import (
+    CODE_COLLECTION,
+    INTENT_COLLECTION,
+    code_point_id,
+    code_text,
+    intent_point_id,
+    intent_text,
+)
+from ossgard.ports import VectorPoint, VectorStore
+from ossgard.providers.embeddings import EmbeddingAnswer
+from ossgard.providers.factory import Providers
+from ossgard.services import Services
+from ossgard.spec.entities import PR
+from ossgard.spec.models import Config
+
+Vector = Sequence[float]
+
+
+@dataclass(frozen=True)
+class Signals:
+    """The vectors of a pull request. Who changes no file has no code signal: all of them would be equal."""
+
+    pr_id: int
+    pr_number: int
+    intent: Vector
+    code: Vector | None
+
+
+def signal_texts(pull: PR) -> list[str]:
+    """What is embedded of a pull request: its intent, then its code if it changes any."""
+    intent = intent_text(pull.title, pull.body, pull.file_paths)
+    return [intent, code_text(pull.file_paths)] if pull.file_paths else [intent]
+
+
+async def embed_pulls(services: Services, config: Config, pulls: Sequence[PR]) -> tuple[list[Signals], int]:
+    """The vectors of pull requests, both signals asked for at the same time, and the tokens they used."""
+    model = Providers(services, config).embedding_model()
+    texts = [signal_texts(pull) for pull in pulls]
+
+    async def embed(chosen: Sequence[str]) -> EmbeddingAnswer:
+        return await model.embed(chosen) if chosen else EmbeddingAnswer([], 0)
+
+    code, intent = await gather_bounded(
+        [lambda: embed([both[1] for both in texts if len(both) > 1]), lambda: embed([both[0] for both in texts])]
+    )
+    codes = iter(code.vectors)
+    signals = [
+        Signals(pull.id, pull.number, vector, next(codes) if pull.file_paths else None)
+        for pull, vector in zip(pulls, intent.vectors, strict=True)
+    ]
+    return signals, code.input_tokens + intent.input_tokens
+
+
+def size_of(signals: Sequence[Signals]) -> int:
+    """The size of the vectors."""
+    return len(signals[0].intent)
+
+
+async def has_other_size(store: VectorStore, dimensions: int) -> bool:
+    """Whether a collection holds vectors of another size."""
+    present = [await store.dimensions(collection) for collection in (CODE_COLLECTION, INTENT_COLLECTION)]
+    return any(size not in (None, dimensions) for size in present)
+
+
+async def is_missing(store: VectorStore) -> bool:
+    """Whether one of the collections is not there."""
+    return None in [await store.dimensions(collection) for collection in (CODE_COLLECTION, INTENT_COLLECTION)]
+
+
+async def ensure_collections(store: VectorStore, dimensions: int) -> None:
+    """Make both collections ready; one that holds vectors of another size is emptied."""
+    for collection in (CODE_COLLECTION, INTENT_COLLECTION):
+        await store.ensure_collection(collection, dimensions)
+
+
+async def store_signals(store: VectorStore, repo_id: int, signals: Sequence[Signals]) -> dict[str, str]:
+    """Store the vectors of both signals; the tokens of the writes, by their names in a scan's cursor."""
+    intent = [_point(intent_point_id(repo_id, one.pr_number), one.intent, repo_id, one) for one in signals]
+    code = [
+        _point(code_point_id(repo_id, one.pr_number), one.code, repo_id, one) for one in signals if one.code is not None
+    ]
+    without_code = [code_point_id(repo_id, one.pr_number) for one in signals if one.code is None]
+    if without_code:
+        await store.delete(CODE_COLLECTION, without_code)
+
+    async def upsert(key: str, collection: str, points: Sequence[VectorPoint]) -> dict[str, str]:
+        return {key: await store.upsert(collection, points)} if points else {}
+
+    code_token, intent_token = await gather_bounded(
+        [lambda: upsert("codeToken", CODE_COLLECTION, code), lambda: upsert("intentToken", INTENT_COLLECTION, intent)]
+    )
+    return {**code_token, **intent_token}
+
+
+def _point(id: str, values: Vector, repo_id: int, one: Signals) -> VectorPoint:
+    return VectorPoint(id=id, values=values, repo_id=repo_id, pr_number=one.pr_number, pr_id=one.pr_id)

@@ -1,0 +1,70 @@
+"""The duplicates that a repository's latest completed scan has found."""
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from ossgard.errors import HttpError
+from ossgard.http import AccountContext
+from ossgard.routes.repos import not_tracked
+from ossgard.spec.entities import DupeRow, ReviewRow
+from ossgard.spec.models import DupeGroupView, DupeMember, Dupes
+
+
+async def get_dupes(context: AccountContext, owner: str, name: str) -> Dupes:
+    """The groups with their members, best first."""
+    rows = await context.db.list_dupes(owner, name)
+    if not rows:
+        raise not_tracked(owner, name)
+    scan_id = rows[0].scan_id
+    if scan_id is None:
+        raise HttpError(
+            404, f"No scan of {owner}/{name} is completed yet: start one with POST /repos/{owner}/{name}/scan"
+        )
+    groups = read_groups(rows)
+    return Dupes(
+        repo=f"{owner}/{name}",
+        scan_id=scan_id,
+        completed_at=rows[0].completed_at,
+        group_count=len(groups),
+        groups=groups,
+    )
+
+
+def read_groups(rows: Sequence[DupeRow | ReviewRow]) -> list[DupeGroupView]:
+    """The groups in rows that are ordered by group, and by rank in each."""
+    return [
+        _group(group_id, list(members))
+        for group_id, members in groupby(rows, key=lambda row: row.group_id)
+        if group_id is not None
+    ]
+
+
+def _group(group_id: int, rows: Sequence[DupeRow | ReviewRow]) -> DupeGroupView:
+    members = [member for member in map(_member, rows) if member is not None]
+    return DupeGroupView(
+        group_id=group_id, label=rows[0].label, pr_count=rows[0].pr_count or len(members), members=members
+    )
+
+
+def _member(row: DupeRow | ReviewRow) -> DupeMember | None:
+    """The member in a row; a group without members is a row without one."""
+    if (
+        row.pr_id is None
+        or row.pr_number is None
+        or row.title is None
+        or row.author is None
+        or row.state is None
+        or row.rank is None
+        or row.score is None
+    ):
+        return None
+    return DupeMember(
+        pr_id=row.pr_id,
+        pr_number=row.pr_number,
+        title=row.title,
+        author=row.author,
+        state=row.state,
+        rank=row.rank,
+        score=row.score,
+        rationale=row.rationale,
+    )

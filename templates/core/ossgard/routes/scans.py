@@ -1,0 +1,70 @@
+"""Starting scans and watching them."""
+
+import logging
+from datetime import datetime, timedelta
+
+from ossgard.errors import HttpError
+from ossgard.http import AccountContext, Reply
+from ossgard.log import log
+from ossgard.pipeline.batch.rounds import WAITING, batch_cursor
+from ossgard.pipeline.outbox import job_id, send_step
+from ossgard.routes.repos import check_names
+from ossgard.spec.entities import Scan
+from ossgard.spec.models import ActiveScan, CreateRepo, ScanOptions, StartedScan
+from ossgard.spec.phases import FIRST_PHASE
+from ossgard.times import from_text, to_text
+from ossgard.validation import parse_values
+
+# How often a scan is started again that ended just while it stood in the way of a new one.
+_ATTEMPTS = 3
+
+
+async def start_scan(context: AccountContext, owner: str, name: str, body: ScanOptions) -> Reply:
+    """Start a scan, or answer with the one that is active."""
+    repo = parse_values(CreateRepo, {"owner": owner, "name": name})
+    check_names(repo)
+    options = body.model_dump(mode="json", by_alias=True)
+    for _ in range(_ATTEMPTS):
+        due_at = to_text(context.services.clock.now())
+        scan = await context.db.start_scan(repo.owner, repo.name, options, FIRST_PHASE, due_at)
+        if scan is not None:
+            await _send_first(context, scan.id, due_at)
+            return Reply(202, StartedScan(scan_id=scan.id, job_id=job_id(scan.id, 1), status=scan.status))
+        active = await _active_scan(context, repo.owner, repo.name)
+        if active is not None:
+            return Reply(200, ActiveScan(scan_id=active.id, status=active.status))
+    raise HttpError(503, f"The scan of {owner}/{name} could not be started: try again", headers={"Retry-After": "1"})
+
+
+async def get_scan(context: AccountContext, scan_id: int) -> Scan:
+    """A scan, as far as it has come."""
+    scan = await context.db.get_scan(scan_id)
+    if scan is None:
+        raise HttpError(404, f"There is no scan {scan_id}")
+    return _with_age(scan, context.services.clock.now())
+
+
+def _with_age(scan: Scan, now: datetime) -> Scan:
+    """While a scan waits for a provider's batch, its progress tells for how long it has."""
+    if scan.progress is None or scan.progress.note != WAITING:
+        return scan
+    cursor = batch_cursor(scan.phase_cursor or {})
+    if cursor is None or cursor.submitted_at is None:
+        return scan
+    minutes = max(0, int((now - from_text(cursor.submitted_at)) / timedelta(minutes=1)))
+    age = f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
+    progress = scan.progress.model_copy(update={"note": f"{WAITING}, for {age}"})
+    return scan.model_copy(update={"progress": progress})
+
+
+async def _active_scan(context: AccountContext, owner: str, name: str) -> Scan | None:
+    repo = await context.db.get_repo_by_owner_name(owner, name)
+    return None if repo is None else await context.db.get_active_scan(repo.id)
+
+
+async def _send_first(context: AccountContext, scan_id: int, due_at: str) -> None:
+    """Send the first message; where that fails the scan is accepted all the same, since the sweep will send it."""
+    try:
+        await send_step(context.services, scan_id, 1, FIRST_PHASE, due_at)
+    except Exception as error:
+        log(logging.ERROR, "a first message could not be sent; the sweep will", error=error, scan=scan_id)

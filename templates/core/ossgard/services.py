@@ -1,0 +1,48 @@
+"""What one host gives to the core: its ports, its settings and what it cannot serve."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ossgard.ports import BatchScheduler, Clock, Entropy, HttpClient, JobQueue, VectorStore
+from ossgard.spec.database import Database
+from ossgard.spec.models import VectorStoreConfig
+from ossgard.spec.settings import VECTOR_INDEXES, Settings
+
+
+@dataclass(frozen=True)
+class HostProfile:
+    """What an account's configuration may ask of a host.
+
+    `vector_dimensions` is the size of the host's own indexes where it is fixed; `vector_store` says whether vectors
+    may be kept on a server of the account's choice.
+    """
+
+    name: str
+    ollama: bool
+    vector_store: bool
+    vector_dimensions: int | None
+
+
+LOCAL_HOST = HostProfile(name="local", ollama=True, vector_store=True, vector_dimensions=None)
+
+# No neighbours on localhost, and indexes of a fixed size.
+CLOUD_HOST = HostProfile(name="cloud", ollama=False, vector_store=False, vector_dimensions=VECTOR_INDEXES[0].dimensions)
+
+
+# The store of an account, by its configuration; a host with a store of its own ignores that.
+VectorStores = Callable[[VectorStoreConfig | None], VectorStore]
+
+
+@dataclass(frozen=True)
+class Services:
+    """The ports and settings that the core works with; made once by the host."""
+
+    db: Database
+    queue: JobQueue
+    batches: BatchScheduler
+    http: HttpClient
+    clock: Clock
+    entropy: Entropy
+    settings: Settings
+    host: HostProfile
+    vectors: VectorStores

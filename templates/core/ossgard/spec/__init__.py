@@ -1,0 +1,1 @@
+"""What the spec decides: every module in here is rendered from it."""

@@ -1,0 +1,284 @@
+"""The application over services that tests prepare: what only shows from behind the HTTP interface."""
+
+import asyncio
+import json
+import logging
+from typing import Any
+
+import httpx
+import pytest
+
+from ossgard.app import create_app
+from ossgard.auth import hash_api_key
+from ossgard.errors import ConnectionFailure, DatabaseError
+from ossgard.log import configure
+from ossgard.ports import HttpResponse
+from ossgard.services import CLOUD_HOST
+from ossgard.spec.entities import PRInput, PRState
+from ossgard.spec.messages import PipelineMessage
+from tests.core.world import CONFIG, World
+
+KEY = "key"
+# Requests are answered within one event loop each; the body of an answer to an unknown service.
+GITHUB_USER = HttpResponse(200, {}, b'{"login": "me"}')
+
+
+class Answering:
+    """An HTTP client whose every request has the same answer; it counts how many are under way at once."""
+
+    def __init__(self, answer: HttpResponse | Exception = GITHUB_USER) -> None:
+        self.answer = answer
+        self.urls: list[str] = []
+
+    async def request(self, method: str, url: str, **options: Any) -> HttpResponse:
+        self.urls.append(f"{method} {url}")
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def prepared(**options: Any) -> World:
+    """A world whose account has the API key `KEY`."""
+    world = World(http=options.pop("http", None) or Answering(), **options)
+    world.executor.connection.execute("UPDATE accounts SET api_key_hash = ?", (hash_api_key(KEY),))
+    return world
+
+
+def request(world: World, method: str, path: str, **options: Any) -> httpx.Response:
+    async def send() -> httpx.Response:
+        transport = httpx.ASGITransport(create_app(world.services))
+        headers = {"Authorization": f"Bearer {KEY}"}
+        async with httpx.AsyncClient(transport=transport, base_url="http://core", headers=headers) as client:
+            return await client.request(method, path, **options)
+
+    return asyncio.run(send())
+
+
+def store_dupes(world: World) -> None:
+    """A completed scan with a group of two, one of one, and one that has lost its members."""
+    world.executor.connection.executescript("""
+        INSERT INTO repos (account_id, owner, name) VALUES (1, 'acme', 'rocket');
+        INSERT INTO prs (repo_id, number, title, author, state, embed_hash, created_at, updated_at) VALUES
+            (1, 10, 'Fix the nozzle', 'ada', 'open', 'e', '', ''), (1, 11, 'Nozzle fix', 'bob', 'merged', 'e', '', ''),
+            (1, 12, 'Paint it', 'cyd', 'open', 'e', '', '');
+        INSERT INTO scans (repo_id, account_id, status, completed_at) VALUES
+            (1, 1, 'done', 'long ago'), (1, 1, 'done', 'lately'), (1, 1, 'failed', 'just now');
+        INSERT INTO dupe_groups (scan_id, repo_id, label, pr_count) VALUES
+            (1, 1, 'old', 9), (2, 1, 'nozzle', 2), (2, 1, NULL, 1), (2, 1, 'empty', 0);
+        INSERT INTO dupe_group_members (group_id, pr_id, rank, score, rationale) VALUES
+            (2, 2, 2, 60, NULL), (2, 1, 1, 91.5, 'small and tested'), (3, 3, 1, 50, 'alone');
+        """)
+
+
+def test_the_latest_completed_scan_gives_the_duplicates() -> None:
+    world = prepared()
+    store_dupes(world)
+    answer = request(world, "GET", "/repos/acme/rocket/dupes")
+    assert answer.status_code == 200
+    report = answer.json()
+    assert {key: report[key] for key in ("repo", "scanId", "completedAt", "groupCount")} == {
+        "repo": "acme/rocket",
+        "scanId": 2,
+        "completedAt": "lately",
+        "groupCount": 3,
+    }
+    assert [(group["label"], group["prCount"], len(group["members"])) for group in report["groups"]] == [
+        ("nozzle", 2, 2),
+        (None, 1, 1),
+        ("empty", 0, 0),
+    ]
+    assert report["groups"][0] == {
+        "groupId": 2,
+        "label": "nozzle",
+        "prCount": 2,
+        "members": [
+            {
+                "prId": 1,
+                "prNumber": 10,
+                "title": "Fix the nozzle",
+                "author": "ada",
+                "state": "open",
+                "rank": 1,
+                "score": 91.5,
+                "rationale": "small and tested",
+            },
+            {
+                "prId": 2,
+                "prNumber": 11,
+                "title": "Nozzle fix",
+                "author": "bob",
+                "state": "merged",
+                "rank": 2,
+                "score": 60.0,
+                "rationale": None,
+            },
+        ],
+    }
+
+
+def test_no_get_route_runs_more_than_two_statements() -> None:
+    world = prepared()
+    store_dupes(world)
+    document = request(world, "GET", "/openapi.json").json()
+    checked = 0
+    for path, item in document["paths"].items():
+        if "get" not in item:
+            continue
+        world.executor.statements.clear()
+        answer = request(world, "GET", path.format(owner="acme", name="rocket", scanId="2", prNumber="10"))
+        assert answer.status_code == 200, path
+        # Who is similar to a pull request is known only after the search.
+        assert len(world.executor.statements) <= (3 if "review" in path else 2), path
+        checked += 1
+    assert checked >= 6
+
+
+def test_many_repositories_are_listed_whole() -> None:
+    world = prepared()
+    world.executor.connection.execute("""
+        WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 2500)
+        INSERT INTO repos (account_id, owner, name) SELECT 1, 'acme', n FROM numbers
+        """)
+    assert [repo["name"] for repo in request(world, "GET", "/repos").json()] == [str(n) for n in range(1, 2501)]
+
+
+class BrokenQueue:
+    """A queue that is out of order."""
+
+    async def enqueue(self, job_id: str, message: PipelineMessage, delay_seconds: int = 0) -> None:
+        raise RuntimeError("the queue is out of order")
+
+
+def test_a_scan_whose_message_cannot_be_sent_is_accepted_and_sent_by_the_sweep() -> None:
+    broken = prepared(around=lambda port: BrokenQueue() if hasattr(port, "enqueue") else port)
+    assert request(broken, "POST", "/repos/acme/rocket/scan").status_code == 202
+    assert broken.rows("SELECT sent_at FROM scan_steps") == [(None,)]
+    mended = World()
+    mended.executor.connection.close()
+    mended.services = type(mended.services)(**{**broken.services.__dict__, "queue": mended.queue})
+    broken.clock.advance(minutes=2)
+    assert asyncio.run(mended.runner.sweep()) == 1
+    assert mended.queue.messages == [{"type": "scan", "scanId": 1, "step": 1}]
+    assert broken.rows("SELECT sent_at IS NULL FROM scan_steps") == [(0,)]
+
+
+def embedded(world: World) -> int:
+    """A stored pull request that is embedded."""
+    asyncio.run(world.db.insert_repo(world.account.id, "acme", "rocket"))
+    pr = PRInput(
+        number=1,
+        title="t",
+        body=None,
+        author="a",
+        diff_hash=None,
+        file_paths=[],
+        state=PRState.OPEN,
+        github_etag=None,
+        created_at="",
+        updated_at="",
+    )
+    stored = asyncio.run(world.db.upsert_pr(1, pr))
+    asyncio.run(world.db.update_pr_embed_hash(stored.id, "embedded"))
+    return stored.id
+
+
+@pytest.mark.parametrize(
+    ("change", "forgotten"),
+    [
+        ({}, False),
+        ({"llm": {**CONFIG["llm"], "model": "other"}}, False),
+        ({"embedding": {**CONFIG["embedding"], "api_key": "another"}}, False),
+        ({"embedding": {**CONFIG["embedding"], "model": "other"}}, True),
+        ({"embedding": {**CONFIG["embedding"], "provider": "ollama"}}, True),
+        ({"vector_store": {"url": "http://qdrant:6333"}}, True),
+    ],
+)
+def test_a_change_of_where_vectors_come_from_forgets_what_is_embedded(change: dict[str, Any], forgotten: bool) -> None:
+    world = prepared()
+    embedded(world)
+    request(world, "PUT", "/accounts/me", json={"config": {**CONFIG, **change}}).raise_for_status()
+    assert world.rows("SELECT embed_hash IS NULL FROM prs") == [(forgotten,)]
+
+
+def test_a_cloud_host_refuses_what_it_cannot_serve() -> None:
+    world = prepared(host=CLOUD_HOST)
+    config = {
+        **CONFIG,
+        "llm": {**CONFIG["llm"], "provider": "ollama"},
+        "embedding": {**CONFIG["embedding"], "model": "text-embedding-3-large"},
+    }
+    answer = request(world, "POST", "/accounts", json={"config": config})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["fieldErrors"]["config"] == [
+        "llm.provider 'ollama' is not available here: use 'anthropic' or 'openai'",
+        "embedding.model 'text-embedding-3-large' has 3072 dimensions, but the vector index here has 1536: "
+        "use text-embedding-3-small",
+    ]
+
+
+def test_a_cloud_host_has_no_use_for_a_vector_store() -> None:
+    http = Answering()
+    world = prepared(host=CLOUD_HOST, http=http)
+    config = {**CONFIG, "vector_store": {"url": "http://qdrant:6333"}}
+    answer = request(world, "POST", "/accounts", json={"config": config})
+    assert answer.json()["warnings"] == ["vector_store is ignored: this host keeps vectors in its own index"]
+    assert not any("qdrant" in url for url in http.urls)
+
+
+def test_a_gateway_is_not_probed() -> None:
+    http = Answering()
+    config = {**CONFIG, "ai_gateway": {"account_id": "0123", "gateway_name": "mine"}}
+    request(prepared(http=http), "POST", "/accounts", json={"config": config}).raise_for_status()
+    assert http.urls == ["GET https://api.github.com/user", "HEAD http://127.0.0.1:9", "HEAD http://127.0.0.1:9"]
+
+
+def test_github_out_of_reach_is_a_warning() -> None:
+    http = Answering(ConnectionFailure("https://api.github.com/user", "no route to host"))
+    answer = request(prepared(http=http), "POST", "/accounts", json={"config": CONFIG})
+    assert answer.status_code == 201
+    assert answer.json()["warnings"][0] == (
+        "The GitHub token could not be checked: https://api.github.com/user could not be reached: no route to host"
+    )
+
+
+def test_an_installation_token_has_no_user_and_is_accepted() -> None:
+    http = Answering(HttpResponse(403, {}, b'{"message": "Resource not accessible by integration"}'))
+    answer = request(prepared(http=http), "POST", "/accounts", json={"config": CONFIG})
+    assert (answer.status_code, answer.json()["warnings"]) == (201, [])
+
+
+def test_only_the_hash_of_an_api_key_is_stored() -> None:
+    world = prepared()
+    api_key = request(world, "POST", "/accounts", json={"config": CONFIG}).json()["apiKey"]
+    assert world.rows("SELECT api_key_hash FROM accounts WHERE id = 2") == [(hash_api_key(api_key),)]
+    assert api_key not in "\n".join(world.executor.connection.iterdump())
+
+
+def test_a_stored_configuration_of_another_shape_gives_no_secret_away() -> None:
+    config = {"github": "ghp_0123456789", "llm": {"api_key": 5, "token": "sk-0123456789"}, "old": {"api_key": "x"}}
+    shown = request(prepared(config=config), "GET", "/accounts/me").json()["config"]
+    assert shown == {"github": None, "llm": {"api_key": None}}
+
+
+class BrokenDatabase:
+    """A database that is out of order."""
+
+    def __getattr__(self, name: str) -> Any:
+        async def fail(*arguments: object) -> None:
+            raise DatabaseError("disk I/O error at /var/lib/secret")
+
+        return fail
+
+
+def test_an_error_that_is_nobodys_is_logged_and_not_shown() -> None:
+    lines: list[str] = []
+    configure("info", lines.append)
+    try:
+        world = prepared(around=lambda port: BrokenDatabase() if hasattr(port, "get_scan") else port)
+        answer = request(world, "GET", "/repos")
+    finally:
+        logging.getLogger("ossgard").handlers = []
+    assert (answer.status_code, answer.json()) == (500, {"error": "Internal server error"})
+    [line] = [json.loads(line) for line in lines]
+    assert (line["level"], line["message"], line["path"]) == ("error", "request failed", "/repos")
+    assert "disk I/O error" in line["traceback"]

@@ -1,0 +1,148 @@
+"""Phase `rank`: which groups are stored, in which order their members are, and how the scan ends."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from tests.core.scanning import Scanning
+from tests.outside.llm import Behaviour
+from tests.outside.world import World as Outside
+
+OpenPulls = Callable[[int], list[int]]
+Ranked = Callable[[Sequence[Sequence[int]]], list[list[int]]]
+
+
+@pytest.fixture
+def ranked(scanning: Scanning) -> Ranked:
+    """Ranks groups (numbers of pull requests, which are their ids here) to the end of the scan; the stored groups."""
+
+    def rank(groups: Sequence[Sequence[int]]) -> list[list[int]]:
+        scanning.begin()
+        scanning.run_until("cluster")
+        scanning.propose("verified", groups)
+        scanning.jump("rank", {})
+        scanning.drain()
+        return scanning.groups()
+
+    return rank
+
+
+def members(scanning: Scanning) -> list[tuple[Any, ...]]:
+    return scanning.rows("SELECT pr_id, rank, score, rationale FROM dupe_group_members ORDER BY group_id, rank")
+
+
+def test_members_are_stored_best_first(ranked: Ranked, scanning: Scanning, open_pulls: OpenPulls) -> None:
+    open_pulls(4)
+    [group] = ranked([[1, 2, 3]])
+    assert sorted(group) == [1, 2, 3]
+    rows = members(scanning)
+    assert [rank for _, rank, _, _ in rows] == [1, 2, 3]
+    assert [score for _, _, score, _ in rows] == sorted((score for _, _, score, _ in rows), reverse=True)
+    assert all(rationale.startswith("Lacks tests") for _, _, _, rationale in rows)
+
+
+def test_the_scan_is_done(ranked: Ranked, scanning: Scanning, open_pulls: OpenPulls) -> None:
+    open_pulls(14)
+    groups = ranked([[number, number + 7] for number in range(1, 8)])
+    assert sorted(map(sorted, groups)) == [[number, number + 7] for number in range(1, 8)]
+    scan = scanning.scan()
+    assert (scan["status"], scan["error"], scan["progress"]) == ("done", None, None)
+    assert (scan["pr_count"], scan["dupe_group_count"]) == (14, 7)
+    assert scan["completed_at"] == "2026-11-23T10:00:00.000Z"
+    assert scanning.rows("SELECT last_scan_at FROM repos") == [("2026-11-23T10:00:00.000Z",)]
+    assert scanning.rows("SELECT count(*) FROM candidate_groups") == [(0,)]
+    assert scanning.rows("SELECT count(*) FROM listed_prs") == [(0,)]
+
+
+def test_groups_of_an_earlier_attempt_are_replaced(ranked: Ranked, scanning: Scanning, open_pulls: OpenPulls) -> None:
+    open_pulls(4)
+    scanning.begin()
+    scanning.run_until("cluster")
+    scanning.executor.connection.executescript("""
+        INSERT INTO dupe_groups (scan_id, repo_id, label, pr_count) VALUES (1, 1, 'of an earlier attempt', 2);
+        INSERT INTO dupe_group_members (group_id, pr_id, rank, score) VALUES (1, 1, 1, 9), (1, 2, 2, 8);
+        """)
+    scanning.propose("verified", [[1, 2], [3, 4]])
+    scanning.jump("rank", {})
+    scanning.drain()
+    assert sorted(map(sorted, scanning.groups())) == [[1, 2], [3, 4]]
+    assert scanning.scan()["dupe_group_count"] == 2
+    assert len(members(scanning)) == 4
+
+
+def test_groups_of_other_scans_stay(ranked: Ranked, scanning: Scanning, open_pulls: OpenPulls) -> None:
+    open_pulls(2)
+    ranked([[1, 2]])
+    scanning.begin()
+    scanning.run_until("cluster")
+    scanning.jump("rank", {})
+    scanning.drain()
+    assert scanning.rows("SELECT scan_id, pr_count FROM dupe_groups") == [(1, 2)]
+    assert scanning.scan()["dupe_group_count"] == 0
+
+
+def test_every_message_delivered_twice_stores_no_group_twice(scanning: Scanning, open_pulls: OpenPulls) -> None:
+    open_pulls(14)
+    scanning.begin()
+    scanning.run_until("cluster")
+    scanning.propose("verified", [[number, number + 7] for number in range(1, 8)])
+    scanning.jump("rank", {})
+    while scanning.queue.jobs:
+        again = scanning.queue.jobs[0]
+        scanning.deliver()
+        scanning.queue.jobs.insert(0, again)
+        scanning.deliver()
+    assert (scanning.scan()["status"], len(scanning.groups())) == ("done", 7)
+
+
+def test_an_unusable_answer_is_recorded_and_skipped(
+    ranked: Ranked, scanning: Scanning, outside: Outside, open_pulls: OpenPulls
+) -> None:
+    open_pulls(4)
+    outside.llm.behaviour = Behaviour(unusable_for={1})
+    assert [sorted(group) for group in ranked([[1, 2], [3, 4]])] == [[3, 4]]
+    assert (scanning.scan()["status"], scanning.scan()["dupe_group_count"]) == ("done", 1)
+    [(stage, position, error)] = scanning.rows("SELECT stage, position, error FROM candidate_groups")
+    assert (stage, position, len(error) > 20) == ("verified", 1, True)
+
+
+def test_invented_numbers_are_dropped(
+    ranked: Ranked, scanning: Scanning, outside: Outside, open_pulls: OpenPulls
+) -> None:
+    open_pulls(2)
+    outside.llm.behaviour = Behaviour(invented_ids=1)
+    [group] = ranked([[1, 2]])
+    assert sorted(group) == [1, 2]
+    assert [rank for _, rank, _, _ in members(scanning)] == [1, 2]
+
+
+def test_who_is_closed_or_gone_takes_no_part(ranked: Ranked, scanning: Scanning, open_pulls: OpenPulls) -> None:
+    open_pulls(6)
+    scanning.begin()
+    scanning.run_until("cluster")
+    scanning.propose("verified", [[1, 2, 3], [4, 5], [6, 99]])
+    scanning.executor.connection.execute("UPDATE prs SET state = 'merged' WHERE number IN (3, 4)")
+    scanning.jump("rank", {})
+    scanning.drain()
+    assert [sorted(group) for group in scanning.groups()] == [[1, 2]]
+    assert scanning.rows("SELECT pr_count FROM dupe_groups") == [(2,)]
+
+
+def test_a_rate_limit_has_the_slice_done_again(
+    ranked: Ranked, scanning: Scanning, outside: Outside, open_pulls: OpenPulls
+) -> None:
+    open_pulls(4)
+    outside.fail("openai.chat", 429, retry_after=3, times=1)
+    assert sorted(map(sorted, ranked([[1, 2], [3, 4]]))) == [[1, 2], [3, 4]]
+    assert scanning.scan()["dupe_group_count"] == 2
+
+
+def test_a_refused_key_fails_the_scan_and_says_what_to_do(
+    ranked: Ranked, scanning: Scanning, outside: Outside, open_pulls: OpenPulls
+) -> None:
+    open_pulls(2)
+    outside.fail("openai.chat", 401)
+    ranked([[1, 2]])
+    assert scanning.scan()["status"] == "failed"
+    assert "PUT /accounts/me" in scanning.scan()["error"]

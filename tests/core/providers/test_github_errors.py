@@ -1,0 +1,112 @@
+"""GitHub's errors, told apart by what can be done about them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from ossgard.errors import PermanentError, RetryableError
+from ossgard.ports import HttpResponse
+from ossgard.providers.github import GitHub, NotModified, Pull, PullGone, TokenRefused, TooLarge
+from ossgard.spec.entities import PRState
+from tests.core.providers.scripted import ScriptedClient, response
+from tests.support.ports import SetClock
+
+NOW = int(SetClock().now().timestamp())
+
+CALLS: list[Callable[[GitHub], Awaitable[Any]]] = [
+    lambda github: github.check_repository("acme", "rocket"),
+    lambda github: github.list_open_pulls("acme", "rocket", 1),
+    lambda github: github.pull("acme", "rocket", 7),
+    lambda github: github.files("acme", "rocket", 7),
+    lambda github: github.diff("acme", "rocket", 7, '"etag"'),
+]
+OF_A_PULL = CALLS[2:]
+
+
+def run(call: Callable[[GitHub], Awaitable[Any]], *answers: HttpResponse) -> Any:
+    async def main() -> Any:
+        return await call(GitHub(ScriptedClient(*answers), SetClock(), "https://github/", "ghp_1"))
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    ("answer", "wait"),
+    [
+        (response(403, {"message": "x"}, x_ratelimit_remaining="0", x_ratelimit_reset=str(NOW + 90)), 90),
+        (response(403, {"message": "x"}, x_ratelimit_remaining="0", x_ratelimit_reset=str(NOW - 5)), 0),
+        (response(429, {"message": "x"}, x_ratelimit_remaining="0", x_ratelimit_reset=str(NOW + 9)), 9),
+        (response(403, {"message": "x"}, retry_after="60"), 60),
+        (response(403, {"message": "You have exceeded a secondary rate limit."}, x_ratelimit_remaining="50"), None),
+        (response(429, b""), None),
+    ],
+)
+def test_both_kinds_of_rate_limits_are_waited_for(
+    call: Callable[[GitHub], Awaitable[Any]], answer: HttpResponse, wait: float | None
+) -> None:
+    with pytest.raises(RetryableError, match="rate limit") as caught:
+        run(call, answer)
+    assert (caught.value.rate_limited, caught.value.retry_after) == (True, wait)
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
+def test_failures_of_github_pass(call: Callable[[GitHub], Awaitable[Any]], status: int) -> None:
+    with pytest.raises(RetryableError, match=rf"GitHub failed: Oops \(status {status}\)") as caught:
+        run(call, response(status, {"message": "Oops"}))
+    assert not caught.value.rate_limited
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_revoked_token_is_named(call: Callable[[GitHub], Awaitable[Any]]) -> None:
+    with pytest.raises(TokenRefused, match=r"refuses the account's token: Bad credentials\. Replace it"):
+        run(call, response(401, {"message": "Bad credentials"}))
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_token_without_access_is_told_why(call: Callable[[GitHub], Awaitable[Any]]) -> None:
+    with pytest.raises(PermanentError, match="does not let this token read acme/rocket: Resource protected by SAML"):
+        run(call, response(403, {"message": "Resource protected by SAML"}, x_ratelimit_remaining="4000"))
+
+
+@pytest.mark.parametrize("call", CALLS[:2])
+@pytest.mark.parametrize("status", [404, 410, 451])
+def test_a_repository_that_is_gone_ends_it(call: Callable[[GitHub], Awaitable[Any]], status: int) -> None:
+    with pytest.raises(PermanentError, match="GitHub has no repository acme/rocket"):
+        run(call, response(status, {"message": "Not Found"}))
+
+
+@pytest.mark.parametrize("call", OF_A_PULL)
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_pull_request_that_is_gone_is_told_apart(call: Callable[[GitHub], Awaitable[Any]], status: int) -> None:
+    with pytest.raises(PullGone, match="acme/rocket#7"):
+        run(call, response(status, {"message": "Not Found"}))
+
+
+@pytest.mark.parametrize("call", CALLS[1:4])
+@pytest.mark.parametrize("body", [b"", b"[{", 7, {"a": 1}, [7], [{"number": "7"}], [{"number": 7, "title": None}]])
+def test_a_malformed_answer_can_be_tried_again(call: Callable[[GitHub], Awaitable[Any]], body: object) -> None:
+    with pytest.raises(RetryableError, match="GitHub sent a malformed answer"):
+        run(call, response(200, body))
+
+
+def test_a_diff_can_be_known_or_never_to_be_had() -> None:
+    call = OF_A_PULL[-1]
+    assert run(call, response(304, b"")) == NotModified()
+    assert run(call, response(406, {"message": "Sorry, the diff exceeded the maximum number of lines"})) == TooLarge()
+    assert run(call, response(422, {"message": "Sorry, this diff is taking too long to generate."})) == TooLarge()
+
+
+def test_names_that_a_url_cannot_hold_are_no_repository() -> None:
+    with pytest.raises(PermanentError, match="no repository"):
+        run(lambda github: github.list_open_pulls("..", "user", 1))
+
+
+def test_what_cannot_be_stored_is_replaced() -> None:
+    title, times = b'"title": "a\\u0000b\\ud83dc"', b'"merged_at": "2026", "created_at": "2025", "updated_at": "2026"'
+    body = b'{"number": 7, "body": null, "user": null, "state": "closed", %s, %s}' % (title, times)
+    found = run(CALLS[2], response(200, body))
+    assert found == Pull(7, "a\ufffdb\ufffdc", None, "ghost", PRState.MERGED, "2025", "2026")

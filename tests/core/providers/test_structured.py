@@ -1,0 +1,140 @@
+"""Data out of what chat models say: found in any wrapping, checked, and asked for once more."""
+
+import asyncio
+import json
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ossgard.pipeline.answers import VerifyAnswer
+from ossgard.providers.chat import ChatAnswer, UnusableAnswer
+from ossgard.providers.openai import OpenAIChat
+from ossgard.providers.structured import ask
+from ossgard.providers.tokens import estimate_tokens
+from tests.core.providers.scripted import ScriptedClient, response
+from tests.support.ports import SetClock
+
+GOOD = json.dumps({"groups": [{"prIds": [1, 2], "label": "Same"}], "unrelated": []}, indent=2)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        GOOD,
+        f"  \n{GOOD}\n",
+        f"```json\n{GOOD}\n```",
+        f"```\n{GOOD}\n```",
+        f"Here you are:\n\n```json\n{GOOD}\n```\n\nAnything else?",
+        f"The answer is {GOOD} and that is all.",
+        f'<think>maybe {{1, 2}} or {{"groups": 3}}?</think>{GOOD}',
+        f"```python\nprint({{}})\n```\n```json\n{GOOD}\n```",
+        f"\ufeff{GOOD}",
+    ],
+)
+def test_the_object_is_found_in_any_wrapping(text: str) -> None:
+    client, answered = talk((text, "stop"))
+    assert len(client.sent) == 1
+    assert answered.value.groups[0].pr_ids == [1, 2]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "no JSON object"),
+        ("I cannot do that.", "no JSON object"),
+        ("[1, 2]", "no JSON object"),
+        (GOOD[: len(GOOD) // 2], "no JSON object|groups: Field required"),
+        ("{" * 100_000, "no JSON object"),
+        ('{"a":' * 100_000, "no JSON object"),
+        ('{"answer": []}', "groups: Field required"),
+        ('{"groups": [{"label": "x"}]}', r"groups\.0\.prIds: Field required"),
+        ('{"groups": [{"prIds": ["one"]}]}', r"groups\.0\.prIds\.0: .*valid integer"),
+    ],
+)
+def test_what_is_wrong_is_said(text: str, problem: str) -> None:
+    _, error = talk((text, "stop"), (text, "stop"))
+    assert isinstance(error, UnusableAnswer)
+    assert re.search(problem, str(error))
+
+
+@given(st.text())
+def test_no_text_breaks_the_parser(text: str) -> None:
+    _, error = talk((text, "stop"), (text, "stop"))
+    assert isinstance(error, UnusableAnswer)
+
+
+def talk(
+    *answers: tuple[str, str], model: str = "gpt-4o", user: str = "Which?", first: ChatAnswer | None = None
+) -> tuple[ScriptedClient, object]:
+    """Ask a model that gives these answers (text, finish reason), each for 100 + 10 tokens, perhaps after a `first`."""
+    client = ScriptedClient(
+        *(
+            response(
+                200,
+                {
+                    "choices": [{"message": {"content": text}, "finish_reason": finish}],
+                    "usage": {"prompt_tokens": 100, "completion_tokens": 10},
+                },
+            )
+            for text, finish in answers
+        )
+    )
+    chat = OpenAIChat(client, SetClock(), "https://api.openai.com/v1", model, "sk")
+    try:
+        return client, asyncio.run(ask(chat, "Answer in JSON.", user, VerifyAnswer, first))
+    except UnusableAnswer as error:
+        return client, error
+
+
+def test_a_good_answer_is_asked_for_once() -> None:
+    client, answered = talk((GOOD, "stop"))
+    assert (len(client.sent), answered.input_tokens, answered.output_tokens) == (1, 100, 10)  # type: ignore[attr-defined]
+    assert client.sent[0][2]["max_tokens"] == 8192
+
+
+def test_an_answer_out_of_a_batch_is_not_asked_for() -> None:
+    client, answered = talk(first=ChatAnswer(GOOD, 7, 3))
+    assert (len(client.sent), answered.input_tokens, answered.output_tokens) == (0, 7, 3)  # type: ignore[attr-defined]
+
+
+def test_a_wrong_answer_out_of_a_batch_is_repaired_like_any_other() -> None:
+    client, answered = talk((GOOD, "stop"), first=ChatAnswer(GOOD, 7, 3, "the answer was cut off"))
+    assert (len(client.sent), answered.input_tokens, answered.output_tokens) == (1, 107, 13)  # type: ignore[attr-defined]
+    assert "the answer was cut off" in client.sent[0][2]["messages"][1]["content"]
+
+
+def test_a_wrong_answer_is_shown_with_what_is_wrong_and_both_are_paid() -> None:
+    client, answered = talk(('{"groups": 7}', "stop"), (GOOD, "stop"))
+    assert (answered.input_tokens, answered.output_tokens) == (200, 20)  # type: ignore[attr-defined]
+    first, second = (content["messages"] for _, _, content in client.sent)
+    assert second[0] == first[0]
+    again = second[1]["content"]
+    assert again.startswith("Which?")
+    assert '{"groups": 7}' in again
+    assert "groups: Input should be a valid list" in again
+
+
+def test_two_wrong_answers_are_enough() -> None:
+    client, error = talk(("no", "stop"), ("still no", "stop"), (GOOD, "stop"))
+    assert isinstance(error, UnusableAnswer)
+    assert (len(client.sent), error.input_tokens, error.output_tokens) == (2, 200, 20)
+    assert "OpenAI model 'gpt-4o'" in str(error)
+    assert "no JSON object" in str(error)
+
+
+@pytest.mark.parametrize(("finish", "words"), [("length", "too long"), ("content_filter", "content filter")])
+def test_an_answer_that_is_not_whole_is_not_believed(finish: str, words: str) -> None:
+    client, answered = talk((GOOD, finish), (GOOD, "stop"))
+    assert not isinstance(answered, UnusableAnswer)
+    assert words in client.sent[1][2]["messages"][1]["content"]
+
+
+def test_a_repair_fits_the_context_too() -> None:
+    # This model holds 8,192 tokens, half of them kept for the answer.
+    user = "word " * 1500
+    client, _ = talk(("x, " * 10_000, "stop"), (GOOD, "stop"), model="gpt-4", user=user)
+    first, again = (content["messages"][1]["content"] for _, _, content in client.sent)
+    assert estimate_tokens(first) < estimate_tokens(again) <= 4096
+    assert client.sent[1][2]["max_tokens"] == 4096

@@ -1,0 +1,175 @@
+/** The local host end to end, in processes of its own. */
+
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { connect } from "../../../generated/local/src/connection.ts";
+import { GitHubStandIn, HostProcess, until } from "./host-process.ts";
+import { writeOldFile } from "./old-file.ts";
+import { rows, temporaryFolder } from "./support.ts";
+
+const SLOW = 60_000;
+
+describe("the local host", () => {
+  let folder: ReturnType<typeof temporaryFolder>;
+  let databasePath: string;
+  let github: GitHubStandIn;
+  let hosts: HostProcess[];
+
+  beforeEach(() => {
+    folder = temporaryFolder();
+    databasePath = join(folder.path, "ossgard.db");
+    github = new GitHubStandIn();
+    hosts = [];
+  });
+
+  afterEach(async () => {
+    for (const host of hosts) await host.end("SIGKILL");
+    github[Symbol.dispose]();
+    folder.remove();
+  });
+
+  function start(environment: Record<string, string> = {}): HostProcess {
+    const host = new HostProcess({ DATABASE_PATH: databasePath, GITHUB_API_URL: github.url, ...environment });
+    hosts.push(host);
+    return host;
+  }
+
+  async function call(
+    url: string,
+    apiKey: string,
+    method = "GET",
+  ): Promise<{ status: number; body: Record<string, unknown> }> {
+    const answer = await fetch(url, { method, headers: { authorization: `Bearer ${apiKey}` } });
+    return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
+  }
+
+  /** Runs the command that the host prints. */
+  async function register(host: HostProcess): Promise<string> {
+    const command = host.output.match(/^ {2}(curl .*)$/m)?.[1] ?? "";
+    const shell = Bun.spawn(["sh", "-c", command], {
+      env: { ...process.env, GITHUB_TOKEN: github.token },
+      stderr: "ignore",
+    });
+    const { apiKey } = (await new Response(shell.stdout).json()) as { apiKey: string };
+    return apiKey;
+  }
+
+  test(
+    "says where it is and how to register, serves, and ends when it is told to",
+    async () => {
+      const host = start();
+      const url = await host.ready();
+      // From this machine only, unless HOST says otherwise.
+      expect(url).toStartWith("http://127.0.0.1:");
+      expect(host.output).toContain(`Database: ${databasePath}`);
+      expect(await call(`${url}/health`, "")).toEqual({ status: 200, body: { status: "ok" } });
+      const apiKey = await register(host);
+      expect(await call(`${url}/accounts/me`, apiKey)).toMatchObject({ status: 200, body: { id: 1 } });
+      expect(github.requests).toContain("GET /user");
+
+      expect(await host.end("SIGTERM")).toBe(0);
+      await expect(fetch(`${url}/health`)).rejects.toThrow();
+      expect(host.log).toBe("");
+    },
+    SLOW,
+  );
+
+  test(
+    "loses no accepted job when it is killed while it works",
+    async () => {
+      github.silent = true;
+      const killed = start();
+      const url = await killed.ready();
+      const apiKey = await register(killed);
+      const scan = await call(`${url}/repos/acme/app/scan`, apiKey, "POST");
+      expect(scan).toMatchObject({ status: 202, body: { status: "queued" } });
+      await until(() => github.requests.includes("GET /repos/acme/app"));
+      await killed.end("SIGKILL");
+
+      github.silent = false;
+      const restarted = start();
+      const again = await restarted.ready();
+      const status = await until(async () => {
+        const { body } = await call(`${again}/scans/${scan.body.scanId}`, apiKey);
+        return body.status !== "queued" && body.status;
+      });
+      expect(status).not.toBe("queued");
+      expect(github.requests.filter((request) => request === "GET /repos/acme/app")).toHaveLength(2);
+      expect(await restarted.end("SIGTERM")).toBe(0);
+    },
+    SLOW,
+  );
+
+  test(
+    "puts the job back that does not end in time when it is stopped",
+    async () => {
+      github.silent = true;
+      const host = start();
+      const url = await host.ready();
+      const apiKey = await register(host);
+      await call(`${url}/repos/acme/app/scan`, apiKey, "POST");
+      await until(() => github.requests.includes("GET /repos/acme/app"));
+      expect(await host.end("SIGTERM")).toBe(0);
+      const database = connect(databasePath);
+      expect(rows(database, "SELECT status, attempts FROM jobs")).toEqual([{ status: "queued", attempts: 0 }]);
+      database.close();
+    },
+    SLOW,
+  );
+
+  test(
+    "takes over an existing data file: keys work, and unfinished scans start again",
+    async () => {
+      writeOldFile(databasePath);
+      const host = start();
+      const url = await host.ready();
+      expect(host.output).toContain(`Imported the data file ${databasePath}`);
+      expect(await call(`${url}/accounts/me`, "key-of-one")).toMatchObject({ status: 200, body: { label: "one" } });
+      expect(await call(`${url}/scans/1`, "key-of-one")).toMatchObject({ status: 404 });
+      expect(await call(`${url}/scans/1`, "key-of-three")).toMatchObject({
+        status: 200,
+        body: { status: "done", prCount: 2 },
+      });
+      await until(async () => (await call(`${url}/scans/5`, "key-of-one")).body.status !== "queued");
+      expect(await host.end("SIGTERM")).toBe(0);
+    },
+    SLOW,
+  );
+
+  describe("refuses to start, in one line that says what to do,", () => {
+    async function refusal(environment: Record<string, string>): Promise<string> {
+      const host = start(environment);
+      expect(await host.exit()).toBe(1);
+      expect(host.output).toBe("");
+      return host.log;
+    }
+
+    test("when its port is taken, and leaves the database alone", async () => {
+      const port = new URL(github.url).port;
+      expect(await refusal({ PORT: port })).toBe(
+        `ossgard cannot start: Cannot listen on port ${port} of 127.0.0.1: it is in use. Set PORT to another one.\n`,
+      );
+      expect(await Bun.file(databasePath).exists()).toBe(false);
+    });
+
+    test.each(["http", "-1", "70000", "3400x"])("when PORT is '%s'", async (port) => {
+      expect(await refusal({ PORT: port })).toBe(
+        `ossgard cannot start: PORT must be a number from 0 to 65535, but is '${port}'.\n`,
+      );
+    });
+
+    test("when LOG_LEVEL is unknown", async () => {
+      expect(await refusal({ LOG_LEVEL: "loud" })).toBe(
+        "ossgard cannot start: LOG_LEVEL must be one of debug, info, warning, error, but is 'loud'.\n",
+      );
+    });
+
+    test("when the database cannot be written", async () => {
+      writeFileSync(join(folder.path, "file"), "");
+      expect(await refusal({ DATABASE_PATH: join(folder.path, "file", "ossgard.db") })).toMatch(
+        /^ossgard cannot start: The database .* cannot be opened: .* Set DATABASE_PATH to a file in a folder .*\n$/,
+      );
+    });
+  });
+});

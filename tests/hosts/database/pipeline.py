@@ -1,0 +1,394 @@
+"""The part of the story that the phases of the pipeline play, on the pull requests 7 to 10 of repository 1."""
+
+from typing import Any
+
+from ossgard.spec.entities import (
+    CandidateInput,
+    EmbedHash,
+    ListedPR,
+    NeighbourEdge,
+    PRState,
+    PRStateChange,
+    RankedMember,
+)
+from tests.hosts.database.rows import (
+    ANVIL_ID,
+    NEW_ID,
+    P8,
+    P10,
+    PR_7_AGAIN,
+    PR_8,
+    PR_9,
+    PR_10,
+    SECOND_SCAN,
+    T1,
+    T2,
+    UNUSUAL,
+    Refused,
+    call,
+    pr_input,
+)
+
+BIG_BODY = "😀" * 30_000
+BIG_PRS, FIRST_BIG = 20, 8
+
+
+def listed(number: int, **fields: Any) -> ListedPR:
+    """A pull request in the listing."""
+    values = {"title": f"PR {number}", "body": None, "author": "ada", "created_at": T1, "updated_at": T1}
+    return ListedPR(number=number, **{**values, **fields})
+
+
+def pending(number: int, **fields: Any) -> dict[str, Any]:
+    """What is to be read, in wire form."""
+    row = listed(number).model_dump(mode="json", by_alias=True)
+    return {**row, "diffHash": None, "githubEtag": None, **fields}
+
+
+def edge(pr_id: int, neighbour_id: int, signal: str, score: float) -> NeighbourEdge:
+    return NeighbourEdge(pr_id=pr_id, neighbour_id=neighbour_id, signal=signal, score=score)
+
+
+def group(position: int, pr_ids: list[int], label: str | None = None) -> CandidateInput:
+    return CandidateInput(position=position, pr_ids=pr_ids, label=label)
+
+
+def stored_group(position: int, pr_ids: list[int], label: str | None = None, error: str | None = None) -> Any:
+    """A group as it is found, in wire form."""
+    return {"position": position, "prIds": pr_ids, "label": label, "error": error}
+
+
+def member(pr_id: int, rank: int, score: float, rationale: str | None = None) -> RankedMember:
+    return RankedMember(pr_id=pr_id, rank=rank, score=score, rationale=rationale)
+
+
+def purge(id: int, number: int, repo_id: int = 1, store: Any = None) -> dict[str, Any]:
+    """Vectors to be deleted, in wire form."""
+    return {"id": id, "repoId": repo_id, "number": number, "vectorStore": store}
+
+
+WITH_ETAG = pr_input(8, diff_hash="d8", github_etag='W/"8"')
+STORED_8 = {**PR_8, "diffHash": "d8", "githubEtag": 'W/"8"'}
+CLOSED_10 = {**PR_10, "state": "merged"}
+FAR_PAGE = [listed(number, title=f"{UNUSUAL} {number}") for number in range(1, 3001)]
+
+INGEST = [
+    call("upsert_prs", 1, [WITH_ETAG], gives=1, why="with a hash and an ETag"),
+    call(
+        "insert_listed_prs",
+        1,
+        1,
+        False,
+        [listed(7), listed(8, updated_at=T2), listed(9), listed(11, title=UNUSUAL, body=UNUSUAL, author="")],
+        gives=4,
+        why="known, changed, reopened and new",
+    ),
+    call(
+        "insert_listed_prs", 1, 1, True, [listed(7), listed(7, title="twice")], gives=0, why="that are listed already"
+    ),
+    call("insert_listed_prs", 1, 1, False, [], gives=0, why="of an empty page"),
+    call(
+        "insert_listed_prs", 99, 1, False, [listed(7)], gives=Refused("FOREIGN KEY constraint failed"), why="of no scan"
+    ),
+    call("count_listed_prs", 1, gives={"listed": 4, "pending": 3}),
+    call("count_listed_prs", 99, gives={"listed": 0, "pending": 0}, why="of no scan"),
+    call(
+        "list_pending_prs",
+        1,
+        1,
+        0,
+        10,
+        gives=[
+            pending(8, updatedAt=T2, diffHash="d8", githubEtag='W/"8"'),
+            pending(9),
+            pending(11, title=UNUSUAL, body=UNUSUAL, author=""),
+        ],
+    ),
+    call("list_pending_prs", 1, 1, 8, 1, gives=[pending(9)], why="that come after one"),
+    call("list_pending_prs", 1, 1, 11, 10, gives=[], why="that come after the last"),
+    call("mark_prs_read", 1, [8, 9, 7, 99], gives=3),
+    call("mark_prs_read", 1, [], gives=0, why="of none"),
+    call("count_listed_prs", 1, gives={"listed": 4, "pending": 1}, why="when some are read"),
+    call("insert_listed_prs", SECOND_SCAN, 1, True, [listed(7)], gives=1, why="all to be read"),
+    call("count_listed_prs", SECOND_SCAN, gives={"listed": 1, "pending": 1}, why="all to be read"),
+    call("list_unlisted_prs", 1, 1, 0, 10, gives=[10]),
+    call("list_unlisted_prs", 1, 1, 10, 10, gives=[], why="that come after the last"),
+    call("list_unlisted_prs", SECOND_SCAN, 1, 0, 1, gives=[8], why="at most one"),
+    call("list_unlisted_prs", 1, NEW_ID, 0, 10, gives=[], why="in an empty repository"),
+    call("update_pr_embed_hash", P10, "e10", gives=1, why="of one that is closed next"),
+    call(
+        "close_prs",
+        1,
+        [PRStateChange(number=10, state=PRState.MERGED), PRStateChange(number=99, state=PRState.CLOSED)],
+        gives=1,
+    ),
+    call("close_prs", 1, [], gives=0, why="of none"),
+    call("close_prs", 99, [PRStateChange(number=8, state=PRState.CLOSED)], gives=0, why="in no repository"),
+    call("get_pr", 1, P10, gives=CLOSED_10, why="that is closed"),
+    call("list_vector_purges", 0, 10, gives=[purge(1, 10)], why="of what is closed"),
+    call("insert_listed_prs", SECOND_SCAN, NEW_ID, False, FAR_PAGE, gives=2999, why="by thousands"),
+    call("count_listed_prs", SECOND_SCAN, gives={"listed": 3000, "pending": 3000}, why="by thousands"),
+    call(
+        "list_pending_prs",
+        SECOND_SCAN,
+        NEW_ID,
+        2998,
+        20,
+        gives=[pending(2999, title=f"{UNUSUAL} 2999"), pending(3000, title=f"{UNUSUAL} 3000")],
+        why="the last of thousands",
+    ),
+    call("mark_prs_read", SECOND_SCAN, list(range(1, 3002)), gives=3000, why="by thousands"),
+    call(
+        "upsert_prs",
+        NEW_ID,
+        [pr_input(number, body=BIG_BODY) for number in range(1, BIG_PRS + 1)],
+        gives=BIG_PRS,
+        why="larger than one value may be",
+    ),
+    call("count_prs", 2, NEW_ID, gives=BIG_PRS, why="larger than one value may be"),
+]
+
+EMBED = [
+    call("list_open_prs_after", 1, 1, 0, 10, gives=[PR_7_AGAIN | {"embedHash": None}, STORED_8]),
+    call("list_open_prs_after", 1, 1, 0, 1, gives=[PR_7_AGAIN | {"embedHash": None}], why="at most one"),
+    call("list_open_prs_after", 1, 1, 7, 10, gives=[STORED_8], why="that come after one"),
+    call("list_open_prs_after", 2, 1, 0, 10, gives=[], why="of another account"),
+    call(
+        "update_pr_embed_hashes",
+        [
+            EmbedHash(id=1, embed_hash="e7"),
+            EmbedHash(id=P8, embed_hash=UNUSUAL),
+            EmbedHash(id=999, embed_hash="of none"),
+        ],
+        gives=2,
+    ),
+    call("update_pr_embed_hashes", [], gives=0, why="of none"),
+    call("get_prs_by_ids", 1, [1, P8], gives=[PR_7_AGAIN, {**STORED_8, "embedHash": UNUSUAL}], why="that are embedded"),
+    call("list_vector_purges", 0, 10, gives=[purge(1, 10)], why="that others' vectors leave alone"),
+    call("upsert_prs", 1, [pr_input(10)], gives=1, why="reopened"),
+    call("update_pr_embed_hashes", [EmbedHash(id=P10, embed_hash="e10")], gives=1, why="of one that was to be purged"),
+    call("list_vector_purges", 0, 10, gives=[], why="that new vectors have called off"),
+]
+
+CLUSTER = [
+    call(
+        "list_open_pr_keys",
+        1,
+        1,
+        0,
+        10,
+        gives=[
+            {"id": 1, "number": 7, "diffHash": None},
+            {"id": P8, "number": 8, "diffHash": "d8"},
+            {"id": P10, "number": 10, "diffHash": None},
+        ],
+    ),
+    call("list_open_pr_keys", 1, 1, 7, 1, gives=[{"id": P8, "number": 8, "diffHash": "d8"}], why="one after one"),
+    call("list_open_pr_keys", 2, 1, 0, 10, gives=[], why="of another account"),
+    call(
+        "insert_neighbour_edges",
+        1,
+        [
+            edge(P8, P10, "code", 1),
+            edge(1, P10, "code", 0.875),
+            edge(1, P8, "intent", 0.95),
+            edge(1, P8, "code", 0.9),
+            edge(1, P8, "code", 0.1),
+            edge(1, 999, "code", 0.99),
+            edge(999, 1000, "code", 0.99),
+        ],
+        gives=4,
+        why="of which some are twice and some of no pull request",
+    ),
+    call("insert_neighbour_edges", 1, [edge(1, P8, "code", 0.9)], gives=0, why="from the other end"),
+    call("insert_neighbour_edges", 1, [], gives=0, why="of none"),
+    call(
+        "list_neighbours",
+        1,
+        gives=[
+            {"prId": 1, "neighbours": [{"id": P8, "score": 0.95}, {"id": P10, "score": 0.875}]},
+            {"prId": P8, "neighbours": [{"id": P10, "score": 1.0}]},
+        ],
+    ),
+    call("list_neighbours", 99, gives=[], why="of no scan"),
+    call("insert_candidate_groups", 1, "candidate", [group(1, [1, P8, P10]), group(2, [])], gives=2),
+    call("insert_candidate_groups", 1, "verified", [group(101, [P8, 1], UNUSUAL)], gives=1, why="of another stage"),
+    call("insert_candidate_groups", 1, "verified", [], gives=0, why="of none"),
+    call("list_candidate_groups", 1, "candidate", 0, 10, gives=[stored_group(1, [1, P8, P10]), stored_group(2, [])]),
+    call("list_candidate_groups", 1, "candidate", 1, 10, gives=[stored_group(2, [])], why="that come after one"),
+    call(
+        "list_candidate_groups",
+        1,
+        "verified",
+        0,
+        1,
+        gives=[stored_group(101, [P8, 1], UNUSUAL)],
+        why="of another stage",
+    ),
+    call("list_candidate_groups", SECOND_SCAN, "candidate", 0, 10, gives=[], why="of another scan"),
+    call("count_candidate_groups", 1, "candidate", gives=2),
+    call("count_candidate_groups", 1, "nonsense", gives=0, why="of no stage"),
+    call("record_group_error", 1, "candidate", 1, UNUSUAL, gives=1),
+    call("record_group_error", 1, "candidate", 9, "x", gives=0, why="of no group"),
+    call(
+        "list_candidate_groups",
+        1,
+        "candidate",
+        0,
+        1,
+        gives=[stored_group(1, [1, P8, P10], None, UNUSUAL)],
+        why="that were skipped",
+    ),
+    call("insert_candidate_groups", 1, "candidate", [group(1, [1, P10], "again")], gives=1, why="in the same place"),
+    call("list_candidate_groups", 1, "candidate", 0, 1, gives=[stored_group(1, [1, P10], "again")], why="replaced"),
+    call(
+        "insert_candidate_groups",
+        SECOND_SCAN,
+        "candidate",
+        [group(n, [1, n]) for n in range(1, 3001)],
+        gives=3000,
+        why="by thousands",
+    ),
+    call("count_candidate_groups", SECOND_SCAN, "candidate", gives=3000, why="by thousands"),
+    call("record_group_error", 1, "candidate", 2, "unusable", gives=1, why="of one that stays"),
+]
+
+# The groups before were numbers 1 and 2.
+NOZZLE_ID, PAIR_ID, EMPTY_ID = 3, 4, 5
+NOTHING = dict.fromkeys(
+    (
+        *("scanId", "thisId", "thisTitle", "thisAuthor", "thisState", "thisEmbedHash", "groupId", "label", "prCount"),
+        *("prId", "prNumber", "title", "author", "state", "rank", "score", "rationale"),
+    )
+)
+
+
+def reviewed(this: dict[str, Any], **found: Any) -> dict[str, Any]:
+    """A row of a review in repository 1, in wire form."""
+    names = ("id", "title", "author", "state", "embedHash")
+    own = {f"this{name[0].upper()}{name[1:]}": this[name] for name in names}
+    return {**NOTHING, "repoId": 1, "scanId": 1, **own, **found}
+
+
+def as_member(pull: dict[str, Any], rank: int, score: float, rationale: str | None = None) -> dict[str, Any]:
+    """The columns of a member in a report, in wire form."""
+    own = {"prId": pull["id"], "prNumber": pull["number"], **{key: pull[key] for key in ("title", "author", "state")}}
+    return {**own, "rank": rank, "score": score, "rationale": rationale}
+
+
+IN_NOZZLE: dict[str, Any] = {"groupId": NOZZLE_ID, "label": UNUSUAL, "prCount": 3}
+IN_PAIR: dict[str, Any] = {"groupId": PAIR_ID, "label": None, "prCount": 2}
+THIS_7, THIS_8 = PR_7_AGAIN, {**STORED_8, "embedHash": UNUSUAL}
+
+RANK = [
+    call(
+        "insert_ranked_group",
+        1,
+        1,
+        UNUSUAL,
+        [member(P8, 1, 91.5, UNUSUAL), member(1, 2, 60), member(999, 3, 10), member(P10, 4, 0)],
+        gives=3,
+        why="of which one member is gone",
+    ),
+    call("insert_ranked_group", 1, 1, None, [member(1, 1, 70.0), member(P8, 2, 0.5)], gives=2, why="without a label"),
+    call("insert_ranked_group", 1, 1, "empty", [], gives=0, why="without members"),
+    call(
+        "insert_ranked_group",
+        99,
+        1,
+        "x",
+        [member(1, 1, 1)],
+        gives=Refused("FOREIGN KEY constraint failed"),
+        why="of no scan",
+    ),
+    call(
+        "list_dupe_groups",
+        1,
+        1,
+        gives=[
+            {"id": NOZZLE_ID, "scanId": 1, "repoId": 1, "label": UNUSUAL, "prCount": 3},
+            {"id": PAIR_ID, "scanId": 1, "repoId": 1, "label": None, "prCount": 2},
+            {"id": EMPTY_ID, "scanId": 1, "repoId": 1, "label": "empty", "prCount": 0},
+        ],
+        why="that are ranked",
+    ),
+    call("count_dupe_groups", 1, gives=3),
+    call("count_dupe_groups", 99, gives=0, why="of no scan"),
+    call("list_review", 1, "acme", "nope", 7, gives=[], why="in a repository that is not tracked"),
+    call("list_review", 2, "new", "nope", 7, gives=[], why="of another account's repository"),
+    call("list_review", 1, "acme", UNUSUAL, 7, gives=[{**NOTHING, "repoId": ANVIL_ID}], why="where nothing is known"),
+    call(
+        "list_review", 1, "acme", "rocket", 77, gives=[{**NOTHING, "repoId": 1, "scanId": 1}], why="of one not stored"
+    ),
+    call("list_review", 1, "acme", "rocket", 9, gives=[reviewed(PR_9)], why="of one in no group"),
+    call(
+        "list_review",
+        2,
+        "new",
+        UNUSUAL,
+        1,
+        gives=[
+            {
+                **NOTHING,
+                "repoId": NEW_ID,
+                "thisId": FIRST_BIG,
+                "thisTitle": "PR 1",
+                "thisAuthor": "ada",
+                "thisState": "open",
+            }
+        ],
+        why="of one that is stored where no scan is completed",
+    ),
+    call(
+        "list_review",
+        1,
+        "acme",
+        "rocket",
+        10,
+        gives=[
+            reviewed({**PR_10, "embedHash": "e10"}, **IN_NOZZLE, **one)
+            for one in (
+                as_member(THIS_8, 1, 91.5, UNUSUAL),
+                as_member(THIS_7, 2, 60.0),
+                as_member(PR_10, 4, 0.0),
+            )
+        ],
+        why="of one in a group",
+    ),
+    call(
+        "list_review",
+        1,
+        "acme",
+        "rocket",
+        7,
+        gives=[
+            *(
+                reviewed(THIS_7, **IN_NOZZLE, **one)
+                for one in (
+                    as_member(THIS_8, 1, 91.5, UNUSUAL),
+                    as_member(THIS_7, 2, 60.0),
+                    as_member(PR_10, 4, 0.0),
+                )
+            ),
+            reviewed(THIS_7, **IN_PAIR, **as_member(THIS_7, 1, 70.0)),
+            reviewed(THIS_7, **IN_PAIR, **as_member(THIS_8, 2, 0.5)),
+        ],
+        why="of one in two groups",
+    ),
+    call("clear_scratch", 1, gives=2),
+    call("clear_scratch", 1, gives=0, why="when it is clear"),
+    call("count_listed_prs", 1, gives={"listed": 0, "pending": 0}, why="when it is clear"),
+    call("list_neighbours", 1, gives=[], why="when it is clear"),
+    call(
+        "list_candidate_groups",
+        1,
+        "candidate",
+        0,
+        9,
+        gives=[stored_group(2, [], None, "unusable")],
+        why="that were skipped, when it is clear",
+    ),
+    call("count_listed_prs", SECOND_SCAN, gives={"listed": 3000, "pending": 0}, why="that others did not clear"),
+]
+
+PIPELINE = [*INGEST, *EMBED, *CLUSTER, *RANK]

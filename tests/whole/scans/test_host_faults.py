@@ -1,0 +1,221 @@
+"""Faults on the real hosts, one of each class: of the world outside, of the host itself, and of its queue."""
+
+import contextlib
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.outside.planting import Plan
+from tests.outside.repository import Repository
+from tests.outside.world import World
+from tests.support.worker_host import WorkerHost
+from tests.whole.scans.client import Client
+from tests.whole.scans.rows import assert_whole
+from tests.whole.scans.targets import TARGETS, Running
+
+Plant = Callable[[Plan], Repository]
+PLAN = Plan(prs=30, odd=False)
+PIPELINE, DEAD_LETTERS = "ossgard-pipeline", "ossgard-pipeline-dlq"
+# Where the host is killed: an endpoint, how many requests it lets pass, and what the request has to contain. That it
+# may be killed anywhere is proved without a host, in test_stops.py.
+CAUGHT_AT = {
+    "ingest": ("github.diff", 25, b""),
+    "rank": ("openai.chat", 0, b"Your task is ranking"),
+}
+
+
+@pytest.fixture(params=["bun", "worker"])
+def name(request: pytest.FixtureRequest) -> str:
+    """A real host."""
+    target: str = request.param
+    return target
+
+
+@pytest.fixture
+def real(name: str, start: Callable[[str], Running]) -> Running:
+    """A real host, running."""
+    return start(name)
+
+
+def test_faults_of_every_provider_that_pass_do_no_harm(real: Running, outside: World, plant: Plant) -> None:
+    repository = plant(PLAN)
+    client = Client(real.url, outside.config(llm="anthropic", gateway=True))
+    faults = [
+        outside.garble("github.pulls", times=1),
+        outside.cut("github.files", "before", times=1),
+        outside.fail("github.diff", 429, retry_after=1, times=1, skip=25),
+        outside.fail("gateway.openai.embeddings", 500, times=1),
+        outside.cut("gateway.anthropic.messages", "body", times=1),
+        outside.fail("gateway.anthropic.messages", 529, retry_after=1, times=1),
+    ]
+    watched = client.scan(repository.full_name)
+    assert (watched.status, watched.error) == ("done", None)
+    assert [fault.hits for fault in faults] == [1] * len(faults)
+    assert client.groups(repository.full_name) == repository.planted_groups
+    assert_whole(real.rows, watched.scan["id"])
+
+
+def test_a_provider_that_hangs_is_given_up(real: Running, outside: World) -> None:
+    outside.slow("openai.*", 30)
+    began = time.monotonic()
+    client = Client(real.url, outside.config())
+    assert len(client.warnings) == 2
+    assert time.monotonic() - began < 15
+
+
+def test_a_token_is_revoked_in_the_middle(real: Running, outside: World, plant: Plant) -> None:
+    repository = plant(PLAN)
+    token = outside.github.add_token()
+    client = Client(real.url, outside.config(token=token))
+    outside.when("github.diff", lambda: outside.github.revoke(token), skip=5)
+    watched = client.scan(repository.full_name)
+    assert watched.status == "failed"
+    assert str(watched.error).startswith("GitHub refuses the account's token")
+    assert "PUT /accounts/me" in str(watched.error)
+    assert_whole(real.rows, watched.scan["id"])
+
+
+def test_the_repository_is_deleted_on_github_in_the_middle(real: Running, outside: World, plant: Plant) -> None:
+    repository = plant(PLAN)
+    client = Client(real.url, outside.config())
+    outside.when("github.diff", lambda: outside.github.delete_repository(repository.owner, repository.name), skip=5)
+    watched = client.scan(repository.full_name)
+    assert watched.status == "failed"
+    assert f"no repository {repository.full_name}" in str(watched.error)
+    assert_whole(real.rows, watched.scan["id"])
+
+
+def test_the_repository_is_deleted_by_its_account_in_the_middle(real: Running, outside: World, plant: Plant) -> None:
+    repository = plant(PLAN)
+    client = Client(real.url, outside.config())
+    answers: list[int] = []
+    path = f"/repos/{repository.full_name}"
+    outside.when("openai.embeddings", lambda: answers.append(client.request("DELETE", path).status_code))
+    scan = client.start(repository.full_name)
+    _until(lambda: client.request("GET", f"/scans/{scan}").status_code == 404)
+    _until(lambda: real.rows("SELECT id FROM vector_purges") == [])
+    assert answers == [204]
+    for table in ("scan_steps", "listed_prs", "candidate_groups", "dupe_groups"):
+        assert real.rows(f"SELECT scan_id FROM {table} WHERE scan_id = {scan}") == []
+    watched = client.scan(repository.full_name)
+    assert client.groups(repository.full_name) == repository.planted_groups
+    assert_whole(real.rows, watched.scan["id"])
+
+
+def test_killed_and_started_again(name: str, outside: World, plant: Plant, tmp_path: Path) -> None:
+    repository = plant(PLAN)
+    client, scan = None, 1
+    for phase in (*CAUGHT_AT, None):
+        with TARGETS[name](tmp_path, outside.environment()) as host:
+            outside.heal()
+            death = _kill_in(phase, outside, host) if phase else threading.Event()
+            if client is None:
+                client = Client(host.url, outside.config())
+                # The host may be killed before it answers; it is its first scan.
+                with contextlib.suppress(httpx.HTTPError):
+                    client.start(repository.full_name)
+            else:
+                client.move(host.url)
+                _deliver_again(host, scan)
+            if phase:
+                assert death.wait(30), f"the phase {phase} was not reached"
+            else:
+                watched = client.wait(scan)
+                assert (watched.status, watched.error) == ("done", None)
+                assert client.groups(repository.full_name) == repository.planted_groups
+                assert_whole(host.rows, scan, killed=True)
+
+
+def _kill_in(phase: str, outside: World, host: Running) -> threading.Event:
+    """Kill the host while it waits for an answer; the event tells when it is dead."""
+    endpoint, skip, text = CAUGHT_AT[phase]
+    left, dead = [skip], threading.Event()
+
+    def kill() -> None:
+        if dead.is_set() or text not in outside.requests(endpoint)[-1].body:
+            return
+        if left[0] == 0:
+            host.kill()
+            dead.set()
+        left[0] -= 1
+
+    outside.when(endpoint, kill, times=None)
+    return dead
+
+
+def _deliver_again(host: Running, scan: int) -> None:
+    """Redeliver the scan's last message, as Cloudflare's queue would; Miniflare's has forgotten it."""
+    if not isinstance(host.host, WorkerHost):
+        return
+    worker = host.host
+    row = host.rows(f"SELECT step, phase FROM scan_steps WHERE scan_id = {scan} ORDER BY step DESC LIMIT 1")[0]
+    body = {"type": row["phase"], "scanId": scan, "step": row["step"]}
+
+    def deliver() -> None:
+        # The host may be killed before it answers.
+        with contextlib.suppress(httpx.HTTPError):
+            worker.deliver(PIPELINE, body)
+
+    threading.Thread(target=deliver, daemon=True).start()
+
+
+def test_poisoned_messages_do_not_stop_the_queue(real: Running, name: str, outside: World, plant: Plant) -> None:
+    poison: list[object] = ["text", 7, None, [], {"type": "embed"}, {"type": "no-such-phase", "scanId": 1, "step": 1}]
+    repository = plant(PLAN)
+    client = Client(real.url, outside.config())
+    if isinstance(real.host, WorkerHost):
+        for body in poison:
+            answer = real.host.deliver(PIPELINE, body)
+            assert answer["outcome"] == "ok", answer
+            assert answer["retryMessages"] == []
+    else:
+        connection = sqlite3.connect(real.directory / "ossgard.db", timeout=10)
+        with connection:
+            for number, body in enumerate(poison):
+                payload = body if isinstance(body, dict) else {"poison": body}
+                connection.execute(
+                    "INSERT INTO jobs (id, type, payload) VALUES (?, ?, ?)",
+                    (f"poison-{number}", "embed", json.dumps(payload)),
+                )
+        connection.close()
+    watched = client.scan(repository.full_name)
+    assert (watched.status, watched.error) == ("done", None)
+    assert_whole(real.rows, watched.scan["id"])
+    if name == "bun":
+        _until(lambda: real.rows("SELECT id FROM jobs WHERE status IN ('queued', 'running')") == [])
+        # One of them names a scan, and is one that nobody knows: that is done.
+        failed = real.rows("SELECT error FROM jobs WHERE id LIKE 'poison-%' AND status = 'failed'")
+        assert len(failed) == len(poison) - 1
+        assert all("not a pipeline message" in str(row["error"]) for row in failed)
+
+
+def test_a_full_dead_letter_queue_fails_its_scans(
+    start: Callable[[str], Running], outside: World, plant: Plant
+) -> None:
+    host = start("worker")
+    client = Client(host.url, outside.config())
+    outside.slow("github.repository", 6)
+    repositories = [plant(Plan(prs=2, odd=False)) for _ in range(12)]
+    scans = [client.start(repository.full_name) for repository in repositories]
+    for scan in scans:
+        host.host.deliver(DEAD_LETTERS, {"type": "scan", "scanId": scan, "step": 1})
+    for scan in scans:
+        watched = client.wait(scan)
+        assert watched.status == "failed"
+        assert watched.error == "Phase 'scan' was tried too often without success. Start the scan again"
+        assert_whole(host.rows, scan)
+    outside.heal()
+    assert client.scan(repositories[0].full_name).status == "done"
+
+
+def _until(holds: Callable[[], bool], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it does not become so"
+        time.sleep(0.03)
