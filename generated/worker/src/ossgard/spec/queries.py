@@ -10,7 +10,7 @@ CREATE_ACCOUNT = Query(
         Statement(
             """INSERT INTO accounts (api_key_hash, label, config)
 VALUES (?1, ?2, ?3)
-RETURNING id, label, config, created_at, updated_at""",
+RETURNING accounts.id, accounts.label, accounts.config, accounts.created_at, accounts.updated_at""",
             (0, 1, 2),
         ),
     ),
@@ -18,12 +18,22 @@ RETURNING id, label, config, created_at, updated_at""",
 )
 
 GET_ACCOUNT_BY_API_KEY = Query(
-    (Statement("SELECT id, label, config, created_at, updated_at FROM accounts WHERE api_key_hash = ?1", (0,)),),
+    (
+        Statement(
+            "SELECT accounts.id, accounts.label, accounts.config, accounts.created_at, accounts.updated_at FROM accounts WHERE api_key_hash = ?1",
+            (0,),
+        ),
+    ),
     rows_from=0,
 )
 
 GET_ACCOUNT = Query(
-    (Statement("SELECT id, label, config, created_at, updated_at FROM accounts WHERE id = ?1", (0,)),),
+    (
+        Statement(
+            "SELECT accounts.id, accounts.label, accounts.config, accounts.created_at, accounts.updated_at FROM accounts WHERE id = ?1",
+            (0,),
+        ),
+    ),
     rows_from=0,
 )
 
@@ -71,7 +81,7 @@ INSERT_REPO = Query(
             """INSERT INTO repos (account_id, owner, name)
 SELECT id, ?1, ?2 FROM accounts WHERE id = ?3
 ON CONFLICT DO NOTHING
-RETURNING id, owner, name, last_scan_at, created_at""",
+RETURNING repos.id, repos.owner, repos.name, repos.last_scan_at, repos.created_at""",
             (1, 2, 0),
         ),
     ),
@@ -81,7 +91,8 @@ RETURNING id, owner, name, last_scan_at, created_at""",
 GET_REPO = Query(
     (
         Statement(
-            "SELECT id, owner, name, last_scan_at, created_at FROM repos WHERE id = ?1 AND account_id = ?2", (1, 0)
+            "SELECT repos.id, repos.owner, repos.name, repos.last_scan_at, repos.created_at FROM repos WHERE id = ?1 AND account_id = ?2",
+            (1, 0),
         ),
     ),
     rows_from=0,
@@ -90,7 +101,7 @@ GET_REPO = Query(
 GET_REPO_BY_OWNER_NAME = Query(
     (
         Statement(
-            """SELECT id, owner, name, last_scan_at, created_at FROM repos
+            """SELECT repos.id, repos.owner, repos.name, repos.last_scan_at, repos.created_at FROM repos
 WHERE account_id = ?1 AND owner = ?2 AND name = ?3""",
             (0, 1, 2),
         ),
@@ -149,8 +160,8 @@ ON CONFLICT DO NOTHING""",
 SELECT id, account_id, ?1 FROM repos
 WHERE account_id = ?2 AND owner = ?3 AND name = ?4
 ON CONFLICT DO NOTHING
-RETURNING id, repo_id, status, phase_cursor, pr_count, dupe_group_count, input_tokens, output_tokens,
-          started_at, completed_at, error, progress""",
+RETURNING scans.id, scans.repo_id, scans.status, scans.phase_cursor, scans.pr_count, scans.dupe_group_count,
+          scans.input_tokens, scans.output_tokens, scans.started_at, scans.completed_at, scans.error, scans.progress""",
             (3, 0, 1, 2),
         ),
         Statement(
@@ -172,8 +183,8 @@ CREATE_SCAN = Query(
             """INSERT INTO scans (repo_id, account_id)
 SELECT id, account_id FROM repos WHERE id = ?1 AND account_id = ?2
 ON CONFLICT DO NOTHING
-RETURNING id, repo_id, status, phase_cursor, pr_count, dupe_group_count, input_tokens, output_tokens,
-          started_at, completed_at, error, progress""",
+RETURNING scans.id, scans.repo_id, scans.status, scans.phase_cursor, scans.pr_count, scans.dupe_group_count,
+          scans.input_tokens, scans.output_tokens, scans.started_at, scans.completed_at, scans.error, scans.progress""",
             (1, 0),
         ),
     ),
@@ -183,8 +194,8 @@ RETURNING id, repo_id, status, phase_cursor, pr_count, dupe_group_count, input_t
 GET_SCAN = Query(
     (
         Statement(
-            """SELECT scans.id, repo_id, status, phase_cursor, pr_count, dupe_group_count, input_tokens, output_tokens,
-       started_at, completed_at, error, progress
+            """SELECT scans.id, scans.repo_id, scans.status, scans.phase_cursor, scans.pr_count, scans.dupe_group_count,
+       scans.input_tokens, scans.output_tokens, scans.started_at, scans.completed_at, scans.error, scans.progress
 FROM scans JOIN repos ON repos.id = scans.repo_id
 WHERE scans.id = ?1 AND repos.account_id = ?2""",
             (1, 0),
@@ -196,8 +207,8 @@ WHERE scans.id = ?1 AND repos.account_id = ?2""",
 GET_ACTIVE_SCAN = Query(
     (
         Statement(
-            """SELECT scans.id, repo_id, status, phase_cursor, pr_count, dupe_group_count, input_tokens, output_tokens,
-       started_at, completed_at, error, progress
+            """SELECT scans.id, scans.repo_id, scans.status, scans.phase_cursor, scans.pr_count, scans.dupe_group_count,
+       scans.input_tokens, scans.output_tokens, scans.started_at, scans.completed_at, scans.error, scans.progress
 FROM scans JOIN repos ON repos.id = scans.repo_id
 WHERE repo_id = ?1 AND repos.account_id = ?2 AND status NOT IN ('done', 'failed')""",
             (1, 0),
@@ -209,8 +220,8 @@ WHERE repo_id = ?1 AND repos.account_id = ?2 AND status NOT IN ('done', 'failed'
 GET_LATEST_COMPLETED_SCAN = Query(
     (
         Statement(
-            """SELECT scans.id, repo_id, status, phase_cursor, pr_count, dupe_group_count, input_tokens, output_tokens,
-       started_at, completed_at, error, progress
+            """SELECT scans.id, scans.repo_id, scans.status, scans.phase_cursor, scans.pr_count, scans.dupe_group_count,
+       scans.input_tokens, scans.output_tokens, scans.started_at, scans.completed_at, scans.error, scans.progress
 FROM scans JOIN repos ON repos.id = scans.repo_id
 WHERE repo_id = ?1 AND repos.account_id = ?2 AND status = 'done'
 ORDER BY scans.id DESC
@@ -351,8 +362,8 @@ ON CONFLICT (repo_id, number) DO UPDATE SET
   title = excluded.title, body = excluded.body, author = excluded.author, diff_hash = excluded.diff_hash,
   file_paths = excluded.file_paths, state = excluded.state, github_etag = excluded.github_etag,
   created_at = excluded.created_at, updated_at = excluded.updated_at
-RETURNING id, repo_id, number, title, body, author, diff_hash, file_paths, state, github_etag, embed_hash,
-          created_at, updated_at""",
+RETURNING id, repo_id, number, title, body, author, diff_hash, file_paths, state, github_etag, embed_hash, created_at,
+          updated_at""",
             (0, 1),
         ),
     ),
@@ -381,8 +392,8 @@ ON CONFLICT (repo_id, number) DO UPDATE SET
 GET_PR = Query(
     (
         Statement(
-            """SELECT prs.id, repo_id, number, title, body, author, diff_hash, file_paths, state, github_etag, embed_hash,
-       prs.created_at, prs.updated_at
+            """SELECT prs.id, prs.repo_id, prs.number, prs.title, prs.body, prs.author, prs.diff_hash, prs.file_paths, prs.state,
+       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at
 FROM prs JOIN repos ON repos.id = prs.repo_id
 WHERE prs.id = ?1 AND repos.account_id = ?2""",
             (1, 0),
@@ -394,8 +405,8 @@ WHERE prs.id = ?1 AND repos.account_id = ?2""",
 GET_PR_BY_NUMBER = Query(
     (
         Statement(
-            """SELECT prs.id, repo_id, number, title, body, author, diff_hash, file_paths, state, github_etag, embed_hash,
-       prs.created_at, prs.updated_at
+            """SELECT prs.id, prs.repo_id, prs.number, prs.title, prs.body, prs.author, prs.diff_hash, prs.file_paths, prs.state,
+       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at
 FROM prs JOIN repos ON repos.id = prs.repo_id
 WHERE repo_id = ?1 AND number = ?2 AND repos.account_id = ?3""",
             (1, 2, 0),
@@ -407,8 +418,8 @@ WHERE repo_id = ?1 AND number = ?2 AND repos.account_id = ?3""",
 GET_PRS_BY_IDS = Query(
     (
         Statement(
-            """SELECT prs.id, repo_id, number, title, body, author, diff_hash, file_paths, state, github_etag, embed_hash,
-       prs.created_at, prs.updated_at
+            """SELECT prs.id, prs.repo_id, prs.number, prs.title, prs.body, prs.author, prs.diff_hash, prs.file_paths, prs.state,
+       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at
 FROM prs JOIN repos ON repos.id = prs.repo_id
 WHERE prs.id IN (SELECT value FROM json_each(?1)) AND repos.account_id = ?2
 ORDER BY prs.id""",
@@ -422,8 +433,8 @@ ORDER BY prs.id""",
 GET_PRS_BY_NUMBERS = Query(
     (
         Statement(
-            """SELECT prs.id, repo_id, number, title, body, author, diff_hash, file_paths, state, github_etag, embed_hash,
-       prs.created_at, prs.updated_at
+            """SELECT prs.id, prs.repo_id, prs.number, prs.title, prs.body, prs.author, prs.diff_hash, prs.file_paths, prs.state,
+       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at
 FROM prs JOIN repos ON repos.id = prs.repo_id
 WHERE repo_id = ?1 AND number IN (SELECT value FROM json_each(?2)) AND repos.account_id = ?3
 ORDER BY number""",
@@ -437,8 +448,8 @@ ORDER BY number""",
 LIST_OPEN_PRS = Query(
     (
         Statement(
-            """SELECT prs.id, repo_id, number, title, body, author, diff_hash, file_paths, state, github_etag, embed_hash,
-       prs.created_at, prs.updated_at
+            """SELECT prs.id, prs.repo_id, prs.number, prs.title, prs.body, prs.author, prs.diff_hash, prs.file_paths, prs.state,
+       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at
 FROM prs JOIN repos ON repos.id = prs.repo_id
 WHERE repo_id = ?1 AND state = 'open' AND repos.account_id = ?2 AND number > ?3
 ORDER BY number
@@ -507,7 +518,7 @@ RETURNING id, group_id, pr_id, rank, score, rationale""",
 LIST_DUPE_GROUPS = Query(
     (
         Statement(
-            """SELECT dupe_groups.id, scan_id, repo_id, label, pr_count
+            """SELECT dupe_groups.id, dupe_groups.scan_id, dupe_groups.repo_id, dupe_groups.label, dupe_groups.pr_count
 FROM dupe_groups JOIN repos ON repos.id = dupe_groups.repo_id
 WHERE scan_id = ?1 AND repos.account_id = ?2
 ORDER BY dupe_groups.id""",
@@ -520,7 +531,8 @@ ORDER BY dupe_groups.id""",
 LIST_DUPE_GROUP_MEMBERS = Query(
     (
         Statement(
-            """SELECT dupe_group_members.id, group_id, pr_id, rank, score, rationale
+            """SELECT dupe_group_members.id, dupe_group_members.group_id, dupe_group_members.pr_id, dupe_group_members.rank,
+       dupe_group_members.score, dupe_group_members.rationale
 FROM dupe_group_members
 JOIN dupe_groups ON dupe_groups.id = dupe_group_members.group_id
 JOIN repos ON repos.id = dupe_groups.repo_id
@@ -535,7 +547,7 @@ ORDER BY rank, dupe_group_members.id""",
 FIND_DUPE_GROUPS_BY_PR = Query(
     (
         Statement(
-            """SELECT dupe_groups.id, scan_id, dupe_groups.repo_id, label, pr_count
+            """SELECT dupe_groups.id, dupe_groups.scan_id, dupe_groups.repo_id, dupe_groups.label, dupe_groups.pr_count
 FROM dupe_groups
 JOIN dupe_group_members ON dupe_group_members.group_id = dupe_groups.id
 JOIN repos ON repos.id = dupe_groups.repo_id
@@ -698,8 +710,8 @@ WHERE repo_id = ?2 AND number IN (SELECT value ->> '$.number' FROM json_each(?1)
 LIST_OPEN_PRS_AFTER = Query(
     (
         Statement(
-            """SELECT prs.id, repo_id, number, title, body, author, diff_hash, file_paths, state, github_etag, embed_hash,
-       prs.created_at, prs.updated_at
+            """SELECT prs.id, prs.repo_id, prs.number, prs.title, prs.body, prs.author, prs.diff_hash, prs.file_paths, prs.state,
+       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at
 FROM prs JOIN repos ON repos.id = prs.repo_id
 WHERE repo_id = ?1 AND state = 'open' AND repos.account_id = ?2 AND number > ?3
 ORDER BY number
@@ -732,7 +744,7 @@ WHERE id IN (SELECT value ->> '$.id' FROM json_each(?1))""",
 LIST_OPEN_PR_KEYS = Query(
     (
         Statement(
-            """SELECT prs.id, number, diff_hash
+            """SELECT prs.id, prs.number, prs.diff_hash
 FROM prs JOIN repos ON repos.id = prs.repo_id
 WHERE repo_id = ?1 AND state = 'open' AND repos.account_id = ?2 AND number > ?3
 ORDER BY number
@@ -797,7 +809,7 @@ SET pr_ids = excluded.pr_ids, label = excluded.label, error = NULL""",
 LIST_CANDIDATE_GROUPS = Query(
     (
         Statement(
-            """SELECT position, pr_ids, label, error FROM candidate_groups
+            """SELECT candidate_groups.position, candidate_groups.pr_ids, candidate_groups.label, candidate_groups.error FROM candidate_groups
 WHERE scan_id = ?1 AND stage = ?2 AND position > ?3
 ORDER BY position
 LIMIT ?4""",
@@ -842,7 +854,8 @@ SET text = excluded.text, problem = excluded.problem, input_tokens = excluded.in
 LIST_BATCH_ANSWERS = Query(
     (
         Statement(
-            """SELECT position, text, problem, input_tokens, output_tokens FROM batch_answers
+            """SELECT batch_answers.position, batch_answers.text, batch_answers.problem, batch_answers.input_tokens,
+       batch_answers.output_tokens FROM batch_answers
 WHERE scan_id = ?1 AND phase = ?2 AND position BETWEEN ?3 AND ?4
 ORDER BY position""",
             (0, 1, 2, 3),
@@ -1040,7 +1053,13 @@ WHERE ended OR batch_id = excluded.batch_id""",
 )
 
 GET_BATCH_POLL = Query(
-    (Statement("SELECT batch_id, scan_id, step, phase, polls, errors, ended FROM batch_polls WHERE name = ?1", (0,)),),
+    (
+        Statement(
+            """SELECT batch_polls.batch_id, batch_polls.scan_id, batch_polls.step, batch_polls.phase, batch_polls.polls,
+       batch_polls.errors, batch_polls.ended FROM batch_polls WHERE name = ?1""",
+            (0,),
+        ),
+    ),
     rows_from=0,
 )
 
