@@ -148,7 +148,7 @@ describe("the import of an old data file", () => {
 
   test("never gives an id of a deleted row again", () => {
     writeOldFile(path);
-    expect(imported("SELECT name, seq FROM sqlite_sequence WHERE name <> 'd1_migrations' ORDER BY name")).toEqual([
+    expect(imported("SELECT name, seq FROM sqlite_sequence WHERE seq AND name <> 'd1_migrations' ORDER BY name")).toEqual([
       { name: "accounts", seq: 9 },
       { name: "dupe_group_members", seq: 6 },
       { name: "dupe_groups", seq: 4 },
