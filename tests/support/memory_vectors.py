@@ -40,6 +40,10 @@ class MemoryVectors:
         found = self._collections.get(collection)
         return set(found.points) if found else set()
 
+    def forget(self) -> None:
+        """Lose everything."""
+        self._collections.clear()
+
     async def dimensions(self, collection: str) -> int | None:
         """The size of a collection's vectors."""
         self._count("dimensions")

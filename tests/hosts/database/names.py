@@ -103,8 +103,8 @@ NAMES = [
         EVE,
         6,
         gives=[
-            {**BEST, "id": 8, "groupId": 6, "prId": OLD_7, "score": 9.0, "rationale": None},
-            {**BEST, "id": 9, "groupId": 6, "prId": NEW_8, "rank": 2, "score": 8.0, "rationale": None},
+            {**BEST, "id": 9, "groupId": 6, "prId": OLD_7, "score": 9.0, "rationale": None},
+            {**BEST, "id": 10, "groupId": 6, "prId": NEW_8, "rank": 2, "score": 8.0, "rationale": None},
         ],
         why="of a merged repository",
     ),
