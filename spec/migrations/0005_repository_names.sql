@@ -55,8 +55,9 @@ DROP TABLE same_repos;
 CREATE UNIQUE INDEX repos_by_name ON repos (account_id, owner COLLATE NOCASE, name COLLATE NOCASE);
 CREATE UNIQUE INDEX repos_by_github_id ON repos (account_id, github_id);
 
--- What is deleted after a while is found by these: the last step of a scan that has ended, and a repository's old groups.
+-- What is deleted after a while is found by these: the last step of a scan that has ended, a repository's old groups, and
+-- jobs that have ended.
 CREATE INDEX scan_steps_ended ON scan_steps (due_at) WHERE phase IS NULL;
 DROP INDEX dupe_groups_by_repo;
 CREATE INDEX dupe_groups_by_repo ON dupe_groups (repo_id, scan_id);
-CREATE INDEX jobs_ended ON jobs (updated_at) WHERE status IN ('done', 'failed');
+CREATE INDEX jobs_ended ON jobs (status, updated_at);

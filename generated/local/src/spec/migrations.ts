@@ -318,7 +318,7 @@ WHERE id IN (SELECT stays FROM same_repos);`,
       "CREATE INDEX scan_steps_ended ON scan_steps (due_at) WHERE phase IS NULL;",
       "DROP INDEX dupe_groups_by_repo;",
       "CREATE INDEX dupe_groups_by_repo ON dupe_groups (repo_id, scan_id);",
-      "CREATE INDEX jobs_ended ON jobs (updated_at) WHERE status IN ('done', 'failed');",
+      "CREATE INDEX jobs_ended ON jobs (status, updated_at);",
     ],
   },
 ];

@@ -153,9 +153,11 @@ export const LIST_SAME_REPOS: Query = {
       sql: `SELECT repos.id, repos.owner, repos.name, repos.github_id, scans.id AS active_scan_id
 FROM repos
 LEFT JOIN scans ON scans.repo_id = repos.id AND scans.status NOT IN ('done', 'failed')
-WHERE repos.account_id = ?1 AND (
-  repos.id = ?2 OR repos.github_id = ?3
-  OR (repos.owner = ?4 COLLATE NOCASE AND repos.name = ?5 COLLATE NOCASE)
+WHERE repos.account_id = ?1 AND repos.id IN (
+  SELECT ?2
+  UNION SELECT id FROM repos WHERE account_id = ?1 AND github_id = ?3
+  UNION SELECT id FROM repos
+  WHERE account_id = ?1 AND owner = ?4 COLLATE NOCASE AND name = ?5 COLLATE NOCASE
 )
 ORDER BY repos.id`,
       order: [0, 1, 2, 3, 4],
@@ -1068,9 +1070,7 @@ export const DELETE_ENDED_JOBS: Query = {
   statements: [
     {
       sql: `DELETE FROM jobs WHERE id IN (
-  SELECT id FROM jobs WHERE status IN ('done', 'failed') AND updated_at < datetime(?1)
-  ORDER BY updated_at
-  LIMIT ?2
+  SELECT id FROM jobs WHERE status IN ('done', 'failed') AND updated_at < datetime(?1) LIMIT ?2
 )`,
       order: [0, 1],
     },

@@ -617,7 +617,7 @@ export interface IDatabase {
   deleteOldGroups(repoId: number, kept: number, limit: number): Promise<number>;
   /** Delete the messages of a scan that has ended, and what its phases handed to each other; the scan itself stays. */
   forgetScanWork(scanId: number): Promise<number>;
-  /** Delete jobs that ended before a moment, the oldest first, `limit` at most. */
+  /** Delete jobs that ended before a moment, `limit` at most. */
   deleteEndedJobs(before: string, limit: number): Promise<number>;
   /** Pull requests whose vectors are to be deleted, those with a larger id than `after_id`, by id. */
   listVectorPurges(afterId: number, limit: number): Promise<VectorPurge[]>;

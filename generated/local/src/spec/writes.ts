@@ -266,7 +266,7 @@ export function forgetScanWork(scanId: number): Write {
   return { method: "forgetScanWork", parameters: [scanId] };
 }
 
-/** Delete jobs that ended before a moment, the oldest first, `limit` at most. */
+/** Delete jobs that ended before a moment, `limit` at most. */
 export function deleteEndedJobs(before: string, limit: number): Write {
   return { method: "deleteEndedJobs", parameters: [before, limit] };
 }

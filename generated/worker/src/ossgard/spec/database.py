@@ -409,7 +409,7 @@ class Database(Protocol):
         ...
 
     async def delete_ended_jobs(self, before: str, limit: int) -> int:
-        """Delete jobs that ended before a moment, the oldest first, `limit` at most."""
+        """Delete jobs that ended before a moment, `limit` at most."""
         ...
 
     async def list_vector_purges(self, after_id: int, limit: int) -> list[VectorPurge]:

@@ -251,7 +251,7 @@ def forget_scan_work(scan_id: int) -> Write:
 
 
 def delete_ended_jobs(before: str, limit: int) -> Write:
-    """Delete jobs that ended before a moment, the oldest first, `limit` at most."""
+    """Delete jobs that ended before a moment, `limit` at most."""
     return Write("deleteEndedJobs", (before, limit))
 
 
