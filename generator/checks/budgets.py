@@ -13,6 +13,9 @@ from generator.spec.budgets import (
 from generator.spec.source import Location
 from generator.spec.types import SCALARS, parse_type
 
+# The D1 queries that delete what an old scan has left: six statements, and a count of the rows behind each.
+_SCAN_DELETION = 12
+
 
 def check(context: Context) -> None:
     """Compute the worst case of every phase and hold it against the plan's limits."""
@@ -21,6 +24,7 @@ def check(context: Context) -> None:
     plan = spec.bindings.plans.get(spec.bindings.worker.plan)
     if plan is None or not spec.bindings.queues:
         return
+    _check_sweep(context, plan)
     limits = spec.bindings.limits
     for index, phase in enumerate(spec.jobs.phases):
         budget = phase_budget(spec, phase, phase.slice.size)
@@ -46,6 +50,15 @@ def check(context: Context) -> None:
         message = f"a batch of dead letters {_needs(budget, plan)}, on the plan '{spec.bindings.worker.plan}'"
         location = ("queues", str(pipeline_queue(spec).dead_letter), "max_batch_size")
         context.add("bindings", location, message, f"lower it to {fits}")
+
+
+def _check_sweep(context: Context, plan: PlanSpec) -> None:
+    """What one sweep deletes must leave the other half of an invocation to the messages that it sends again."""
+    fits = min(plan.d1_queries, plan.subrequests) // 2 // _SCAN_DELETION
+    if context.spec.jobs.retention.scans_a_sweep > fits:
+        plan_name = context.spec.bindings.worker.plan
+        message = f"a sweep that deletes so much takes over half an invocation of the plan '{plan_name}'"
+        context.add("jobs", ("retention", "scans_a_sweep"), message, f"lower it to {fits}")
 
 
 def _needs(budget: PhaseBudget, plan: PlanSpec) -> str:

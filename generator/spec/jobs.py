@@ -31,6 +31,19 @@ class PollingSpec(SpecModel):
     max_errors: PositiveInt = Field(description="Errors in a row after which the scan fails.")
 
 
+class RetentionSpec(SpecModel):
+    """How long what a scan leaves behind is kept."""
+
+    days: PositiveInt = Field(description="Days after its end until a scan's messages, or a job, may be deleted.")
+    scans_with_groups: PositiveInt = Field(
+        description="Completed scans of a repository that keep their groups; 1: the latest, which reports show."
+    )
+    scans_a_sweep: PositiveInt = Field(description="Scans that one sweep deletes messages of at most.")
+    rows_a_sweep: PositiveInt = Field(
+        description="Groups of a scan's repository, and jobs, that one sweep deletes at most."
+    )
+
+
 class RunnerSpec(SpecModel):
     """What the runner spends in one invocation besides the phase."""
 
@@ -89,6 +102,7 @@ class JobsSpec(SpecModel):
     message: MessageSpec = Field(description="What a queue message carries.")
     retries: RetriesSpec = Field(description="How often and when a slice is tried again.")
     polling: PollingSpec = Field(description="How a provider's batch is polled.")
+    retention: RetentionSpec = Field(description="How long what a scan leaves behind is kept.")
     runner: RunnerSpec = Field(description="What the runner spends in one invocation besides the phase.")
     phases: Annotated[list[PhaseSpec], Field(min_length=1)] = Field(
         description="The phases of a scan; it starts with the first."

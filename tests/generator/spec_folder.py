@@ -74,6 +74,7 @@ JOBS: dict[str, Any] = {
     "message": {"fields": {"type": "text", "scanId": "integer", "step": "integer"}},
     "retries": {"max": 3, "base_seconds": 1, "rate_limit_base_seconds": 60, "max_delay_seconds": 3600},
     "polling": {"first_seconds": 10, "growth": 1.5, "longest_seconds": 120, "max_errors": 4},
+    "retention": {"days": 7, "scans_with_groups": 2, "scans_a_sweep": 1, "rows_a_sweep": 100},
     "runner": {"statements": 7, "subrequests": 5},
     "phases": [
         {

@@ -193,6 +193,8 @@ PHASES: dict[str, Mistake] = {
     "batches of an unknown service": phase(batch="github"),
     "a message field that the runner needs": lambda spec: spec.jobs["message"]["fields"].pop("step"),
     "a first poll after the longest wait": lambda spec: spec.jobs["polling"].update(first_seconds=121),
+    "a sweep that deletes too much": lambda spec: spec.jobs["retention"].update(scans_a_sweep=100),
+    "groups of no scan are kept": lambda spec: spec.jobs["retention"].update(scans_with_groups=0),
     "a wait over the longest": lambda spec: spec.jobs["retries"].update({"base_seconds": 4000}),
 }
 

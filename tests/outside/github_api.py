@@ -62,6 +62,8 @@ class GitHubApi(GitHubAccess):
         super().__init__()
         self.url = ""
         self.repositories: dict[tuple[str, str], Repository] = {}
+        # The ids of repositories by the names that they had before.
+        self.former_names: dict[tuple[str, str], int] = {}
         self.hourly_requests = hourly_requests
         self._allowances: dict[str, Allowance] = {}
 
@@ -69,7 +71,9 @@ class GitHubApi(GitHubAccess):
 
     def host(self, repository: Repository) -> None:
         """Serve a repository, in place of one of the same name."""
-        self.repositories[_key(repository.owner, repository.name)] = repository
+        key = _key(repository.owner, repository.name)
+        self.repositories[key] = repository
+        self.former_names.pop(key, None)
 
     def add_repository(self, owner: str, name: str) -> None:
         """Serve a repository without pull requests, unless there is one."""
@@ -79,6 +83,15 @@ class GitHubApi(GitHubAccess):
     def delete_repository(self, owner: str, name: str) -> None:
         """Its owner deletes it, or makes it private: 404 from now on."""
         self.repositories.pop(_key(owner, name), None)
+
+    def rename(self, repository: Repository, owner: str, name: str) -> None:
+        """Rename a repository, or transfer it: the name before leads to it until another repository gets that."""
+        before = _key(repository.owner, repository.name)
+        del self.repositories[before]
+        repository.owner, repository.name = owner, name
+        self.host(repository)
+        if before != _key(owner, name):
+            self.former_names[before] = repository.id
 
     def leave_requests(self, token: str, remaining: int, reset_seconds: float = HOUR) -> None:
         """Let a token send so many more requests until its limit is reset."""
@@ -159,7 +172,10 @@ class GitHubApi(GitHubAccess):
         if "id" in parameters:
             found = next((one for one in self.repositories.values() if one.id == parameters["id"]), None)
         else:
-            found = self.repositories.get(_key(parameters["owner"], parameters["name"]))
+            key = _key(parameters["owner"], parameters["name"])
+            found = self.repositories.get(key)
+            if found is None and key in self.former_names:
+                return self._moved(request, self.former_names[key])
         return found or self._missing(request)
 
     async def _find_pull(self, request: Request) -> tuple[Repository, PullRequest] | Response:
@@ -171,6 +187,14 @@ class GitHubApi(GitHubAccess):
 
     async def _not_found(self, request: Request) -> Response:
         return self._missing(request)
+
+    def _moved(self, request: Request, id: int) -> Response:
+        """Where a repository that has been renamed is found by its id, what is below it included."""
+        below = request.url.path.split("/repos/", 1)[1].split("/", 2)[2:]
+        query = f"?{request.url.query}" if request.url.query else ""
+        url = "/".join([f"{self._base(request)}/repositories/{id}", *below]) + query
+        body = {"message": "Moved Permanently", "url": url, "documentation_url": DOCUMENTATION}
+        return JSONResponse(body, 301, headers={**self._headers(_token(request)), "location": url})
 
     def _missing(self, request: Request) -> Response:
         body = {"message": "Not Found", "documentation_url": DOCUMENTATION, "status": "404"}

@@ -103,6 +103,21 @@ def test_a_single_pull_request_tells_whether_it_was_merged(outside: World, clien
     assert client.get(f"{PULLS}/{closed.number}").status_code == 404
 
 
+def test_a_renamed_repository_is_found_by_its_former_name(outside: World, client: httpx.Client) -> None:
+    repository = outside.add_repository("acme", "before", Plan(prs=3, closed_share=0, odd=False))
+    outside.github.rename(repository, "Elsewhere", "after")
+    moved = client.get("/repos/ACME/Before/pulls/1/files?per_page=2")
+    assert (moved.status_code, moved.json()["message"]) == (301, "Moved Permanently")
+    assert moved.headers["location"] == f"{outside.github_url}/repositories/{repository.id}/pulls/1/files?per_page=2"
+    for path in ("/repos/acme/before", "/repos/elsewhere/after"):
+        found = client.get(path, follow_redirects=True).json()
+        assert (found["id"], found["full_name"]) == (repository.id, "Elsewhere/after")
+    assert len(client.get("/repos/acme/before/pulls", follow_redirects=True).json()) == 3
+    # A name that somebody else takes leads to them.
+    other = outside.add_repository("acme", "before", Plan(prs=0, odd=False))
+    assert client.get("/repos/acme/before").json()["id"] == other.id
+
+
 def test_what_is_refused(outside: World, client: httpx.Client) -> None:
     assert client.get("/user").json()["type"] == "User"
     assert client.get("/repos/acme/nothing/pulls").json()["message"] == "Not Found"

@@ -40,6 +40,10 @@ class MemoryVectors:
         found = self._collections.get(collection)
         return set(found.points) if found else set()
 
+    def forget(self) -> None:
+        """Lose everything."""
+        self._collections.clear()
+
     async def dimensions(self, collection: str) -> int | None:
         """The size of a collection's vectors."""
         self._count("dimensions")
@@ -77,12 +81,12 @@ class MemoryVectors:
         _check(found, values)
         return _nearest(found, _unit(values), repo_id, limit, None)
 
-    async def search_by_id(self, collection: str, id: str, *, repo_id: int, limit: int) -> Sequence[VectorMatch]:
+    async def search_by_id(self, collection: str, id: str, *, repo_id: int, limit: int) -> Sequence[VectorMatch] | None:
         """The nearest points of a repository to one of them."""
         self._count("search_by_id")
         found = self._collections.get(collection)
         if found is None or id not in found.vectors:
-            return []
+            return None
         return _nearest(found, found.vectors[id], repo_id, limit, id)
 
     async def get_vectors(self, collection: str, ids: Sequence[str]) -> Mapping[str, Sequence[float]]:

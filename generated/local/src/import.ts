@@ -151,9 +151,12 @@ function syncFolder(path: string): void {
 function describe(path: string, backup: string, report: ImportReport): string[] {
   const counts = Object.entries(report.counts).map(([table, count]) => `${count} ${table.replaceAll("_", " ")}`);
   const lines = [`Imported the data file ${path}: ${counts.join(", ")}.`, `The old file is kept as ${backup}.`];
-  const { copiedRepos, restartedScans, leftOut, newApiKey } = report;
+  const { copiedRepos, mergedRepos, restartedScans, leftOut, newApiKey } = report;
   if (copiedRepos === 1) lines.push("1 repository was copied, since more than one account scanned it.");
   if (copiedRepos > 1) lines.push(`${copiedRepos} repositories were copied for each account that scanned them.`);
+  if (mergedRepos > 0) {
+    lines.push(`Repositories whose names differ only in case became one: ${mergedRepos} fewer than before.`);
+  }
   if (restartedScans === 1) lines.push("1 unfinished scan starts again.");
   if (restartedScans > 1) lines.push(`${restartedScans} unfinished scans start again.`);
   if (leftOut > 0) {

@@ -125,8 +125,8 @@ class VectorStore(Protocol):
         """The points of a repository that are nearest to a vector, best first."""
         ...
 
-    async def search_by_id(self, collection: str, id: str, *, repo_id: int, limit: int) -> Sequence[VectorMatch]:
-        """The points of a repository that are nearest to a stored one, which is left out; none when it is unknown."""
+    async def search_by_id(self, collection: str, id: str, *, repo_id: int, limit: int) -> Sequence[VectorMatch] | None:
+        """The points of a repository that are nearest to a stored one, which is left out; None when it is unknown."""
         ...
 
     async def get_vectors(self, collection: str, ids: Sequence[str]) -> Mapping[str, Sequence[float]]:

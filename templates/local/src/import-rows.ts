@@ -10,6 +10,8 @@ export interface ImportReport {
   counts: Record<OldTable, number>;
   /** Repositories that were copied for a further account. */
   copiedRepos: number;
+  /** Repositories that became part of another one, since their names differ only in case. */
+  mergedRepos: number;
   restartedScans: number;
   /** Rows of the old file that pointed to rows which were gone already. */
   leftOut: number;
@@ -86,7 +88,8 @@ export function copyRows(database: Database, now: Date): ImportReport {
   copyJobs(database);
   return {
     counts: countRows(database),
-    copiedRepos: count(database, "SELECT count(*) FROM temp.owners WHERE NOT is_first"),
+    copiedRepos: count(database, "SELECT count(*) FROM temp.owners WHERE NOT is_first AND stays"),
+    mergedRepos: count(database, "SELECT count(*) FROM temp.owners WHERE NOT stays"),
     restartedScans,
     leftOut: refuseLoss(database, newApiKey === undefined ? 0 : 1),
     newApiKey,
@@ -124,11 +127,15 @@ function adoptOrphans(database: Database): string | undefined {
   return apiKey;
 }
 
-/** Lists who gets each old repository: all who scanned it, the earliest first, or else the oldest account. */
+/**
+ * Lists who gets each old repository: all who scanned it, the earliest first, or else the oldest account.
+ *
+ * Of an account's repositories whose names differ only in case, the one with the newest scan stays, for all of them.
+ */
 function findOwners(database: Database): void {
   database.run(`
     CREATE TEMP TABLE owners (
-      old_repo_id INTEGER, account_id INTEGER, is_first INTEGER, repo_id INTEGER,
+      old_repo_id INTEGER, account_id INTEGER, is_first INTEGER, stays INTEGER, repo_id INTEGER,
       PRIMARY KEY (old_repo_id, account_id)
     )`);
   database.run(`
@@ -145,32 +152,48 @@ function findOwners(database: Database): void {
     INSERT INTO temp.owners (old_repo_id, account_id, is_first)
     SELECT id, (SELECT min(id) FROM main.accounts), 1 FROM old.repos
     WHERE id NOT IN (SELECT old_repo_id FROM temp.owners)`);
+  database.run(`
+    UPDATE temp.owners SET stays = (same.place = 1)
+    FROM (
+      SELECT id, account_id, row_number() OVER (
+        PARTITION BY account_id, lower(owner), lower(name)
+        ORDER BY (SELECT max(scans.id) FROM old.scans AS scans WHERE scans.repo_id = repos.id) DESC, id
+      ) AS place
+      FROM old.repos AS repos JOIN temp.owners ON old_repo_id = id
+    ) AS same
+    WHERE same.id = old_repo_id AND same.account_id = owners.account_id`);
 }
 
 // The first owner keeps a repository's ids; the copies of others get ids that were never used before.
 function copyRepos(database: Database): void {
-  const columns = "owner, name, last_scan_at, ifnull(created_at, datetime('now'))";
+  const columns = `owner, name, (
+      SELECT max(same.last_scan_at) FROM old.repos AS same JOIN temp.owners AS its ON its.old_repo_id = same.id
+      WHERE its.account_id = owners.account_id AND lower(same.owner) = lower(repos.owner)
+        AND lower(same.name) = lower(repos.name)
+    ), ifnull(created_at, datetime('now'))`;
   database.run(`
     INSERT INTO main.repos (id, account_id, owner, name, last_scan_at, created_at)
     SELECT repos.id, owners.account_id, ${columns}
     FROM old.repos JOIN temp.owners ON owners.old_repo_id = repos.id
-    WHERE owners.is_first
+    WHERE owners.is_first AND owners.stays
     ORDER BY repos.id`);
   raiseSequence(database, "repos");
   database.run(`
     INSERT INTO main.repos (account_id, owner, name, last_scan_at, created_at)
     SELECT owners.account_id, ${columns}
     FROM old.repos JOIN temp.owners ON owners.old_repo_id = repos.id
-    WHERE NOT owners.is_first
+    WHERE NOT owners.is_first AND owners.stays
     ORDER BY repos.id, owners.account_id`);
   database.run(`
     UPDATE temp.owners SET repo_id = (
-      SELECT copy.id FROM main.repos AS copy JOIN old.repos AS original USING (owner, name)
+      SELECT copy.id FROM main.repos AS copy JOIN old.repos AS original
+        ON copy.owner = original.owner COLLATE NOCASE AND copy.name = original.name COLLATE NOCASE
       WHERE original.id = owners.old_repo_id AND copy.account_id = owners.account_id
     )`);
 }
 
-// Vector ids hold the repository's id, so a copy has no vectors yet, and no embed hash.
+// Vector ids hold the repository's id, so a copy has no vectors yet, and no embed hash. Neither has what comes to a
+// repository from another that is the same; what it has already is at least as new. The vectors of the other are deleted.
 function copyPRs(database: Database): void {
   const columns = "number, title, body, author, diff_hash, file_paths, state, github_etag, created_at, updated_at";
   const values = `number, title, body, author, diff_hash, ifnull(file_paths, '[]'), state, github_etag, created_at, updated_at`;
@@ -179,15 +202,22 @@ function copyPRs(database: Database): void {
     INSERT INTO main.prs (id, repo_id, embed_hash, ${columns})
     SELECT id, owners.repo_id, ${embedHash}, ${values}
     FROM old.prs JOIN temp.owners ON owners.old_repo_id = prs.repo_id
-    WHERE owners.is_first
+    WHERE owners.is_first AND owners.stays
     ORDER BY id`);
   raiseSequence(database, "prs");
   database.run(`
     INSERT INTO main.prs (repo_id, embed_hash, ${columns})
     SELECT owners.repo_id, NULL, ${values}
     FROM old.prs JOIN temp.owners ON owners.old_repo_id = prs.repo_id
-    WHERE NOT owners.is_first
-    ORDER BY owners.repo_id, id`);
+    WHERE NOT owners.is_first OR NOT owners.stays
+    ORDER BY owners.repo_id, owners.stays DESC, id
+    ON CONFLICT (repo_id, number) DO NOTHING`);
+  database.run(`
+    INSERT INTO main.vector_purges (repo_id, number, vector_store)
+    SELECT prs.repo_id, prs.number, accounts.config -> '$.vector_store'
+    FROM old.prs JOIN temp.owners ON owners.old_repo_id = prs.repo_id
+    JOIN main.accounts ON accounts.id = owners.account_id
+    WHERE owners.is_first AND NOT owners.stays`);
 }
 
 // A scan goes to the copy of the account that started it; one that nobody started, to the first owner's.
@@ -312,9 +342,9 @@ const MEMBER_ROWS = `${GROUP_ROWS} JOIN old.dupe_group_members AS members ON mem
   JOIN old.prs ON prs.id = members.pr_id AND prs.repo_id = scans.repo_id`;
 const EXPECTED: Record<OldTable, { expected: string; reachable: string }> = {
   accounts: { expected: "old.accounts", reachable: "old.accounts" },
-  repos: { expected: "old.repos JOIN temp.owners ON old_repo_id = repos.id", reachable: "old.repos" },
+  repos: { expected: "old.repos JOIN temp.owners ON old_repo_id = repos.id WHERE stays", reachable: "old.repos" },
   prs: {
-    expected: "old.prs JOIN temp.owners ON old_repo_id = prs.repo_id",
+    expected: `(SELECT DISTINCT owners.repo_id, number FROM old.prs JOIN temp.owners ON old_repo_id = prs.repo_id)`,
     reachable: `old.prs ${REPO_ROWS} prs.repo_id`,
   },
   scans: { expected: `old.scans ${REPO_ROWS} scans.repo_id`, reachable: `old.scans ${REPO_ROWS} scans.repo_id` },

@@ -1,5 +1,6 @@
 """The review of a pull request: what only shows from behind the HTTP interface."""
 
+import asyncio
 import json
 from collections.abc import Callable
 
@@ -11,6 +12,7 @@ from ossgard.pipeline.texts import CODE_COLLECTION, INTENT_COLLECTION
 from tests.core.http.test_app import KEY, request
 from tests.core.scanning import Scanning
 from tests.outside.diffs import ChangedFile
+from tests.outside.planting import Plan
 from tests.outside.repository import Repository
 from tests.outside.world import World as Outside
 
@@ -47,6 +49,68 @@ def test_one_that_is_stored_and_not_embedded_is_embedded(
     assert review(number).status_code == 200
     assert outside.count("openai.embeddings").inputs == 2
     assert None not in scanning.pulls("embed_hash")
+
+
+@pytest.mark.parametrize("lost", [CODE_COLLECTION, INTENT_COLLECTION, "both"])
+def test_one_whose_vectors_are_lost_is_embedded_again(
+    scanning: Scanning, review: Review, open_pulls: OpenPulls, repository: Repository, outside: Outside, lost: str
+) -> None:
+    number, _ = open_pulls(2)
+    repository.open_duplicate(number)
+    scanning.scan_all()
+    expected = review(number).json()
+    stored = scanning.vectors.ids(CODE_COLLECTION), scanning.vectors.ids(INTENT_COLLECTION)
+    if lost == "both":
+        asyncio.run(scanning.vectors.delete(CODE_COLLECTION, [f"1-{number}-code"]))
+        asyncio.run(scanning.vectors.delete(INTENT_COLLECTION, [f"1-{number}-intent"]))
+    else:
+        asyncio.run(scanning.vectors.delete(lost, [f"1-{number}-{lost.removeprefix('ossgard-')}"]))
+    outside.reset()
+    assert review(number).json()["similarPrs"] == [
+        {**one, "codeScore": pytest.approx(one["codeScore"]), "intentScore": pytest.approx(one["intentScore"])}
+        for one in expected["similarPrs"]
+    ]
+    assert (scanning.vectors.ids(CODE_COLLECTION), scanning.vectors.ids(INTENT_COLLECTION)) == stored
+    assert outside.count("openai.embeddings").inputs == 2
+    # Once: then it is there.
+    outside.reset()
+    assert review(number).status_code == 200
+    assert outside.requests() == []
+
+
+def test_one_without_files_is_not_embedded_again(
+    scanning: Scanning, review: Review, repository: Repository, outside: Outside
+) -> None:
+    number = repository.open("No files", "at all").number
+    scanning.scan_all()
+    outside.reset()
+    assert review(number).status_code == 200
+    assert outside.requests() == []
+
+
+def test_reports_show_the_names_as_github_spells_them(
+    scanning: Scanning, review: Review, open_pulls: OpenPulls, repository: Repository
+) -> None:
+    number, _ = open_pulls(2)
+    scanning.scan_all()
+    assert review(number).status_code == 200
+    for report in (f"review/{number}", "dupes"):
+        path = f"/repos/{repository.owner.upper()}/{repository.name.title()}/{report}"
+        assert request(scanning, "GET", path).json()["repo"] == repository.full_name
+
+
+def test_a_repository_that_has_got_the_name_is_not_taken_for_the_old_one(
+    scanning: Scanning, review: Review, open_pulls: OpenPulls, repository: Repository, outside: Outside
+) -> None:
+    open_pulls(1)
+    scanning.scan_all()
+    other = outside.add_repository(repository.owner, repository.name, Plan(prs=0, closed_share=0, odd=False))
+    other.open("One", "thing")
+    number = other.open("Another", "thing").number
+    answer = review(number)
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith(f"{repository.full_name} is another repository on GitHub now")
+    assert len(scanning.pulls()) == 1
 
 
 def test_what_is_reviewed_is_not_read_by_the_next_scan(

@@ -1,5 +1,6 @@
 """Phase `cluster`: which pull requests become candidates."""
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -147,6 +148,93 @@ def test_it_waits_until_both_indexes_have_caught_up(
     # Each index says no twice, one after the other.
     assert scanning.run_phase("cluster") == [5, 5, 5, 5, 0]
     assert candidates(scanning) == [[1, 2]]
+
+
+@pytest.mark.parametrize(
+    "collections", [(CODE_COLLECTION,), (INTENT_COLLECTION,), (CODE_COLLECTION, INTENT_COLLECTION)]
+)
+def test_lost_vectors_are_embedded_again_and_found(
+    outside: Outside, repository: Repository, open_pulls: OpenPulls, collections: Sequence[str]
+) -> None:
+    open_pulls(3)
+    repository.open(repository.pulls[2].title, repository.pulls[2].body, repository.pulls[2].files)
+    scanning = Scanning(outside, repository, vectors=MemoryVectors(unsettled=1))
+    scanning.scan_all()
+    before = {collection: scanning.vectors.ids(collection) for collection in collections}
+    # An equal diff would join them by itself.
+    scanning.executor.connection.execute("UPDATE prs SET diff_hash = NULL, embed_hash = 'kept' WHERE number IN (2, 4)")
+    for collection in collections:
+        for number in (2, 4):
+            asyncio.run(scanning.vectors.delete(collection, [f"1-{number}-{collection.removeprefix('ossgard-')}"]))
+    searches = scanning.vectors.calls["search_by_id"]
+    outside.reset()
+    scanning.begin()
+    scanning.jump("cluster", {})
+    # Embedded, waited for, then searched again.
+    assert len(scanning.run_phase("cluster")) >= 3
+    assert {collection: scanning.vectors.ids(collection) for collection in collections} == before
+    assert candidates(scanning) == [[2, 4]]
+    assert outside.count("openai.embeddings").inputs == 4
+    assert scanning.vectors.calls["search_by_id"] == searches + 16
+    assert "kept" not in scanning.pulls("embed_hash")
+
+
+def test_a_collection_that_is_gone_is_filled_again_in_pieces(
+    outside: Outside, repository: Repository, open_pulls: OpenPulls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ossgard.pipeline.phases.cluster.LOST_SIZE", 2)
+    monkeypatch.setattr("ossgard.pipeline.phases.cluster.SLICE_SIZE", 4)
+    open_pulls(4)
+    repository.open(repository.pulls[1].title, repository.pulls[1].body, repository.pulls[1].files)
+    scanning = Scanning(outside, repository)
+    scanning.begin()
+    scanning.run_until("cluster")
+    scanning.vectors.forget()
+    outside.reset()
+    scanning.run_phase("cluster")
+    assert candidates(scanning) == [[1, 5]]
+    assert outside.count("openai.embeddings").inputs == 10
+
+
+def test_a_store_that_loses_them_again_does_not_hold_up_the_scan(
+    outside: Outside, repository: Repository, open_pulls: OpenPulls
+) -> None:
+    class Forgetful(MemoryVectors):
+        async def search_by_id(self, *arguments: Any, **options: Any) -> Sequence[VectorMatch] | None:
+            return None
+
+    open_pulls(3)
+    scanning = Scanning(outside, repository, vectors=Forgetful())
+    assert scanning.scan_all()["status"] == "done"
+    assert outside.count("openai.embeddings").inputs == 12
+
+
+def test_one_without_files_has_lost_nothing(outside: Outside, repository: Repository, open_pulls: OpenPulls) -> None:
+    open_pulls(1)
+    repository.open("No files", "at all")
+    scanning = Scanning(outside, repository)
+    scanning.scan_all()
+    outside.reset()
+    assert scanning.scan_all()["status"] == "done"
+    assert outside.requests("openai.embeddings") == []
+
+
+def test_lost_vectors_among_those_of_another_model_have_all_embedded_by_the_next_scan(
+    outside: Outside, repository: Repository, open_pulls: OpenPulls
+) -> None:
+    open_pulls(2)
+    scanning = Scanning(outside, repository)
+    scanning.scan_all()
+    asyncio.run(scanning.vectors.delete(INTENT_COLLECTION, ["1-1-intent"]))
+    embedding = json.dumps(outside.config(embedding="ollama")["embedding"])
+    scanning.executor.connection.execute(
+        "UPDATE accounts SET config = json_set(config, '$.embedding', json(?))", (embedding,)
+    )
+    assert scanning.scan_all()["error"].startswith(
+        "Some vectors are lost, and the others were embedded by another model"
+    )
+    assert scanning.scan_all()["status"] == "done"
+    assert None not in scanning.pulls("embed_hash")
 
 
 def test_it_does_not_wait_for_ever(outside: Outside, repository: Repository, open_pulls: OpenPulls) -> None:

@@ -148,7 +148,9 @@ describe("the import of an old data file", () => {
 
   test("never gives an id of a deleted row again", () => {
     writeOldFile(path);
-    expect(imported("SELECT name, seq FROM sqlite_sequence WHERE name <> 'd1_migrations' ORDER BY name")).toEqual([
+    expect(
+      imported("SELECT name, seq FROM sqlite_sequence WHERE seq AND name <> 'd1_migrations' ORDER BY name"),
+    ).toEqual([
       { name: "accounts", seq: 9 },
       { name: "dupe_group_members", seq: 6 },
       { name: "dupe_groups", seq: 4 },
@@ -165,6 +167,53 @@ describe("the import of an old data file", () => {
     ]);
     expect(imported("SELECT DISTINCT phase_cursor, input_tokens, output_tokens FROM scans")).toEqual([
       { phase_cursor: null, input_tokens: 0, output_tokens: 0 },
+    ]);
+  });
+
+  test("makes one repository of those whose names differ only in case, and loses nothing of them", () => {
+    writeOldFile(path);
+    const old = new Database(path);
+    // Account 1 scanned both spellings of one, account 3 one of them; nobody scanned the second spelling of the other.
+    old.run(`
+      INSERT INTO repos (id, owner, name, last_scan_at) VALUES
+        (20, 'ACME', 'Shared', '2026-01-05'), (21, 'acme', 'ONE', NULL);
+      INSERT INTO prs (id, repo_id, number, title, author, embed_hash, created_at, updated_at) VALUES
+        (30, 20, 12, 'newer', 'ann', 'e', '', ''), (31, 20, 13, 'only here', 'ann', 'e', '', ''),
+        (32, 21, 11, 'as stored', 'ann', 'e', '', ''), (33, 21, 99, 'only there', 'ann', 'e', '', '');
+      INSERT INTO scans (id, repo_id, account_id, status) VALUES (31, 20, 1, 'done'), (32, 20, 1, 'ingesting');
+      INSERT INTO dupe_groups (id, scan_id, repo_id, pr_count) VALUES (9, 31, 20, 2);
+      INSERT INTO dupe_group_members (group_id, pr_id, rank, score) VALUES (9, 31, 1, 9), (9, 30, 2, 8);`);
+    old.close();
+    expect(imported("SELECT id, account_id, owner, name, last_scan_at FROM repos ORDER BY id")).toEqual([
+      { id: 1, account_id: 3, owner: "acme", name: "shared", last_scan_at: "2026-01-02" },
+      { id: 2, account_id: 1, owner: "acme", name: "one", last_scan_at: null },
+      { id: 3, account_id: 1, owner: "acme", name: "unscanned", last_scan_at: null },
+      { id: 4, account_id: 1, owner: "ünï", name: 'no "account" %', last_scan_at: null },
+      { id: 20, account_id: 1, owner: "ACME", name: "Shared", last_scan_at: "2026-01-05" },
+    ]);
+    expect(told).toContain("Repositories whose names differ only in case became one: 2 fewer than before.");
+    expect(imported("SELECT number, title, embed_hash FROM prs WHERE repo_id = 20 ORDER BY number")).toEqual([
+      { number: 11, title: "first", embed_hash: null },
+      { number: 12, title: "newer", embed_hash: "e" },
+      { number: 13, title: "only here", embed_hash: "e" },
+    ]);
+    expect(imported("SELECT number, title, embed_hash FROM prs WHERE repo_id = 2 ORDER BY number")).toEqual([
+      { number: 11, title: "other", embed_hash: "hash-5" },
+      { number: 99, title: "only there", embed_hash: null },
+    ]);
+    expect(imported("SELECT id, status FROM scans WHERE repo_id = 20 ORDER BY id")).toEqual([
+      { id: 2, status: "done" },
+      { id: 31, status: "done" },
+      { id: 32, status: "queued" },
+    ]);
+    const members = "SELECT prs.repo_id, number FROM dupe_group_members JOIN prs ON prs.id = pr_id WHERE group_id";
+    expect(imported(`${members} = 4 ORDER BY rank`)).toEqual([
+      { repo_id: 20, number: 12 },
+      { repo_id: 20, number: 11 },
+    ]);
+    expect(imported("SELECT repo_id, number FROM vector_purges ORDER BY number")).toEqual([
+      { repo_id: 21, number: 11 },
+      { repo_id: 21, number: 99 },
     ]);
   });
 

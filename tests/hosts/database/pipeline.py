@@ -13,6 +13,7 @@ from ossgard.spec.entities import (
 )
 from tests.hosts.database.rows import (
     ANVIL_ID,
+    NAMED,
     NEW_ID,
     P8,
     P10,
@@ -170,6 +171,7 @@ EMBED = [
     call("list_vector_purges", 0, 10, gives=[], why="that new vectors have called off"),
 ]
 
+KEY_8 = {"id": P8, "number": 8, "diffHash": "d8", "isEmbedded": True, "hasFiles": False}
 CLUSTER = [
     call(
         "list_open_pr_keys",
@@ -178,12 +180,12 @@ CLUSTER = [
         0,
         10,
         gives=[
-            {"id": 1, "number": 7, "diffHash": None},
-            {"id": P8, "number": 8, "diffHash": "d8"},
-            {"id": P10, "number": 10, "diffHash": None},
+            {"id": 1, "number": 7, "diffHash": None, "isEmbedded": True, "hasFiles": False},
+            KEY_8,
+            {"id": P10, "number": 10, "diffHash": None, "isEmbedded": True, "hasFiles": False},
         ],
     ),
-    call("list_open_pr_keys", 1, 1, 7, 1, gives=[{"id": P8, "number": 8, "diffHash": "d8"}], why="one after one"),
+    call("list_open_pr_keys", 1, 1, 7, 1, gives=[KEY_8], why="one after one"),
     call("list_open_pr_keys", 2, 1, 0, 10, gives=[], why="of another account"),
     call(
         "insert_neighbour_edges",
@@ -257,7 +259,8 @@ CLUSTER = [
 NOZZLE_ID, PAIR_ID, EMPTY_ID = 3, 4, 5
 NOTHING = dict.fromkeys(
     (
-        *("scanId", "thisId", "thisTitle", "thisAuthor", "thisState", "thisEmbedHash", "groupId", "label", "prCount"),
+        *("githubId", "scanId", "thisId", "thisTitle", "thisAuthor", "thisState", "thisEmbedHash", "thisHasFiles"),
+        *("groupId", "label", "prCount"),
         *("prId", "prNumber", "title", "author", "state", "rank", "score", "rationale"),
     )
 )
@@ -267,7 +270,7 @@ def reviewed(this: dict[str, Any], **found: Any) -> dict[str, Any]:
     """A row of a review in repository 1, in wire form."""
     names = ("id", "title", "author", "state", "embedHash")
     own = {f"this{name[0].upper()}{name[1:]}": this[name] for name in names}
-    return {**NOTHING, "repoId": 1, "scanId": 1, **own, **found}
+    return {**NOTHING, **NAMED, "repoId": 1, "scanId": 1, **own, "thisHasFiles": bool(this["filePaths"]), **found}
 
 
 def as_member(pull: dict[str, Any], rank: int, score: float, rationale: str | None = None) -> dict[str, Any]:
@@ -279,6 +282,8 @@ def as_member(pull: dict[str, Any], rank: int, score: float, rationale: str | No
 IN_NOZZLE: dict[str, Any] = {"groupId": NOZZLE_ID, "label": UNUSUAL, "prCount": 3}
 IN_PAIR: dict[str, Any] = {"groupId": PAIR_ID, "label": None, "prCount": 2}
 THIS_7, THIS_8 = PR_7_AGAIN, {**STORED_8, "embedHash": UNUSUAL}
+
+ANVIL_ROW = {**NOTHING, "repoId": ANVIL_ID, "owner": "acme", "name": UNUSUAL}
 
 RANK = [
     call(
@@ -316,9 +321,9 @@ RANK = [
     call("count_dupe_groups", 99, gives=0, why="of no scan"),
     call("list_review", 1, "acme", "nope", 7, gives=[], why="in a repository that is not tracked"),
     call("list_review", 2, "new", "nope", 7, gives=[], why="of another account's repository"),
-    call("list_review", 1, "acme", UNUSUAL, 7, gives=[{**NOTHING, "repoId": ANVIL_ID}], why="where nothing is known"),
+    call("list_review", 1, "acme", UNUSUAL, 7, gives=[ANVIL_ROW], why="where nothing is known"),
     call(
-        "list_review", 1, "acme", "rocket", 77, gives=[{**NOTHING, "repoId": 1, "scanId": 1}], why="of one not stored"
+        "list_review", 1, "Acme", "ROCKET", 77, gives=[{**NOTHING, **NAMED, "repoId": 1, "scanId": 1}], why="not stored"
     ),
     call("list_review", 1, "acme", "rocket", 9, gives=[reviewed(PR_9)], why="of one in no group"),
     call(
@@ -331,6 +336,9 @@ RANK = [
             {
                 **NOTHING,
                 "repoId": NEW_ID,
+                "owner": "new",
+                "name": UNUSUAL,
+                "thisHasFiles": False,
                 "thisId": FIRST_BIG,
                 "thisTitle": "PR 1",
                 "thisAuthor": "ada",

@@ -55,6 +55,7 @@ NEW_CONFIG = {"text": UNUSUAL, "number": 0.5, "big": 2**53 - 1, "empty": {}}
 ROCKET = {"id": 1, "owner": "acme", "name": "rocket", "lastScanAt": None, "createdAt": NOW}
 ANVIL = {**ROCKET, "id": ANVIL_ID, "name": UNUSUAL}
 BOBS_ROCKET = {**ROCKET, "id": BOBS_ID}
+NAMED = {"owner": "acme", "name": "rocket"}
 IDLE = {"activeScanStatus": None, "activeScanPrCount": None, "activeScanDupeGroupCount": None}
 
 SCAN: dict[str, Any] = {

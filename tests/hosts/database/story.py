@@ -4,6 +4,7 @@ from ossgard.spec import writes
 from ossgard.spec.entities import Progress, PRState, ScanStatus
 from tests.hosts.database.batches import BATCHES
 from tests.hosts.database.jobs import JOBS
+from tests.hosts.database.names import NAMES, RETENTION
 from tests.hosts.database.pipeline import PIPELINE
 from tests.hosts.database.purges import CLEARING
 from tests.hosts.database.rows import (
@@ -19,6 +20,7 @@ from tests.hosts.database.rows import (
     FULL,
     IDLE,
     MESSAGE,
+    NAMED,
     NEW_CONFIG,
     NEW_ID,
     NO_BATCH,
@@ -83,7 +85,8 @@ STORY = [
     call("get_repo", 1, BOBS_ID, gives=None, why="of another account"),
     call("get_repo_by_owner_name", 2, "acme", "rocket", gives=BOBS_ROCKET),
     call("get_repo_by_owner_name", 1, "acme", UNUSUAL, gives=ANVIL, why="with an unusual name"),
-    call("get_repo_by_owner_name", 1, "ACME", "rocket", gives=None, why="in another case"),
+    call("get_repo_by_owner_name", 1, "ACME", "Rocket", gives=ROCKET, why="in another case"),
+    call("get_repo_by_owner_name", 1, "acme", UNUSUAL.replace("ï", "Ï"), gives=None, why="with another letter"),
     call("update_repo_last_scan_at", ANVIL_ID, T1, gives=1),
     call("update_repo_last_scan_at", 99, T1, gives=0, why="of no repository"),
     call(
@@ -94,7 +97,7 @@ STORY = [
     call("list_repos", 99, gives=[], why="of nobody"),
     # ---- scans
     call("start_scan", 1, "acme", "rocket", SCAN["phaseCursor"], "scan", T1, gives=SCAN),
-    call("start_scan", 1, "acme", "rocket", {"full": True}, "scan", T2, gives=None, why="while one is active"),
+    call("start_scan", 1, "ACME", "rocket", {"full": True}, "scan", T2, gives=None, why="while one is active"),
     call(
         "start_scan",
         2,
@@ -304,10 +307,10 @@ STORY = [
     call(
         "list_dupes",
         1,
-        "acme",
-        "rocket",
+        "Acme",
+        "Rocket",
         gives=[
-            {**row, "repoId": 1, "scanId": 1, "completedAt": T2, "author": "ada", "state": "open"}
+            {**row, **NAMED, "repoId": 1, "scanId": 1, "completedAt": T2, "author": "ada", "state": "open"}
             for row in (
                 {
                     "groupId": 1,
@@ -368,7 +371,7 @@ STORY = [
                     "rationale",
                 )
             )
-            | {"repoId": ANVIL_ID}
+            | {"repoId": ANVIL_ID, "owner": "acme", "name": UNUSUAL}
         ],
         why="where no scan is completed",
     ),
@@ -403,4 +406,6 @@ STORY = [
     *PIPELINE,
     *BATCHES,
     *CLEARING,
+    *NAMES,
+    *RETENTION,
 ]

@@ -59,6 +59,7 @@ class Space:
     async def near(self, number: int, limit: int = 10) -> list[int]:
         """The pull requests that are nearest to a stored one."""
         found = await self.store.search_by_id(self.collection, self.id(number), repo_id=self.repo_id, limit=limit)
+        assert found is not None, f"{number} is not stored"
         return [match.pr_number for match in found]
 
     async def vectors(self, *numbers: int) -> Mapping[str, Sequence[float]]:

@@ -21,6 +21,7 @@ def test_finds_the_nearest_points_best_first(space: Space) -> None:
         assert [(match.id, match.pr_number, match.pr_id) for match in found] == [
             (space.id(number), number, number + 100_000) for number in (2, 1, 3, 4)
         ]
+        assert found is not None
         assert [match.score for match in found] == pytest.approx([1, math.sqrt(0.5), 0, -1], abs=1e-5)
 
     run(story())
@@ -66,6 +67,7 @@ def test_leaves_a_point_out_of_its_own_neighbours(space: Space) -> None:
         assert await space.near(1) == [2, 3]
         assert await space.near(3, limit=1) in ([1], [2])
         found = await space.store.search_by_id(CODE, space.id(1), repo_id=space.repo_id, limit=10)
+        assert found is not None
         assert [match.score for match in found] == pytest.approx([1, 1 / math.sqrt(1.25)], abs=1e-5)
 
     run(story())
@@ -74,10 +76,31 @@ def test_leaves_a_point_out_of_its_own_neighbours(space: Space) -> None:
 def test_an_unknown_point_has_no_neighbours_and_no_vector(space: Space) -> None:
     async def story() -> None:
         await space.put({1: {0: 1}})
-        assert await space.near(7) == []
+        assert await space.store.search_by_id(CODE, space.id(7), repo_id=space.repo_id, limit=10) is None
         assert dict(await space.vectors(7)) == {}
         assert set(await space.vectors(1, 7)) == {space.id(1)}
         assert dict(await space.vectors()) == {}
+
+    run(story())
+
+
+def test_a_point_without_neighbours_is_told_from_an_unknown_one(space: Space) -> None:
+    async def story() -> None:
+        await space.put({1: {0: 1}})
+        assert await space.near(1) == []
+        await space.put({2: {0: 1}})
+        await space.store.delete(CODE, [space.id(1)])
+        await eventually(lambda: space.vectors(1), lambda found: not found)
+        assert await space.store.search_by_id(CODE, space.id(1), repo_id=space.repo_id, limit=10) is None
+
+    run(story())
+
+
+def test_a_point_among_many_that_are_as_near_is_known(space: Space) -> None:
+    async def story() -> None:
+        await space.put({number: {0: 1} for number in range(1, 31)})
+        for number in (1, 15, 30):
+            assert len(await space.near(number)) == 10
 
     run(story())
 

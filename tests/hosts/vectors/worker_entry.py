@@ -24,7 +24,7 @@ class Default(WorkerEntrypoint):
             return Response.from_json({"error": "retryable", "message": str(error), "limited": error.rate_limited})
         except PermanentError as error:
             return Response.from_json({"error": "permanent", "message": str(error)})
-        if call["method"] in ("search", "search_by_id"):
+        if call["method"] in ("search", "search_by_id") and result is not None:
             result = [asdict(match) for match in result]
         return Response(json.dumps({"ok": result}))
 

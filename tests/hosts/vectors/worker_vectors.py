@@ -41,9 +41,10 @@ class WorkerVectors:
         sent = {"collection": collection, "values": list(values), "repo_id": repo_id, "limit": limit}
         return [VectorMatch(**match) for match in await self._call("search", **sent)]
 
-    async def search_by_id(self, collection: str, id: str, *, repo_id: int, limit: int) -> Sequence[VectorMatch]:
+    async def search_by_id(self, collection: str, id: str, *, repo_id: int, limit: int) -> Sequence[VectorMatch] | None:
         sent = {"collection": collection, "id": id, "repo_id": repo_id, "limit": limit}
-        return [VectorMatch(**match) for match in await self._call("search_by_id", **sent)]
+        found = await self._call("search_by_id", **sent)
+        return None if found is None else [VectorMatch(**match) for match in found]
 
     async def get_vectors(self, collection: str, ids: Sequence[str]) -> Mapping[str, Sequence[float]]:
         found: dict[str, list[float]] = await self._call("get_vectors", collection=collection, ids=list(ids))

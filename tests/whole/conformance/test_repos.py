@@ -107,11 +107,24 @@ def test_unusual_names_are_kept_and_found(account: Account, name: str) -> None:
     assert account.get("/repos").json() == []
 
 
-@pytest.mark.parametrize("name", ["A", "_", "%", "a_", "á"])
+@pytest.mark.parametrize("name", ["_", "%", "a_", "á", "b"])
 def test_names_are_not_patterns(account: Account, name: str) -> None:
     account.post("/repos", json={"owner": "acme", "name": "a"}).raise_for_status()
     assert account.delete(f"/repos/acme/{quote(name)}").status_code == 404
     assert len(account.get("/repos").json()) == 1
+
+
+def test_names_are_the_same_in_any_case_of_their_ascii_letters(account: Account) -> None:
+    account.post("/repos", json={"owner": "Acme", "name": "Rocket-é"}).raise_for_status()
+    for owner, name in (("acme", "rocket-é"), ("ACME", "ROCKET-é")):
+        assert account.post("/repos", json={"owner": owner, "name": name}).status_code == 409
+        path = f"/repos/{owner}/{quote(name)}"
+        assert account.get(f"{path}/dupes").json()["error"].startswith("No scan of")
+        assert account.post(f"{path}/scan").status_code in (200, 202)
+    assert [(repo["owner"], repo["name"]) for repo in account.get("/repos").json()] == [("Acme", "Rocket-é")]
+    assert account.delete(f"/repos/acme/{quote('rocket-É')}").status_code == 404
+    assert account.delete(f"/repos/aCME/{quote('rOCKET-é')}").status_code == 204
+    assert account.get("/repos").json() == []
 
 
 def test_deleting_ends_the_tracking(account: Account) -> None:

@@ -17,6 +17,7 @@ from ossgard.spec.entities import (
     DupeGroupMember,
     DupeRow,
     EmbedHash,
+    EndedScan,
     Job,
     ListedCounts,
     ListedPR,
@@ -28,6 +29,7 @@ from ossgard.spec.entities import (
     PRStateChange,
     RankedMember,
     Repo,
+    RepoIdentity,
     RepoOverview,
     ReviewRow,
     Scan,
@@ -89,6 +91,17 @@ class BridgeDatabase:
 
     async def delete_repo(self, account_id: int, id: int) -> int:
         return await self._bridge.run("deleteRepo", account_id, id)
+
+    async def list_same_repos(
+        self, account_id: int, id: int, github_id: int, owner: str, name: str
+    ) -> list[RepoIdentity]:
+        return await self._bridge.many(RepoIdentity, "listSameRepos", account_id, id, github_id, owner, name)
+
+    async def identify_repo(self, id: int, github_id: int, owner: str, name: str) -> int:
+        return await self._bridge.run("identifyRepo", id, github_id, owner, name)
+
+    async def merge_repo(self, id: int, into: int) -> int:
+        return await self._bridge.run("mergeRepo", id, into)
 
     async def update_repo_last_scan_at(self, id: int, last_scan_at: str) -> int:
         return await self._bridge.run("updateRepoLastScanAt", id, last_scan_at)
@@ -270,6 +283,18 @@ class BridgeDatabase:
 
     async def clear_scratch(self, repo_id: int) -> int:
         return await self._bridge.run("clearScratch", repo_id)
+
+    async def list_ended_scans(self, before: str, limit: int) -> list[EndedScan]:
+        return await self._bridge.many(EndedScan, "listEndedScans", before, limit)
+
+    async def delete_old_groups(self, repo_id: int, kept: int, limit: int) -> int:
+        return await self._bridge.run("deleteOldGroups", repo_id, kept, limit)
+
+    async def forget_scan_work(self, scan_id: int) -> int:
+        return await self._bridge.run("forgetScanWork", scan_id)
+
+    async def delete_ended_jobs(self, before: str, limit: int) -> int:
+        return await self._bridge.run("deleteEndedJobs", before, limit)
 
     async def list_vector_purges(self, after_id: int, limit: int) -> list[VectorPurge]:
         return await self._bridge.many(VectorPurge, "listVectorPurges", after_id, limit)

@@ -12,6 +12,7 @@ import {
   toDupeGroup,
   toDupeGroupMember,
   toDupeRow,
+  toEndedScan,
   toJob,
   toListedCounts,
   toNeighbourList,
@@ -19,6 +20,7 @@ import {
   toPR,
   toPRKey,
   toRepo,
+  toRepoIdentity,
   toRepoOverview,
   toReviewRow,
   toScan,
@@ -38,6 +40,7 @@ import type {
   DupeGroupMember,
   DupeRow,
   EmbedHash,
+  EndedScan,
   IDatabase,
   Job,
   JsonObject,
@@ -52,6 +55,7 @@ import type {
   PRStateChange,
   RankedMember,
   Repo,
+  RepoIdentity,
   RepoOverview,
   ReviewRow,
   Scan,
@@ -120,6 +124,24 @@ export class BunDatabase extends SqlMethods implements IDatabase {
 
   async deleteRepo(accountId: number, id: number): Promise<number> {
     return this.run(queries.DELETE_REPO, [accountId, id]);
+  }
+
+  async listSameRepos(
+    accountId: number,
+    id: number,
+    githubId: number,
+    owner: string,
+    name: string,
+  ): Promise<RepoIdentity[]> {
+    return this.list(queries.LIST_SAME_REPOS, [accountId, id, githubId, owner, name], toRepoIdentity);
+  }
+
+  async identifyRepo(id: number, githubId: number, owner: string, name: string): Promise<number> {
+    return this.run(queries.IDENTIFY_REPO, [id, githubId, owner, name]);
+  }
+
+  async mergeRepo(id: number, into: number): Promise<number> {
+    return this.run(queries.MERGE_REPO, [id, into]);
   }
 
   async updateRepoLastScanAt(id: number, lastScanAt: string): Promise<number> {
@@ -370,6 +392,22 @@ export class BunDatabase extends SqlMethods implements IDatabase {
 
   async clearScratch(repoId: number): Promise<number> {
     return this.run(queries.CLEAR_SCRATCH, [repoId]);
+  }
+
+  async listEndedScans(before: string, limit: number): Promise<EndedScan[]> {
+    return this.list(queries.LIST_ENDED_SCANS, [before, limit], toEndedScan);
+  }
+
+  async deleteOldGroups(repoId: number, kept: number, limit: number): Promise<number> {
+    return this.run(queries.DELETE_OLD_GROUPS, [repoId, kept, limit]);
+  }
+
+  async forgetScanWork(scanId: number): Promise<number> {
+    return this.run(queries.FORGET_SCAN_WORK, [scanId]);
+  }
+
+  async deleteEndedJobs(before: string, limit: number): Promise<number> {
+    return this.run(queries.DELETE_ENDED_JOBS, [before, limit]);
   }
 
   async listVectorPurges(afterId: number, limit: number): Promise<VectorPurge[]> {

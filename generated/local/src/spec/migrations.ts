@@ -269,4 +269,56 @@ export const MIGRATIONS: readonly Migration[] = [
       "CREATE INDEX batch_polls_due ON batch_polls (next_poll_at);",
     ],
   },
+  {
+    name: "0005_repository_names.sql",
+    statements: [
+      "ALTER TABLE repos ADD COLUMN github_id INTEGER;",
+      `CREATE TABLE same_repos AS
+SELECT id, first_value(id) OVER (
+    PARTITION BY account_id, lower(owner), lower(name)
+    ORDER BY (SELECT max(scans.id) FROM scans WHERE scans.repo_id = repos.id) DESC, id
+) AS stays
+FROM repos;`,
+      "DELETE FROM same_repos WHERE id = stays;",
+      `DELETE FROM scan_steps WHERE scan_id IN (
+    SELECT id FROM scans WHERE status NOT IN ('done', 'failed') AND repo_id IN (SELECT id FROM same_repos)
+);`,
+      `UPDATE scans
+SET status = 'failed', progress = NULL, completed_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'),
+    error = 'This repository was tracked under two spellings of its name, which are one now. Start the scan again'
+WHERE status NOT IN ('done', 'failed') AND repo_id IN (SELECT id FROM same_repos);`,
+      `INSERT INTO vector_purges (repo_id, number, vector_store)
+SELECT prs.repo_id, prs.number, accounts.config -> '$.vector_store'
+FROM prs JOIN repos ON repos.id = prs.repo_id JOIN accounts ON accounts.id = repos.account_id
+WHERE repos.id IN (SELECT id FROM same_repos);`,
+      `UPDATE OR IGNORE prs
+SET repo_id = (SELECT stays FROM same_repos WHERE same_repos.id = prs.repo_id), embed_hash = NULL
+WHERE repo_id IN (SELECT id FROM same_repos);`,
+      `UPDATE dupe_group_members SET pr_id = (
+    SELECT known.id FROM prs
+    JOIN same_repos ON same_repos.id = prs.repo_id
+    JOIN prs AS known ON known.repo_id = same_repos.stays AND known.number = prs.number
+    WHERE prs.id = dupe_group_members.pr_id
+)
+WHERE pr_id IN (SELECT id FROM prs WHERE repo_id IN (SELECT id FROM same_repos));`,
+      `UPDATE dupe_groups SET repo_id = (SELECT stays FROM same_repos WHERE same_repos.id = dupe_groups.repo_id)
+WHERE repo_id IN (SELECT id FROM same_repos);`,
+      `UPDATE scans SET repo_id = (SELECT stays FROM same_repos WHERE same_repos.id = scans.repo_id)
+WHERE repo_id IN (SELECT id FROM same_repos);`,
+      `UPDATE repos SET last_scan_at = (
+    SELECT max(same.last_scan_at) FROM repos AS same
+    WHERE same.account_id = repos.account_id AND lower(same.owner) = lower(repos.owner)
+      AND lower(same.name) = lower(repos.name)
+)
+WHERE id IN (SELECT stays FROM same_repos);`,
+      "DELETE FROM repos WHERE id IN (SELECT id FROM same_repos);",
+      "DROP TABLE same_repos;",
+      "CREATE UNIQUE INDEX repos_by_name ON repos (account_id, owner COLLATE NOCASE, name COLLATE NOCASE);",
+      "CREATE UNIQUE INDEX repos_by_github_id ON repos (account_id, github_id);",
+      "CREATE INDEX scan_steps_ended ON scan_steps (due_at) WHERE phase IS NULL;",
+      "DROP INDEX dupe_groups_by_repo;",
+      "CREATE INDEX dupe_groups_by_repo ON dupe_groups (repo_id, scan_id);",
+      "CREATE INDEX jobs_ended ON jobs (status, updated_at);",
+    ],
+  },
 ];

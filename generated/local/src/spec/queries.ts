@@ -104,7 +104,7 @@ export const GET_REPO_BY_OWNER_NAME: Query = {
   statements: [
     {
       sql: `SELECT repos.id, repos.owner, repos.name, repos.last_scan_at, repos.created_at FROM repos
-WHERE account_id = ?1 AND owner = ?2 AND name = ?3`,
+WHERE account_id = ?1 AND owner = ?2 COLLATE NOCASE AND name = ?3 COLLATE NOCASE`,
       order: [0, 1, 2],
     },
   ],
@@ -147,6 +147,76 @@ WHERE repos.id = ?1 AND repos.account_id = ?2`,
   ],
 };
 
+export const LIST_SAME_REPOS: Query = {
+  statements: [
+    {
+      sql: `SELECT repos.id, repos.owner, repos.name, repos.github_id, scans.id AS active_scan_id
+FROM repos
+LEFT JOIN scans ON scans.repo_id = repos.id AND scans.status NOT IN ('done', 'failed')
+WHERE repos.account_id = ?1 AND repos.id IN (
+  SELECT ?2
+  UNION SELECT id FROM repos WHERE account_id = ?1 AND github_id = ?3
+  UNION SELECT id FROM repos
+  WHERE account_id = ?1 AND owner = ?4 COLLATE NOCASE AND name = ?5 COLLATE NOCASE
+)
+ORDER BY repos.id`,
+      order: [0, 1, 2, 3, 4],
+    },
+  ],
+  rowsFrom: 0,
+};
+
+export const IDENTIFY_REPO: Query = {
+  statements: [
+    {
+      sql: "UPDATE repos SET github_id = ?1, owner = ?2, name = ?3 WHERE id = ?4",
+      order: [1, 2, 3, 0],
+    },
+  ],
+};
+
+export const MERGE_REPO: Query = {
+  statements: [
+    {
+      sql: `INSERT INTO vector_purges (repo_id, number, vector_store)
+SELECT prs.repo_id, prs.number, accounts.config -> '$.vector_store'
+FROM prs JOIN repos ON repos.id = prs.repo_id JOIN accounts ON accounts.id = repos.account_id
+WHERE repos.id = ?1`,
+      order: [0],
+    },
+    {
+      sql: `UPDATE prs SET repo_id = ?1, embed_hash = NULL
+WHERE repo_id = ?2 AND number NOT IN (SELECT number FROM prs AS known WHERE known.repo_id = ?1)`,
+      order: [1, 0],
+    },
+    {
+      sql: `UPDATE dupe_group_members SET pr_id = (
+  SELECT known.id FROM prs JOIN prs AS known ON known.number = prs.number
+  WHERE prs.id = dupe_group_members.pr_id AND known.repo_id = ?1
+)
+WHERE pr_id IN (SELECT id FROM prs WHERE repo_id = ?2)`,
+      order: [1, 0],
+    },
+    {
+      sql: "UPDATE dupe_groups SET repo_id = ?1 WHERE repo_id = ?2",
+      order: [1, 0],
+    },
+    {
+      sql: "UPDATE scans SET repo_id = ?1 WHERE repo_id = ?2",
+      order: [1, 0],
+    },
+    {
+      sql: `UPDATE repos SET last_scan_at = (SELECT max(last_scan_at) FROM repos AS same WHERE same.id IN (?1, ?2))
+WHERE id = ?2`,
+      order: [0, 1],
+    },
+    {
+      sql: "DELETE FROM repos WHERE id = ?1",
+      order: [0],
+    },
+  ],
+};
+
 export const UPDATE_REPO_LAST_SCAN_AT: Query = {
   statements: [
     {
@@ -167,7 +237,7 @@ ON CONFLICT DO NOTHING`,
     {
       sql: `INSERT INTO scans (repo_id, account_id, phase_cursor)
 SELECT id, account_id, ?1 FROM repos
-WHERE account_id = ?2 AND owner = ?3 AND name = ?4
+WHERE account_id = ?2 AND owner = ?3 COLLATE NOCASE AND name = ?4 COLLATE NOCASE
 ON CONFLICT DO NOTHING
 RETURNING scans.id, scans.repo_id, scans.status, scans.phase_cursor, scans.pr_count, scans.dupe_group_count,
           scans.input_tokens, scans.output_tokens, scans.started_at, scans.completed_at, scans.error, scans.progress`,
@@ -177,7 +247,7 @@ RETURNING scans.id, scans.repo_id, scans.status, scans.phase_cursor, scans.pr_co
       sql: `INSERT INTO scan_steps (scan_id, step, phase, due_at)
 SELECT scans.id, 1, ?1, ?2 FROM scans
 JOIN repos ON repos.id = scans.repo_id
-WHERE repos.account_id = ?3 AND repos.owner = ?4 AND repos.name = ?5
+WHERE repos.account_id = ?3 AND repos.owner = ?4 COLLATE NOCASE AND repos.name = ?5 COLLATE NOCASE
   AND scans.status = 'queued'
 ON CONFLICT DO NOTHING`,
       order: [4, 5, 0, 1, 2],
@@ -587,7 +657,7 @@ ORDER BY dupe_groups.id`,
 export const LIST_DUPES: Query = {
   statements: [
     {
-      sql: `SELECT repos.id AS repo_id, scans.id AS scan_id, scans.completed_at,
+      sql: `SELECT repos.id AS repo_id, repos.owner, repos.name, scans.id AS scan_id, scans.completed_at,
        dupe_groups.id AS group_id, dupe_groups.label, dupe_groups.pr_count,
        prs.id AS pr_id, prs.number AS pr_number, prs.title, prs.author, prs.state,
        dupe_group_members.rank, dupe_group_members.score, dupe_group_members.rationale
@@ -598,7 +668,7 @@ LEFT JOIN scans ON scans.id = (
 LEFT JOIN dupe_groups ON dupe_groups.scan_id = scans.id
 LEFT JOIN dupe_group_members ON dupe_group_members.group_id = dupe_groups.id
 LEFT JOIN prs ON prs.id = dupe_group_members.pr_id
-WHERE repos.account_id = ?1 AND repos.owner = ?2 AND repos.name = ?3
+WHERE repos.account_id = ?1 AND repos.owner = ?2 COLLATE NOCASE AND repos.name = ?3 COLLATE NOCASE
 ORDER BY dupe_groups.id, dupe_group_members.rank, dupe_group_members.id`,
       order: [0, 1, 2],
     },
@@ -609,9 +679,9 @@ ORDER BY dupe_groups.id, dupe_group_members.rank, dupe_group_members.id`,
 export const LIST_REVIEW: Query = {
   statements: [
     {
-      sql: `SELECT repos.id AS repo_id, scans.id AS scan_id,
+      sql: `SELECT repos.id AS repo_id, repos.owner, repos.name, repos.github_id, scans.id AS scan_id,
        this.id AS this_id, this.title AS this_title, this.author AS this_author, this.state AS this_state,
-       this.embed_hash AS this_embed_hash,
+       this.embed_hash AS this_embed_hash, this.file_paths <> '[]' AS this_has_files,
        dupe_groups.id AS group_id, dupe_groups.label, dupe_groups.pr_count,
        prs.id AS pr_id, prs.number AS pr_number, prs.title, prs.author, prs.state,
        dupe_group_members.rank, dupe_group_members.score, dupe_group_members.rationale
@@ -627,7 +697,7 @@ LEFT JOIN dupe_groups ON dupe_groups.id IN (
 )
 LEFT JOIN dupe_group_members ON dupe_group_members.group_id = dupe_groups.id
 LEFT JOIN prs ON prs.id = dupe_group_members.pr_id
-WHERE repos.account_id = ?2 AND repos.owner = ?3 AND repos.name = ?4
+WHERE repos.account_id = ?2 AND repos.owner = ?3 COLLATE NOCASE AND repos.name = ?4 COLLATE NOCASE
 ORDER BY dupe_groups.id, dupe_group_members.rank, dupe_group_members.id`,
       order: [3, 0, 1, 2],
     },
@@ -771,7 +841,7 @@ WHERE id IN (SELECT value ->> '$.id' FROM json_each(?1))`,
 export const LIST_OPEN_PR_KEYS: Query = {
   statements: [
     {
-      sql: `SELECT prs.id, prs.number, prs.diff_hash
+      sql: `SELECT prs.id, number, diff_hash, embed_hash IS NOT NULL AS is_embedded, file_paths <> '[]' AS has_files
 FROM prs JOIN repos ON repos.id = prs.repo_id
 WHERE repo_id = ?1 AND state = 'open' AND repos.account_id = ?2 AND number > ?3
 ORDER BY number
@@ -938,6 +1008,73 @@ export const CLEAR_SCRATCH: Query = {
       sql: `DELETE FROM candidate_groups
 WHERE error IS NULL AND scan_id IN (SELECT id FROM scans WHERE repo_id = ?1)`,
       order: [0],
+    },
+  ],
+};
+
+export const LIST_ENDED_SCANS: Query = {
+  statements: [
+    {
+      sql: `SELECT scan_steps.scan_id, scans.repo_id
+FROM scan_steps JOIN scans ON scans.id = scan_steps.scan_id
+WHERE phase IS NULL AND due_at < ?1
+ORDER BY due_at, scan_id
+LIMIT ?2`,
+      order: [0, 1],
+    },
+  ],
+  rowsFrom: 0,
+};
+
+export const DELETE_OLD_GROUPS: Query = {
+  statements: [
+    {
+      sql: `DELETE FROM dupe_groups WHERE id IN (
+  SELECT dupe_groups.id FROM dupe_groups JOIN scans ON scans.id = dupe_groups.scan_id
+  WHERE dupe_groups.repo_id = ?1 AND scans.status IN ('done', 'failed') AND dupe_groups.scan_id < (
+    SELECT id FROM scans AS newer WHERE newer.repo_id = ?1 AND newer.status = 'done'
+    ORDER BY id DESC LIMIT 1 OFFSET max(?2, 1) - 1
+  )
+  ORDER BY dupe_groups.scan_id
+  LIMIT ?3
+)`,
+      order: [0, 1, 2],
+    },
+  ],
+};
+
+export const FORGET_SCAN_WORK: Query = {
+  statements: [
+    {
+      sql: "DELETE FROM listed_prs WHERE scan_id = ?1",
+      order: [0],
+    },
+    {
+      sql: "DELETE FROM batch_answers WHERE scan_id = ?1",
+      order: [0],
+    },
+    {
+      sql: "DELETE FROM neighbour_edges WHERE scan_id = ?1",
+      order: [0],
+    },
+    {
+      sql: "DELETE FROM candidate_groups WHERE scan_id = ?1",
+      order: [0],
+    },
+    {
+      sql: "DELETE FROM scan_steps WHERE scan_id = ?1",
+      order: [0],
+    },
+  ],
+};
+
+export const DELETE_ENDED_JOBS: Query = {
+  statements: [
+    {
+      sql: `DELETE FROM jobs WHERE id IN (
+  SELECT id FROM jobs WHERE status IN ('done', 'failed') AND updated_at < datetime(?1) LIMIT ?2
+)`,
+      order: [0, 1],
     },
   ],
 };
@@ -1169,6 +1306,8 @@ export const WRITES: Readonly<Record<string, Query>> = {
   clearAllEmbedHashes: CLEAR_ALL_EMBED_HASHES,
   insertRepo: INSERT_REPO,
   deleteRepo: DELETE_REPO,
+  identifyRepo: IDENTIFY_REPO,
+  mergeRepo: MERGE_REPO,
   updateRepoLastScanAt: UPDATE_REPO_LAST_SCAN_AT,
   startScan: START_SCAN,
   createScan: CREATE_SCAN,
@@ -1197,6 +1336,9 @@ export const WRITES: Readonly<Record<string, Query>> = {
   insertBatchAnswers: INSERT_BATCH_ANSWERS,
   insertRankedGroup: INSERT_RANKED_GROUP,
   clearScratch: CLEAR_SCRATCH,
+  deleteOldGroups: DELETE_OLD_GROUPS,
+  forgetScanWork: FORGET_SCAN_WORK,
+  deleteEndedJobs: DELETE_ENDED_JOBS,
   deleteVectorPurges: DELETE_VECTOR_PURGES,
   clearScans: CLEAR_SCANS,
   clearRepos: CLEAR_REPOS,

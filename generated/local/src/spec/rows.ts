@@ -9,6 +9,7 @@ import type {
   DupeGroup,
   DupeGroupMember,
   DupeRow,
+  EndedScan,
   Job,
   ListedCounts,
   NeighbourList,
@@ -16,6 +17,7 @@ import type {
   PR,
   PRKey,
   Repo,
+  RepoIdentity,
   RepoOverview,
   ReviewRow,
   Scan,
@@ -40,6 +42,10 @@ function flag(value: number): boolean {
   return value !== 0;
 }
 
+function optionalFlag(value: number | null): boolean | null {
+  return value === null ? null : value !== 0;
+}
+
 export function toAccount(row: Row): Account {
   return {
     id: row.id,
@@ -57,6 +63,16 @@ export function toRepo(row: Row): Repo {
     name: row.name,
     lastScanAt: row.last_scan_at,
     createdAt: row.created_at,
+  };
+}
+
+export function toRepoIdentity(row: Row): RepoIdentity {
+  return {
+    id: row.id,
+    owner: row.owner,
+    name: row.name,
+    githubId: row.github_id,
+    activeScanId: row.active_scan_id,
   };
 }
 
@@ -133,6 +149,8 @@ export function toDupeGroupMember(row: Row): DupeGroupMember {
 export function toDupeRow(row: Row): DupeRow {
   return {
     repoId: row.repo_id,
+    owner: row.owner,
+    name: row.name,
     scanId: row.scan_id,
     completedAt: row.completed_at,
     groupId: row.group_id,
@@ -152,12 +170,16 @@ export function toDupeRow(row: Row): DupeRow {
 export function toReviewRow(row: Row): ReviewRow {
   return {
     repoId: row.repo_id,
+    owner: row.owner,
+    name: row.name,
+    githubId: row.github_id,
     scanId: row.scan_id,
     thisId: row.this_id,
     thisTitle: row.this_title,
     thisAuthor: row.this_author,
     thisState: row.this_state,
     thisEmbedHash: row.this_embed_hash,
+    thisHasFiles: optionalFlag(row.this_has_files),
     groupId: row.group_id,
     label: row.label,
     prCount: row.pr_count,
@@ -204,6 +226,13 @@ export function toScanStep(row: Row): ScanStep {
   };
 }
 
+export function toEndedScan(row: Row): EndedScan {
+  return {
+    scanId: row.scan_id,
+    repoId: row.repo_id,
+  };
+}
+
 export function toPendingPR(row: Row): PendingPR {
   return {
     number: row.number,
@@ -229,6 +258,8 @@ export function toPRKey(row: Row): PRKey {
     id: row.id,
     number: row.number,
     diffHash: row.diff_hash,
+    isEmbedded: flag(row.is_embedded),
+    hasFiles: flag(row.has_files),
   };
 }
 

@@ -127,6 +127,15 @@ export interface Repo {
   createdAt: string;
 }
 
+/** A repository as GitHub knows it, by an id that outlives its name, and the scan that is active on it. */
+export interface RepoIdentity {
+  id: number;
+  owner: string;
+  name: string;
+  githubId: number | null;
+  activeScanId: number | null;
+}
+
 /** A repository with its number of stored pull requests and its active scan, if there is one. */
 export interface RepoOverview {
   id: number;
@@ -192,9 +201,11 @@ export interface DupeGroupMember {
   rationale: string | null;
 }
 
-/** A row of the duplicates report; everything after `repo_id` is null where there is no scan, group or member. */
+/** A row of the duplicates report; everything after `name` is null where there is no scan, group or member. */
 export interface DupeRow {
   repoId: number;
+  owner: string;
+  name: string;
   scanId: number | null;
   completedAt: string | null;
   groupId: number | null;
@@ -217,12 +228,16 @@ export interface DupeRow {
  */
 export interface ReviewRow {
   repoId: number;
+  owner: string;
+  name: string;
+  githubId: number | null;
   scanId: number | null;
   thisId: number | null;
   thisTitle: string | null;
   thisAuthor: string | null;
   thisState: PRState | null;
   thisEmbedHash: string | null;
+  thisHasFiles: boolean | null;
   groupId: number | null;
   label: string | null;
   prCount: number | null;
@@ -266,6 +281,12 @@ export interface ScanStep {
   batchExpiresAt: string | null;
 }
 
+/** A scan that has ended, and its repository. */
+export interface EndedScan {
+  scanId: number;
+  repoId: number;
+}
+
 /** A listed pull request whose files and diff are to be read, with what is stored of it. */
 export interface PendingPR {
   number: number;
@@ -289,6 +310,8 @@ export interface PRKey {
   id: number;
   number: number;
   diffHash: string | null;
+  isEmbedded: boolean;
+  hasFiles: boolean;
 }
 
 /** The neighbours of a pull request with larger ids. */
@@ -400,16 +423,27 @@ export interface IDatabase {
   clearRepoEmbedHashes(accountId: number, repoId: number): Promise<number>;
   /** Forget every account's embed hashes, since a shared collection had to be recreated. */
   clearAllEmbedHashes(): Promise<number>;
-  /** Track a repository; null when it is tracked already. */
+  /** Track a repository; null when it is tracked already, in whatever case. */
   insertRepo(accountId: number, owner: string, name: string): Promise<Repo | null>;
   /** A tracked repository by id. */
   getRepo(accountId: number, id: number): Promise<Repo | null>;
-  /** A tracked repository by owner and name. */
+  /** A tracked repository by owner and name, in whatever case (of ASCII letters, as on GitHub). */
   getRepoByOwnerName(accountId: number, owner: string, name: string): Promise<Repo | null>;
   /** The account's repositories with their pull request counts and active scans, ordered by id. */
   listRepos(accountId: number): Promise<RepoOverview[]>;
   /** Stop tracking a repository, and delete its pull requests, scans, groups and vectors. */
   deleteRepo(accountId: number, id: number): Promise<number>;
+  /** The repository with this id, and those that are tracked under this id of GitHub's or this name, ordered by id. */
+  listSameRepos(accountId: number, id: number, githubId: number, owner: string, name: string): Promise<RepoIdentity[]>;
+  /** Record which repository of GitHub's a tracked one is, and what it is called there now. */
+  identifyRepo(id: number, githubId: number, owner: string, name: string): Promise<number>;
+  /**
+   * Make one of two repositories of an account that are the same: the scans and groups of `id` become those of `into`.
+   *
+   * So do the pull requests that `into` lacks, to be embedded again, since the ids of vectors hold that of the
+   * repository. Fails when both have an active scan. See migrations/0005_repository_names.sql.
+   */
+  mergeRepo(id: number, into: number): Promise<number>;
   /** Record when the last completed scan of a repository ended. */
   updateRepoLastScanAt(id: number, lastScanAt: string): Promise<number>;
   /**
@@ -545,7 +579,7 @@ export interface IDatabase {
   listOpenPRsAfter(accountId: number, repoId: number, afterNumber: number, limit: number): Promise<PR[]>;
   /** Record which content of pull requests is embedded; vectors that are new must not be purged. */
   updatePREmbedHashes(hashes: EmbedHash[]): Promise<number>;
-  /** The ids, numbers and diff hashes of the open pull requests with a larger number than `after_number`, by number. */
+  /** What clustering needs of the open pull requests with a larger number than `after_number`, by number. */
   listOpenPRKeys(accountId: number, repoId: number, afterNumber: number, limit: number): Promise<PRKey[]>;
   /** Store pairs of near pull requests; a pair found from both ends is stored once. */
   insertNeighbourEdges(scanId: number, edges: NeighbourEdge[]): Promise<number>;
@@ -573,6 +607,18 @@ export interface IDatabase {
   countDupeGroups(scanId: number): Promise<number>;
   /** Delete what the phases of a repository's scans handed to each other; why groups were skipped stays. */
   clearScratch(repoId: number): Promise<number>;
+  /** Scans that ended before a moment and of which messages are still kept, the oldest first, `limit` at most. */
+  listEndedScans(before: string, limit: number): Promise<EndedScan[]>;
+  /**
+   * Delete groups of a repository, `limit` at most, that are older than its `kept` newest completed scans.
+   *
+   * The latest completed scan, which reports show, keeps its groups in any case.
+   */
+  deleteOldGroups(repoId: number, kept: number, limit: number): Promise<number>;
+  /** Delete the messages of a scan that has ended, and what its phases handed to each other; the scan itself stays. */
+  forgetScanWork(scanId: number): Promise<number>;
+  /** Delete jobs that ended before a moment, `limit` at most. */
+  deleteEndedJobs(before: string, limit: number): Promise<number>;
   /** Pull requests whose vectors are to be deleted, those with a larger id than `after_id`, by id. */
   listVectorPurges(afterId: number, limit: number): Promise<VectorPurge[]>;
   /** Forget purges that are done. */

@@ -41,7 +41,7 @@ export function clearAllEmbedHashes(): Write {
   return { method: "clearAllEmbedHashes", parameters: [] };
 }
 
-/** Track a repository; null when it is tracked already. */
+/** Track a repository; null when it is tracked already, in whatever case. */
 export function insertRepo(accountId: number, owner: string, name: string): Write {
   return { method: "insertRepo", parameters: [accountId, owner, name] };
 }
@@ -49,6 +49,21 @@ export function insertRepo(accountId: number, owner: string, name: string): Writ
 /** Stop tracking a repository, and delete its pull requests, scans, groups and vectors. */
 export function deleteRepo(accountId: number, id: number): Write {
   return { method: "deleteRepo", parameters: [accountId, id] };
+}
+
+/** Record which repository of GitHub's a tracked one is, and what it is called there now. */
+export function identifyRepo(id: number, githubId: number, owner: string, name: string): Write {
+  return { method: "identifyRepo", parameters: [id, githubId, owner, name] };
+}
+
+/**
+ * Make one of two repositories of an account that are the same: the scans and groups of `id` become those of `into`.
+ *
+ * So do the pull requests that `into` lacks, to be embedded again, since the ids of vectors hold that of the
+ * repository. Fails when both have an active scan. See migrations/0005_repository_names.sql.
+ */
+export function mergeRepo(id: number, into: number): Write {
+  return { method: "mergeRepo", parameters: [id, into] };
 }
 
 /** Record when the last completed scan of a repository ended. */
@@ -235,6 +250,25 @@ export function insertRankedGroup(
 /** Delete what the phases of a repository's scans handed to each other; why groups were skipped stays. */
 export function clearScratch(repoId: number): Write {
   return { method: "clearScratch", parameters: [repoId] };
+}
+
+/**
+ * Delete groups of a repository, `limit` at most, that are older than its `kept` newest completed scans.
+ *
+ * The latest completed scan, which reports show, keeps its groups in any case.
+ */
+export function deleteOldGroups(repoId: number, kept: number, limit: number): Write {
+  return { method: "deleteOldGroups", parameters: [repoId, kept, limit] };
+}
+
+/** Delete the messages of a scan that has ended, and what its phases handed to each other; the scan itself stays. */
+export function forgetScanWork(scanId: number): Write {
+  return { method: "forgetScanWork", parameters: [scanId] };
+}
+
+/** Delete jobs that ended before a moment, `limit` at most. */
+export function deleteEndedJobs(before: string, limit: number): Write {
+  return { method: "deleteEndedJobs", parameters: [before, limit] };
 }
 
 /** Forget purges that are done. */

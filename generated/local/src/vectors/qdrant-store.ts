@@ -85,10 +85,10 @@ export class QdrantStore implements VectorStore {
     const dimensions = await this.#dimensionsOf(collection);
     if (dimensions === undefined) return [];
     checkVector(collection, dimensions, values, "the vector to search for");
-    return this.#query(collection, [...values], repoId, limit);
+    return (await this.#query(collection, [...values], repoId, limit)) ?? [];
   }
 
-  async searchById(collection: string, id: string, repoId: number, limit: number): Promise<VectorMatch[]> {
+  async searchById(collection: string, id: string, repoId: number, limit: number): Promise<VectorMatch[] | null> {
     // The server leaves the point itself out.
     return this.#query(collection, uuidOf(id), repoId, limit);
   }
@@ -113,7 +113,13 @@ export class QdrantStore implements VectorStore {
     }
   }
 
-  async #query(collection: string, query: number[] | string, repoId: number, limit: number): Promise<VectorMatch[]> {
+  /** The nearest points; null when the collection, or the point to start from, is not there: the server answers 404. */
+  async #query(
+    collection: string,
+    query: number[] | string,
+    repoId: number,
+    limit: number,
+  ): Promise<VectorMatch[] | null> {
     const asked = this.#client.query(collection, {
       query,
       filter: { must: [{ key: "repoId", match: { value: repoId } }] },
@@ -122,9 +128,9 @@ export class QdrantStore implements VectorStore {
       limit,
       with_payload: true,
     });
-    // Neither does an unknown id have neighbours: the server answers 404 in both cases.
     const answer = await this.#askForCollection(collection, asked);
-    return (answer?.points ?? []).map(({ score, payload }) => {
+    if (answer === undefined) return null;
+    return answer.points.map(({ score, payload }) => {
       const { repoId, prNumber, prId } = payload as unknown as Payload;
       return { id: pointId(collection, repoId, prNumber), score, prNumber, prId };
     });

@@ -89,12 +89,13 @@ class VectorizeStore:
         options = _options(repo_id, limit)
         return _matches(await self._call(index, "query", vector, options))[:limit]
 
-    async def search_by_id(self, collection: str, id: str, *, repo_id: int, limit: int) -> Sequence[VectorMatch]:
-        """The points of a repository that are nearest to a stored one, which is left out; none when it is unknown."""
+    async def search_by_id(self, collection: str, id: str, *, repo_id: int, limit: int) -> Sequence[VectorMatch] | None:
+        """The points of a repository that are nearest to a stored one, which is left out; None when it is unknown."""
         # One more, since the point finds itself.
         options = _options(repo_id, limit + 1)
         found = _matches(await self._call(_index(collection), "queryById", id, options))
-        return [match for match in found if match.id != id][:limit]
+        # One that is stored finds itself at least, or as many that are as near.
+        return [match for match in found if match.id != id][:limit] if found else None
 
     async def get_vectors(self, collection: str, ids: Sequence[str]) -> Mapping[str, Sequence[float]]:
         """Stored vectors by id; unknown ids are left out."""

@@ -48,6 +48,17 @@ class Pull:
     state: PRState
     created_at: str
     updated_at: str
+    # The id of the repository that it is in, where GitHub tells.
+    repository_id: int | None = None
+
+
+@dataclass(frozen=True)
+class KnownRepository:
+    """A repository as GitHub knows it: the id stays when it is renamed or transferred, and is never given again."""
+
+    id: int
+    owner: str
+    name: str
 
 
 @dataclass(frozen=True)
@@ -105,14 +116,18 @@ class GitHub:
             raise TokenRefused(_refused(response))
         self._raise_retryable(response)
 
-    async def check_repository(self, owner: str, name: str) -> None:
-        """Make sure that a repository exists and that the token may read it.
+    async def check_repository(self, owner: str, name: str) -> KnownRepository:
+        """Make sure that a repository exists and that the token may read it; what it is called now.
+
+        A name that it had before leads to it, too, by a redirect, until another repository gets the name.
 
         Raises:
             PermanentError: it does not, or may not.
             RetryableError: GitHub cannot tell now.
         """
-        self._raise_for_status(await self._get(_repository(owner, name)), owner, name)
+        response = await self._get(_repository(owner, name))
+        self._raise_for_status(response, owner, name)
+        return _known_repository(read_json(response, _SENDER))
 
     async def list_open_pulls(self, owner: str, name: str, page: int) -> PullPage:
         """A page of the open pull requests, the newest first; pages count from 1.
@@ -271,6 +286,19 @@ def _items(response: HttpResponse) -> list[object]:
     return items
 
 
+def _known_repository(item: object) -> KnownRepository:
+    if not isinstance(item, dict) or not isinstance(item.get("id"), int):
+        raise malformed(_SENDER, "a repository")
+    return KnownRepository(item["id"], _text(item.get("owner"), "login"), _text(item, "name"))
+
+
+def _repository_id(pull: dict[str, object]) -> int | None:
+    base = pull.get("base")
+    repository = base.get("repo") if isinstance(base, dict) else None
+    id = repository.get("id") if isinstance(repository, dict) else None
+    return id if isinstance(id, int) else None
+
+
 def _pull(item: object) -> Pull:
     if not isinstance(item, dict) or not isinstance(item.get("number"), int):
         raise malformed(_SENDER, "a pull request")
@@ -286,6 +314,7 @@ def _pull(item: object) -> Pull:
         state=state,
         created_at=_text(item, "created_at"),
         updated_at=_text(item, "updated_at"),
+        repository_id=_repository_id(item),
     )
 
 

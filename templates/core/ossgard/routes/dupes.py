@@ -22,7 +22,7 @@ async def get_dupes(context: AccountContext, owner: str, name: str) -> Dupes:
         )
     groups = read_groups(rows)
     return Dupes(
-        repo=f"{owner}/{name}",
+        repo=f"{rows[0].owner}/{rows[0].name}",
         scan_id=scan_id,
         completed_at=rows[0].completed_at,
         group_count=len(groups),

@@ -45,9 +45,10 @@ class BunVectorStore:
         """The points of a repository that are nearest to a vector, best first."""
         return _matches(await self._call("search", collection, _encode(values), repo_id, limit))
 
-    async def search_by_id(self, collection: str, id: str, *, repo_id: int, limit: int) -> Sequence[VectorMatch]:
-        """The points of a repository that are nearest to a stored one, which is left out; none when it is unknown."""
-        return _matches(await self._call("searchById", collection, id, repo_id, limit))
+    async def search_by_id(self, collection: str, id: str, *, repo_id: int, limit: int) -> Sequence[VectorMatch] | None:
+        """The points of a repository that are nearest to a stored one, which is left out; None when it is unknown."""
+        found = await self._call("searchById", collection, id, repo_id, limit)
+        return None if found is None else _matches(found)
 
     async def get_vectors(self, collection: str, ids: Sequence[str]) -> dict[str, Sequence[float]]:
         """Stored vectors by id; unknown ids are left out."""

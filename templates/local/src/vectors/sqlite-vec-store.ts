@@ -94,9 +94,9 @@ export class SqliteVecStore implements VectorStore {
     return this.#nearest(table, values, repoId, limit);
   }
 
-  async searchById(collection: string, id: string, repoId: number, limit: number): Promise<VectorMatch[]> {
+  async searchById(collection: string, id: string, repoId: number, limit: number): Promise<VectorMatch[] | null> {
     const [vector] = this.#vectors(tableOf(collection), [id]);
-    if (!vector) return [];
+    if (!vector) return null;
     const found = this.#nearest(tableOf(collection), vector.embedding, repoId, limit + 1);
     return found.filter((match) => match.id !== id).slice(0, limit);
   }

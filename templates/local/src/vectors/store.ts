@@ -33,8 +33,8 @@ export interface VectorStore {
   upsert(collection: string, points: readonly VectorPoint[]): Promise<void>;
   /** The points of a repository that are nearest to a vector, best first. */
   search(collection: string, values: Float32Array, repoId: number, limit: number): Promise<VectorMatch[]>;
-  /** The points of a repository that are nearest to a stored one, itself left out; none when the id is unknown. */
-  searchById(collection: string, id: string, repoId: number, limit: number): Promise<VectorMatch[]>;
+  /** The points of a repository that are nearest to a stored one, itself left out; null when the id is unknown. */
+  searchById(collection: string, id: string, repoId: number, limit: number): Promise<VectorMatch[] | null>;
   /** Stored vectors by id, perhaps scaled to length 1; unknown ids are left out. */
   getVectors(collection: string, ids: readonly string[]): Promise<Map<string, Float32Array>>;
   /** Forgets points; unknown ids do no harm. */

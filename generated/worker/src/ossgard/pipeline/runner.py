@@ -21,6 +21,7 @@ from ossgard.pipeline.outbox import send_step
 from ossgard.pipeline.outcome import Finish, NextSlice, Outcome, WaitForBatch
 from ossgard.pipeline.phase import PhaseProcessor, Slice
 from ossgard.pipeline.purge import PURGE, purge, request_purge
+from ossgard.pipeline.retention import delete_old
 from ossgard.services import Services
 from ossgard.spec import writes
 from ossgard.spec.database import AccountDatabase
@@ -99,7 +100,10 @@ class Runner:
             )
 
     async def sweep(self) -> int:
-        """Send again what is overdue, and fail what has been for a day; the number of scans dealt with."""
+        """Send again what is overdue, and fail what has been for a day; the number of scans dealt with.
+
+        What has ended long ago is deleted on the way.
+        """
         now = self._services.clock.now()
         stalled = await self._db.list_stalled_steps(
             to_text(now - UNSENT_AFTER), to_text(now - UNANSWERED_AFTER), SWEEP_LIMIT
@@ -113,6 +117,7 @@ class Runner:
                 log(logging.ERROR, "the sweep failed", error=error, scan=step.scan_id, step=step.step)
         if await self._db.list_vector_purges(0, 1):
             await request_purge(self._services)
+        await delete_old(self._services)
         if swept:
             log(logging.WARNING, "swept stalled scans", count=swept)
         return swept

@@ -1,6 +1,7 @@
 """One pull request under review: the groups it is in, and the pull requests most like it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ossgard.config import parse_stored
 from ossgard.errors import HttpError, PermanentError, RetryableError
@@ -14,7 +15,7 @@ from ossgard.pipeline.texts import (
     embed_hash,
     intent_point_id,
 )
-from ossgard.ports import VectorMatch, VectorStore
+from ossgard.ports import VectorMatch
 from ossgard.providers.factory import Providers
 from ossgard.providers.github import Diff, PullGone
 from ossgard.routes.dupes import read_groups
@@ -25,24 +26,35 @@ from ossgard.sql_methods import MAX_INTEGER
 
 SIMILAR = 10
 
-# The matches of each signal, code first.
-Matches = tuple[Sequence[VectorMatch], Sequence[VectorMatch]]
+
+@dataclass(frozen=True)
+class _Matches:
+    """The nearest by each signal."""
+
+    code: Sequence[VectorMatch]
+    intent: Sequence[VectorMatch]
 
 
 async def get_review(context: AccountContext, owner: str, name: str, pr_number: int) -> Review:
-    """The review; a pull request that is not stored, or not embedded, is read and embedded first."""
+    """The review; a pull request that is not stored, or not embedded, is read and embedded first.
+
+    One whose vectors the store has lost is embedded again.
+    """
     if not 0 < pr_number < MAX_INTEGER:
         raise _no_pull(owner, name, pr_number)
     rows = await context.db.list_review(owner, name, pr_number)
     if not rows:
         raise not_tracked(owner, name)
+    row = rows[0]
+    owner, name = row.owner, row.name
     config = parse_stored(context.account.config)
     try:
-        if rows[0].this_embed_hash is None:
-            pull, matches = await _read(context, config, rows[0].repo_id, owner, name, pr_number)
+        if row.this_embed_hash is None:
+            stored = await _fetch(context, config, row, pr_number)
+            pull, matches = _reviewed(stored), await _embed(context, config, stored)
         else:
-            pull = _stored(rows[0], pr_number)
-            matches = await _search(context.services.vectors(config.vector_store), rows[0].repo_id, pr_number)
+            pull = _stored(row, pr_number)
+            matches = await _search(context, config, row, pr_number) or await _embed_again(context, config, row, pull)
     except PullGone:
         raise _no_pull(owner, name, pr_number) from None
     except RetryableError as error:
@@ -51,10 +63,10 @@ async def get_review(context: AccountContext, owner: str, name: str, pr_number: 
         raise HttpError(400, str(error)) from error
     return Review(
         repo=f"{owner}/{name}",
-        scan_id=rows[0].scan_id,
+        scan_id=row.scan_id,
         pr=pull,
         dupe_groups=read_groups(rows),
-        similar_prs=await _similar(context, rows[0].repo_id, pull, matches),
+        similar_prs=await _similar(context, row.repo_id, pull, matches),
     )
 
 
@@ -67,22 +79,35 @@ def _stored(row: ReviewRow, number: int) -> ReviewedPR:
     return ReviewedPR(id=row.this_id, number=number, title=row.this_title, author=row.this_author, state=row.this_state)
 
 
-async def _search(store: VectorStore, repo_id: int, number: int) -> Matches:
-    """The nearest to a pull request whose vectors are stored."""
+def _reviewed(pull: PR) -> ReviewedPR:
+    return ReviewedPR(id=pull.id, number=pull.number, title=pull.title, author=pull.author, state=pull.state)
+
+
+async def _search(context: AccountContext, config: Config, row: ReviewRow, number: int) -> _Matches | None:
+    """The nearest to a pull request whose vectors are stored; None when one of them is lost."""
+    store, repo_id = context.services.vectors(config.vector_store), row.repo_id
     code_id, intent_id = code_point_id(repo_id, number), intent_point_id(repo_id, number)
     code = await store.search_by_id(CODE_COLLECTION, code_id, repo_id=repo_id, limit=SIMILAR)
-    return code, await store.search_by_id(INTENT_COLLECTION, intent_id, repo_id=repo_id, limit=SIMILAR)
+    intent = await store.search_by_id(INTENT_COLLECTION, intent_id, repo_id=repo_id, limit=SIMILAR)
+    # Who changes no file has no code signal.
+    if intent is None or (code is None and row.this_has_files):
+        return None
+    return _Matches(code or [], intent)
 
 
-async def _read(
-    context: AccountContext, config: Config, repo_id: int, owner: str, name: str, number: int
-) -> tuple[ReviewedPR, Matches]:
-    """Read a pull request from GitHub, embed and store it; its neighbours by the vectors at hand.
+async def _embed_again(context: AccountContext, config: Config, row: ReviewRow, pull: ReviewedPR) -> _Matches:
+    stored = await context.db.get_pr_by_number(row.repo_id, pull.number)
+    if stored is None:
+        raise PullGone(f"{pull.number} has been deleted just now")
+    return await _embed(context, config, stored)
+
+
+async def _embed(context: AccountContext, config: Config, pull: PR) -> _Matches:
+    """Embed a stored pull request, and store its vectors while it is open; its neighbours by the vectors at hand.
 
     The stored vectors may show only later.
     """
-    services = context.services
-    pull = await _fetch(context, config, repo_id, owner, name, number)
+    services, repo_id = context.services, pull.repo_id
     signals, _ = await embed_pulls(services, config, [pull])
     store = services.vectors(config.vector_store)
     if await has_other_size(store, size_of(signals)):
@@ -95,18 +120,23 @@ async def _read(
         await store_signals(store, repo_id, signals)
         hash = embed_hash(pull.diff_hash, pull.title, pull.body, pull.file_paths)
         await services.db.update_pr_embed_hashes([EmbedHash(id=pull.id, embed_hash=hash)])
-    reviewed = ReviewedPR(id=pull.id, number=number, title=pull.title, author=pull.author, state=pull.state)
-    return reviewed, (code, intent)
+    return _Matches(code, intent)
 
 
-async def _fetch(context: AccountContext, config: Config, repo_id: int, owner: str, name: str, number: int) -> PR:
+async def _fetch(context: AccountContext, config: Config, row: ReviewRow, number: int) -> PR:
     """A pull request as GitHub has it now, stored."""
+    owner, name = row.owner, row.name
     github = Providers(context.services, config).github()
     pull = await github.pull(owner, name, number)
+    if None not in (row.github_id, pull.repository_id) and pull.repository_id != row.github_id:
+        raise PermanentError(
+            f"{owner}/{name} is another repository on GitHub now than the one whose pull requests are stored. Delete "
+            "it here and add it again"
+        )
     paths = await github.files(owner, name, number)
     diff = await github.diff(owner, name, number)
     return await context.services.db.upsert_pr(
-        repo_id,
+        row.repo_id,
         PRInput(
             number=number,
             title=pull.title,
@@ -122,9 +152,9 @@ async def _fetch(context: AccountContext, config: Config, repo_id: int, owner: s
     )
 
 
-async def _similar(context: AccountContext, repo_id: int, pull: ReviewedPR, matches: Matches) -> list[SimilarPR]:
+async def _similar(context: AccountContext, repo_id: int, pull: ReviewedPR, matches: _Matches) -> list[SimilarPR]:
     """The pull requests nearest by either signal, best first, never the one under review."""
-    code, intent = ({match.pr_number: match.score for match in signal} for signal in matches)
+    code, intent = ({match.pr_number: match.score for match in signal} for signal in (matches.code, matches.intent))
     numbers = sorted((code.keys() | intent.keys()) - {pull.number})
     found = await context.db.get_prs_by_numbers(repo_id, numbers) if numbers else []
     similar = [

@@ -17,6 +17,7 @@ from ossgard.spec.entities import (
     DupeGroupMember,
     DupeRow,
     EmbedHash,
+    EndedScan,
     Job,
     ListedCounts,
     ListedPR,
@@ -28,6 +29,7 @@ from ossgard.spec.entities import (
     PRStateChange,
     RankedMember,
     Repo,
+    RepoIdentity,
     RepoOverview,
     ReviewRow,
     Scan,
@@ -83,7 +85,7 @@ class Database(Protocol):
         ...
 
     async def insert_repo(self, account_id: int, owner: str, name: str) -> Repo | None:
-        """Track a repository; null when it is tracked already."""
+        """Track a repository; null when it is tracked already, in whatever case."""
         ...
 
     async def get_repo(self, account_id: int, id: int) -> Repo | None:
@@ -91,7 +93,7 @@ class Database(Protocol):
         ...
 
     async def get_repo_by_owner_name(self, account_id: int, owner: str, name: str) -> Repo | None:
-        """A tracked repository by owner and name."""
+        """A tracked repository by owner and name, in whatever case (of ASCII letters, as on GitHub)."""
         ...
 
     async def list_repos(self, account_id: int) -> list[RepoOverview]:
@@ -100,6 +102,27 @@ class Database(Protocol):
 
     async def delete_repo(self, account_id: int, id: int) -> int:
         """Stop tracking a repository, and delete its pull requests, scans, groups and vectors."""
+        ...
+
+    async def list_same_repos(
+        self, account_id: int, id: int, github_id: int, owner: str, name: str
+    ) -> list[RepoIdentity]:
+        """The repository with this id, and those that are tracked under this id of GitHub's or this name, ordered by
+        id.
+        """
+        ...
+
+    async def identify_repo(self, id: int, github_id: int, owner: str, name: str) -> int:
+        """Record which repository of GitHub's a tracked one is, and what it is called there now."""
+        ...
+
+    async def merge_repo(self, id: int, into: int) -> int:
+        """Make one of two repositories of an account that are the same: the scans and groups of `id` become those of
+        `into`.
+
+        So do the pull requests that `into` lacks, to be embedded again, since the ids of vectors hold that of the
+        repository. Fails when both have an active scan. See migrations/0005_repository_names.sql.
+        """
         ...
 
     async def update_repo_last_scan_at(self, id: int, last_scan_at: str) -> int:
@@ -314,9 +337,7 @@ class Database(Protocol):
         ...
 
     async def list_open_pr_keys(self, account_id: int, repo_id: int, after_number: int, limit: int) -> list[PRKey]:
-        """The ids, numbers and diff hashes of the open pull requests with a larger number than `after_number`, by
-        number.
-        """
+        """What clustering needs of the open pull requests with a larger number than `after_number`, by number."""
         ...
 
     async def insert_neighbour_edges(self, scan_id: int, edges: Sequence[NeighbourEdge]) -> int:
@@ -368,6 +389,27 @@ class Database(Protocol):
 
     async def clear_scratch(self, repo_id: int) -> int:
         """Delete what the phases of a repository's scans handed to each other; why groups were skipped stays."""
+        ...
+
+    async def list_ended_scans(self, before: str, limit: int) -> list[EndedScan]:
+        """Scans that ended before a moment and of which messages are still kept, the oldest first, `limit` at most."""
+        ...
+
+    async def delete_old_groups(self, repo_id: int, kept: int, limit: int) -> int:
+        """Delete groups of a repository, `limit` at most, that are older than its `kept` newest completed scans.
+
+        The latest completed scan, which reports show, keeps its groups in any case.
+        """
+        ...
+
+    async def forget_scan_work(self, scan_id: int) -> int:
+        """Delete the messages of a scan that has ended, and what its phases handed to each other; the scan itself
+        stays.
+        """
+        ...
+
+    async def delete_ended_jobs(self, before: str, limit: int) -> int:
+        """Delete jobs that ended before a moment, `limit` at most."""
         ...
 
     async def list_vector_purges(self, after_id: int, limit: int) -> list[VectorPurge]:
@@ -479,7 +521,7 @@ class AccountDatabase:
         return await self._database.clear_repo_embed_hashes(self.account_id, repo_id)
 
     async def insert_repo(self, owner: str, name: str) -> Repo | None:
-        """Track a repository; null when it is tracked already."""
+        """Track a repository; null when it is tracked already, in whatever case."""
         return await self._database.insert_repo(self.account_id, owner, name)
 
     async def get_repo(self, id: int) -> Repo | None:
@@ -487,7 +529,7 @@ class AccountDatabase:
         return await self._database.get_repo(self.account_id, id)
 
     async def get_repo_by_owner_name(self, owner: str, name: str) -> Repo | None:
-        """A tracked repository by owner and name."""
+        """A tracked repository by owner and name, in whatever case (of ASCII letters, as on GitHub)."""
         return await self._database.get_repo_by_owner_name(self.account_id, owner, name)
 
     async def list_repos(self) -> list[RepoOverview]:
@@ -497,6 +539,12 @@ class AccountDatabase:
     async def delete_repo(self, id: int) -> int:
         """Stop tracking a repository, and delete its pull requests, scans, groups and vectors."""
         return await self._database.delete_repo(self.account_id, id)
+
+    async def list_same_repos(self, id: int, github_id: int, owner: str, name: str) -> list[RepoIdentity]:
+        """The repository with this id, and those that are tracked under this id of GitHub's or this name, ordered by
+        id.
+        """
+        return await self._database.list_same_repos(self.account_id, id, github_id, owner, name)
 
     async def start_scan(self, owner: str, name: str, options: JsonObject, phase: str, due_at: str) -> Scan | None:
         """Track the repository if it is new, create a scan and put its first message into the outbox.
@@ -580,9 +628,7 @@ class AccountDatabase:
         return await self._database.list_open_prs_after(self.account_id, repo_id, after_number, limit)
 
     async def list_open_pr_keys(self, repo_id: int, after_number: int, limit: int) -> list[PRKey]:
-        """The ids, numbers and diff hashes of the open pull requests with a larger number than `after_number`, by
-        number.
-        """
+        """What clustering needs of the open pull requests with a larger number than `after_number`, by number."""
         return await self._database.list_open_pr_keys(self.account_id, repo_id, after_number, limit)
 
     async def clear_scans(self) -> int:

@@ -166,6 +166,16 @@ class Repo(CamelModel):
     created_at: str
 
 
+class RepoIdentity(CamelModel):
+    """A repository as GitHub knows it, by an id that outlives its name, and the scan that is active on it."""
+
+    id: int
+    owner: str
+    name: str
+    github_id: int | None
+    active_scan_id: int | None
+
+
 class RepoOverview(CamelModel):
     """A repository with its number of stored pull requests and its active scan, if there is one."""
 
@@ -237,9 +247,11 @@ class DupeGroupMember(CamelModel):
 
 
 class DupeRow(CamelModel):
-    """A row of the duplicates report; everything after `repo_id` is null where there is no scan, group or member."""
+    """A row of the duplicates report; everything after `name` is null where there is no scan, group or member."""
 
     repo_id: int
+    owner: str
+    name: str
     scan_id: int | None
     completed_at: str | None
     group_id: int | None
@@ -262,12 +274,16 @@ class ReviewRow(CamelModel):
     """
 
     repo_id: int
+    owner: str
+    name: str
+    github_id: int | None
     scan_id: int | None
     this_id: int | None
     this_title: str | None
     this_author: str | None
     this_state: PRState | None
     this_embed_hash: str | None
+    this_has_files: bool | None
     group_id: int | None
     label: str | None
     pr_count: int | None
@@ -313,6 +329,13 @@ class ScanStep(CamelModel):
     batch_expires_at: str | None
 
 
+class EndedScan(CamelModel):
+    """A scan that has ended, and its repository."""
+
+    scan_id: int
+    repo_id: int
+
+
 class PendingPR(CamelModel):
     """A listed pull request whose files and diff are to be read, with what is stored of it."""
 
@@ -339,6 +362,8 @@ class PRKey(CamelModel):
     id: int
     number: int
     diff_hash: str | None
+    is_embedded: bool
+    has_files: bool
 
 
 class NeighbourList(CamelModel):

@@ -1,4 +1,4 @@
-"""The phases of a scan, in order, and the rules for trying a slice again and for polling a batch."""
+"""The phases of a scan, in order, and the rules for trying a slice again, for polling a batch and for what is kept."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -38,6 +38,16 @@ class Polling:
     growth: float
     longest_seconds: int
     max_errors: int
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How long what scans leave behind is kept, and how much of it one sweep deletes at most."""
+
+    days: int
+    scans_with_groups: int
+    scans_a_sweep: int
+    rows_a_sweep: int
 
 
 # What follows the last phase.
@@ -80,7 +90,7 @@ PHASES: dict[str, Phase] = {
         slice_of="pull requests",
         slice_size=200,
         batch=None,
-        cursor_fields=("stage", "afterNumber", "done", "total", "tries", "codeToken", "intentToken"),
+        cursor_fields=("stage", "afterNumber", "done", "total", "tries", "embeddedTo", "codeToken", "intentToken"),
     ),
     "verify": Phase(
         name="verify",
@@ -114,4 +124,11 @@ POLLING = Polling(
     growth=1.5,
     longest_seconds=120,
     max_errors=4,
+)
+
+RETENTION = Retention(
+    days=7,
+    scans_with_groups=20,
+    scans_a_sweep=10,
+    rows_a_sweep=1000,
 )

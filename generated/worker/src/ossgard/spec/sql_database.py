@@ -18,6 +18,7 @@ from ossgard.spec.entities import (
     DupeGroupMember,
     DupeRow,
     EmbedHash,
+    EndedScan,
     Job,
     ListedCounts,
     ListedPR,
@@ -29,6 +30,7 @@ from ossgard.spec.entities import (
     PRStateChange,
     RankedMember,
     Repo,
+    RepoIdentity,
     RepoOverview,
     ReviewRow,
     Scan,
@@ -90,6 +92,17 @@ class SqlDatabase(SqlMethods):
 
     async def delete_repo(self, account_id: int, id: int) -> int:
         return await self._run(queries.DELETE_REPO, account_id, id)
+
+    async def list_same_repos(
+        self, account_id: int, id: int, github_id: int, owner: str, name: str
+    ) -> list[RepoIdentity]:
+        return await self._list(RepoIdentity, queries.LIST_SAME_REPOS, account_id, id, github_id, owner, name)
+
+    async def identify_repo(self, id: int, github_id: int, owner: str, name: str) -> int:
+        return await self._run(queries.IDENTIFY_REPO, id, github_id, owner, name)
+
+    async def merge_repo(self, id: int, into: int) -> int:
+        return await self._run(queries.MERGE_REPO, id, into)
 
     async def update_repo_last_scan_at(self, id: int, last_scan_at: str) -> int:
         return await self._run(queries.UPDATE_REPO_LAST_SCAN_AT, id, last_scan_at)
@@ -273,6 +286,18 @@ class SqlDatabase(SqlMethods):
 
     async def clear_scratch(self, repo_id: int) -> int:
         return await self._run(queries.CLEAR_SCRATCH, repo_id)
+
+    async def list_ended_scans(self, before: str, limit: int) -> list[EndedScan]:
+        return await self._list(EndedScan, queries.LIST_ENDED_SCANS, before, limit)
+
+    async def delete_old_groups(self, repo_id: int, kept: int, limit: int) -> int:
+        return await self._run(queries.DELETE_OLD_GROUPS, repo_id, kept, limit)
+
+    async def forget_scan_work(self, scan_id: int) -> int:
+        return await self._run(queries.FORGET_SCAN_WORK, scan_id)
+
+    async def delete_ended_jobs(self, before: str, limit: int) -> int:
+        return await self._run(queries.DELETE_ENDED_JOBS, before, limit)
 
     async def list_vector_purges(self, after_id: int, limit: int) -> list[VectorPurge]:
         return await self._list(VectorPurge, queries.LIST_VECTOR_PURGES, after_id, limit)

@@ -46,13 +46,28 @@ def clear_all_embed_hashes() -> Write:
 
 
 def insert_repo(account_id: int, owner: str, name: str) -> Write:
-    """Track a repository; null when it is tracked already."""
+    """Track a repository; null when it is tracked already, in whatever case."""
     return Write("insertRepo", (account_id, owner, name))
 
 
 def delete_repo(account_id: int, id: int) -> Write:
     """Stop tracking a repository, and delete its pull requests, scans, groups and vectors."""
     return Write("deleteRepo", (account_id, id))
+
+
+def identify_repo(id: int, github_id: int, owner: str, name: str) -> Write:
+    """Record which repository of GitHub's a tracked one is, and what it is called there now."""
+    return Write("identifyRepo", (id, github_id, owner, name))
+
+
+def merge_repo(id: int, into: int) -> Write:
+    """Make one of two repositories of an account that are the same: the scans and groups of `id` become those of
+    `into`.
+
+    So do the pull requests that `into` lacks, to be embedded again, since the ids of vectors hold that of the
+    repository. Fails when both have an active scan. See migrations/0005_repository_names.sql.
+    """
+    return Write("mergeRepo", (id, into))
 
 
 def update_repo_last_scan_at(id: int, last_scan_at: str) -> Write:
@@ -220,6 +235,24 @@ def insert_ranked_group(scan_id: int, repo_id: int, label: str | None, members: 
 def clear_scratch(repo_id: int) -> Write:
     """Delete what the phases of a repository's scans handed to each other; why groups were skipped stays."""
     return Write("clearScratch", (repo_id,))
+
+
+def delete_old_groups(repo_id: int, kept: int, limit: int) -> Write:
+    """Delete groups of a repository, `limit` at most, that are older than its `kept` newest completed scans.
+
+    The latest completed scan, which reports show, keeps its groups in any case.
+    """
+    return Write("deleteOldGroups", (repo_id, kept, limit))
+
+
+def forget_scan_work(scan_id: int) -> Write:
+    """Delete the messages of a scan that has ended, and what its phases handed to each other; the scan itself stays."""
+    return Write("forgetScanWork", (scan_id,))
+
+
+def delete_ended_jobs(before: str, limit: int) -> Write:
+    """Delete jobs that ended before a moment, `limit` at most."""
+    return Write("deleteEndedJobs", (before, limit))
 
 
 def delete_vector_purges(ids: Sequence[int]) -> Write:

@@ -1,21 +1,26 @@
 """Phase `cluster`: finds the nearest neighbours of every open pull request, and joins them into candidate groups.
 
 The slices of the first stage write neighbours above the thresholds to a table; one slice in the end reads them all and
-joins them with equal diffs.
+joins them with equal diffs. A pull request whose vectors the store has lost is embedded again, once a scan, and its
+slice searched again.
 """
 
+import logging
+from collections.abc import Sequence
 from functools import partial
 
 from ossgard.concurrency import gather_bounded
 from ossgard.errors import PermanentError
+from ossgard.log import log
 from ossgard.pipeline.clustering import Edge, candidate_groups
 from ossgard.pipeline.cursor import number, text
 from ossgard.pipeline.outcome import NextPhase, NextSlice, Outcome
 from ossgard.pipeline.phase import Slice
-from ossgard.pipeline.texts import CODE_COLLECTION, INTENT_COLLECTION, code_point_id, intent_point_id
+from ossgard.pipeline.signals import embed_pulls, ensure_collections, has_other_size, size_of, store_signals
+from ossgard.pipeline.texts import CODE_COLLECTION, INTENT_COLLECTION, code_point_id, embed_hash, intent_point_id
 from ossgard.providers.factory import Providers
 from ossgard.spec import writes
-from ossgard.spec.entities import CandidateInput, NeighbourEdge, PRKey, Progress
+from ossgard.spec.entities import CandidateInput, EmbedHash, NeighbourEdge, PRKey, Progress
 from ossgard.spec.phases import PHASES
 
 SLICE_SIZE = PHASES["cluster"].slice_size
@@ -25,6 +30,8 @@ INTENT_THRESHOLD = 0.80
 # How long, and how often, the indexes are waited for: ten minutes in all.
 SETTLE_SECONDS = 5
 SETTLE_TRIES = 120
+# How many pull requests whose vectors are lost one slice embeds again at most.
+LOST_SIZE = 50
 # How many pull requests are read at once when all are.
 KEYS_PAGE = 5000
 
@@ -69,7 +76,12 @@ async def _find_neighbours(slice: Slice) -> Outcome:
     after, done = number(slice.cursor, "afterNumber"), number(slice.cursor, "done")
     pulls = await slice.db.list_open_pr_keys(slice.repo_id, after, SLICE_SIZE)
     total = number(slice.cursor, "total") or await slice.db.count_open_prs(slice.repo_id)
-    edges = await _edges(slice, pulls)
+    edges, lost = await _edges(slice, pulls)
+    # Once each: a store that loses them again would be filled for ever.
+    again = [pull for pull in lost if pull.number > number(slice.cursor, "embeddedTo")][:LOST_SIZE]
+    if again:
+        progress = Progress(done=min(done, total), total=total, note="embedding again what the vector store has lost")
+        return await _embed_again(slice, again, {"afterNumber": after, "done": done, "total": total}, progress)
     done += len(pulls)
     progress = Progress(done=min(done, total), total=total, note=None)
     rows = [writes.insert_neighbour_edges(slice.scan_id, edges)] if edges else []
@@ -79,8 +91,34 @@ async def _find_neighbours(slice: Slice) -> Outcome:
     return Outcome(NextSlice({**cursor}), rows, progress=progress)
 
 
-async def _edges(slice: Slice, pulls: list[PRKey]) -> list[NeighbourEdge]:
-    """The pairs above the thresholds, the smaller id first."""
+async def _embed_again(slice: Slice, lost: Sequence[PRKey], here: dict[str, int], progress: Progress) -> Outcome:
+    """Store the vectors of pull requests anew; when searches see them, the phase goes on from where it is."""
+    log(logging.WARNING, "vectors are lost", scan=slice.scan_id, count=len(lost))
+    cursor = NextSlice({**here, "embeddedTo": lost[-1].number})
+    found = await slice.open_pulls(pull.id for pull in lost)
+    pulls = [found[pull.id] for pull in lost if pull.id in found]
+    if not pulls:
+        return Outcome(cursor, progress=progress)
+    signals, input_tokens = await embed_pulls(slice.services, slice.config, pulls)
+    store = slice.services.vectors(slice.config.vector_store)
+    if await has_other_size(store, size_of(signals)):
+        await slice.db.clear_repo_embed_hashes(slice.repo_id)
+        raise PermanentError(
+            "Some vectors are lost, and the others were embedded by another model. Start the scan again: it embeds "
+            "everything anew"
+        )
+    await ensure_collections(store, size_of(signals))
+    tokens = await store_signals(store, slice.repo_id, signals)
+    hashes = [
+        EmbedHash(id=pull.id, embed_hash=embed_hash(pull.diff_hash, pull.title, pull.body, pull.file_paths))
+        for pull in pulls
+    ]
+    rows = [writes.update_pr_embed_hashes(hashes)]
+    return Outcome(NextSlice({**cursor.cursor, **tokens}), rows, input_tokens=input_tokens, progress=progress)
+
+
+async def _edges(slice: Slice, pulls: list[PRKey]) -> tuple[list[NeighbourEdge], list[PRKey]]:
+    """The pairs above the thresholds, the smaller id first; and those of which a vector is lost, by number."""
     store = slice.services.vectors(slice.config.vector_store)
     scan = slice.config.scan
     thresholds = {
@@ -88,10 +126,15 @@ async def _edges(slice: Slice, pulls: list[PRKey]) -> list[NeighbourEdge]:
         INTENT_COLLECTION: _given(scan.intent_similarity_threshold if scan else None, INTENT_THRESHOLD),
     }
     point_ids = {CODE_COLLECTION: code_point_id, INTENT_COLLECTION: intent_point_id}
+    lost: set[int] = set()
 
     async def near(pull: PRKey, collection: str) -> list[NeighbourEdge]:
         point_id = point_ids[collection](slice.repo_id, pull.number)
         matches = await store.search_by_id(collection, point_id, repo_id=slice.repo_id, limit=NEIGHBOURS)
+        if matches is None:
+            if pull.is_embedded and (pull.has_files or collection == INTENT_COLLECTION):
+                lost.add(pull.number)
+            return []
         return [
             NeighbourEdge(
                 pr_id=min(pull.id, match.pr_id),
@@ -105,7 +148,7 @@ async def _edges(slice: Slice, pulls: list[PRKey]) -> list[NeighbourEdge]:
 
     searches = [partial(near, pull, collection) for pull in pulls for collection in thresholds]
     found = await gather_bounded(searches, Providers(slice.services, slice.config).at_once)
-    return [edge for edges in found for edge in edges]
+    return [edge for edges in found for edge in edges], [pull for pull in pulls if pull.number in lost]
 
 
 def _given(value: float | None, default: float) -> float:

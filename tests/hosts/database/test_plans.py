@@ -1,0 +1,66 @@
+"""What is asked for every request, scan and sweep is found by an index, on D1 and in Python's own SQLite."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ossgard.executor import Executor
+from ossgard.spec import queries
+from ossgard.sql_methods import Query
+from tests.hosts.database.targets import d1_database
+from tests.support.sqlite_executor import migrated_executor
+
+# By the place of the statement: what its plan must name, beside that no whole table is read.
+FOUND_BY = [
+    (queries.GET_REPO_BY_OWNER_NAME, 0, "repos USING INDEX repos_by_name (account_id=? AND owner=? AND name=?)"),
+    (queries.LIST_SAME_REPOS, 0, "repos_by_github_id (account_id=? AND github_id=?)"),
+    (queries.LIST_SAME_REPOS, 0, "repos_by_name (account_id=? AND owner=? AND name=?)"),
+    (queries.START_SCAN, 1, "repos_by_name (account_id=? AND owner=? AND name=?)"),
+    (queries.START_SCAN, 2, "repos_by_name (account_id=? AND owner=? AND name=?)"),
+    (queries.LIST_DUPES, 0, "repos_by_name (account_id=? AND owner=? AND name=?)"),
+    (queries.LIST_REVIEW, 0, "repos_by_name (account_id=? AND owner=? AND name=?)"),
+    (queries.LIST_ENDED_SCANS, 0, "scan_steps_ended (due_at<?)"),
+    (queries.DELETE_OLD_GROUPS, 0, "dupe_groups_by_repo (repo_id=? AND scan_id<?)"),
+    (queries.DELETE_OLD_GROUPS, 0, "newer USING COVERING INDEX scans_by_repo (repo_id=? AND status=?)"),
+    (queries.DELETE_ENDED_JOBS, 0, "jobs_ended (status=? AND updated_at<?)"),
+    (queries.FORGET_SCAN_WORK, 4, "scan_steps USING PRIMARY KEY (scan_id=?)"),
+]
+
+
+@contextmanager
+def sqlite3_executor(directory: Path) -> Iterator[Executor]:
+    yield migrated_executor(str(directory / "ossgard.db"))
+
+
+@contextmanager
+def d1_executor(directory: Path) -> Iterator[Any]:
+    with d1_database(directory) as database:
+        yield database._executor
+
+
+@pytest.fixture(scope="module", params=[sqlite3_executor, d1_executor], ids=["sqlite3", "d1"])
+def explain(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[Query, int], list[str]]]:
+    """The lines of a statement's plan."""
+    with request.param(tmp_path_factory.mktemp("plans")) as executor:
+
+        def plan(query: Query, place: int) -> list[str]:
+            statement = query.statements[place]
+            values = [None] * len(statement.order)
+            rows = asyncio.run(executor.all(f"EXPLAIN QUERY PLAN {statement.sql}", values))
+            return [str(row["detail"]) for row in rows]
+
+        yield plan
+
+
+@pytest.mark.parametrize(("query", "place", "expected"), FOUND_BY)
+def test_an_index_finds_it(explain: Callable[[Query, int], list[str]], query: Query, place: int, expected: str) -> None:
+    lines = explain(query, place)
+    assert any(expected in line for line in lines), lines
+    tables = [line for line in lines if line.startswith("SCAN ") and "json_each" not in line]
+    assert [line for line in tables if line != "SCAN CONSTANT ROW"] == []
