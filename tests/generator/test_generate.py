@@ -166,7 +166,7 @@ def test_a_failure_after_some_files_leaves_whole_ones_and_is_finished_by_the_nex
     before = {f"f{number}": f"old {number}".encode() * 1000 for number in range(6)}
     after = {f"f{number}": f"new {number}".encode() * 1000 for number in range(3, 9)}
     write(before, tmp_path)
-    replace, done = os.replace, []
+    replace, done = os.replace, list[str]()
 
     def failing(source: str, target: str) -> None:
         if len(done) == files:

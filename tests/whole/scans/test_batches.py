@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -102,9 +103,13 @@ def test_nothing_is_left_of_a_poller_that_is_through(host: BatchHost, outside: W
     assert watched.status == "done"
     for phase in ("embed", "verify", "rank"):
         name = f"scan-{watched.scan['id']}-{phase}"
-        until(lambda name=name: host.next_poll(name) is None)
+        until(partial(_is_through, host, name))
         if isinstance(host.host, WorkerHost):
             assert host.host.kept(name) == {}
+
+
+def _is_through(host: BatchHost, name: str) -> bool:
+    return host.next_poll(name) is None
 
 
 def test_one_item_in_a_hundred_fails_and_is_asked_for_otherwise(host: BatchHost, outside: World, plant: Plant) -> None:
