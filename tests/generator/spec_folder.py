@@ -8,8 +8,8 @@ import yaml
 
 from generator.checks import check_spec
 from generator.diagnostics import SpecError
-from generator.layout import template_names
-from generator.output.plan import TEMPLATE_SUFFIX, plan, target_of
+from generator.layout import TEMPLATE_SUFFIX, target_of, template_names
+from generator.output.plan import plan
 from generator.spec.load import LoadedSpec, load_spec
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
