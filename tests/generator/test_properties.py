@@ -45,6 +45,8 @@ FIXED = settings(
     suppress_health_check=list(HealthCheck),
 )
 
+pytestmark = pytest.mark.slow
+
 
 def test_random_valid_specs_compile_in_both_languages(tmp_path: Path) -> None:
     made: list[Path] = []

@@ -12,6 +12,8 @@ from tests.outside.llm import Behaviour
 from tests.outside.repository import Repository
 from tests.outside.world import World as Outside
 
+pytestmark = pytest.mark.slow
+
 CHAT = "openai.chat,anthropic.messages"
 
 llms = pytest.mark.parametrize("llm", ["openai", "anthropic"])
