@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 
 from generator.diagnostics import Diagnostic
-from generator.spec.load import LoadedSpec
+from generator.spec.load import LoadedSpec, sql_location
 from generator.spec.source import Location
 from generator.spec.spec import Spec
 from generator.trial.columns import column_types
@@ -51,9 +51,14 @@ class Context:
     def add(
         self, file: str, location: Location, message: str, hint: str = "", *, at_key: bool = False, offset: int = -1
     ) -> None:
-        """Report a finding at a location of a YAML file, or `offset` characters into the text there."""
+        """Report a finding at a location of a YAML file, or `offset` characters into the text there.
+
+        Offsets count in the text that was checked; where its column lists were spelled out, they are translated back.
+        """
         source = self.loaded.sources[file]
         if offset >= 0:
+            if location in self.loaded.expansions:
+                offset = self.loaded.expansions[location].written(offset)
             self.diagnostics.append(source.diagnostic_in_text(location, offset, message, hint))
         else:
             self.diagnostics.append(source.diagnostic(location, message, hint, at_key=at_key))
@@ -64,6 +69,5 @@ class Context:
         return (file, location) in self._broken
 
     def sql_location(self, method: str, statement: int) -> Location:
-        """Where the text of a method's statement stands; `sql` is one text or a list of them."""
-        listed = ("methods", method, "sql", statement)
-        return listed if listed in self.loaded.sources["database"].values else listed[:-1]
+        """Where the text of a method's statement stands."""
+        return sql_location(self.loaded.sources["database"], method, statement)

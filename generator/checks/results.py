@@ -101,9 +101,26 @@ def _check_entity(
     if missing and not extra:
         message = f"the result lacks {', '.join(repr(column) for column in missing)} of the entity '{entity}'"
         context.add("database", location, message, "select it, or remove it from the entity")
-    if not missing and not extra:
+    if not missing and not extra and not _is_partial_star(context, schema, name, index, columns):
         for position, column_ in enumerate(columns):
             _check_column(context, schema, name, index, position, column_, parse_type(wanted[column_.name]))
+
+
+def _is_partial_star(context: Context, schema: Schema, name: str, index: int, columns: Sequence[ResultColumn]) -> bool:
+    """Report a `*` that leaves out columns of its table: it would say more than it does."""
+    location = context.sql_location(name, index)
+    expansion = context.loaded.expansions.get(location)
+    piece = next((piece for piece in expansion.pieces if piece.is_star), None) if expansion else None
+    table = schema.tables.get(columns[0].table)
+    if piece is None or table is None:
+        return False
+    left_out = [column for column in table.columns if column not in {column.column for column in columns}]
+    if left_out:
+        entity = parse_type(str(context.spec.database.methods[name].result)).name
+        message = f"`*` leaves out {', '.join(left_out)} of '{table.name}', which '{entity}' does not have"
+        hint = f"write {{{entity} from {table.name}}}"
+        context.add("database", location, message, hint, offset=piece.start)
+    return bool(left_out)
 
 
 def _check_column(
@@ -211,7 +228,7 @@ def _check_page(context: Context, name: str, method: MethodSpec, index: int, col
 
 
 def _at_expression(context: Context, name: str, index: int, position: int, message: str, hint: str) -> None:
-    """A finding at a result column's expression; at the statement when the columns come from a `*`."""
+    """A finding at a result column's expression; at the statement when a `*` could not be spelled out."""
     sql = context.spec.database.methods[name].sql[index]
     expressions = result_expressions(sql)
     starred = any(token.text == "*" and token.depth == 0 for tokens_ in expressions for token in tokens_)

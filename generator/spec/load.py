@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ from pydantic import ValidationError
 
 from generator.diagnostics import Diagnostic, SpecError, did_you_mean
 from generator.spec.base import PATTERNS, SpecModel
+from generator.spec.database import DatabaseSpec
+from generator.spec.expansion import Expansion, ExpansionError, expand
 from generator.spec.migrations import read_migrations
 from generator.spec.source import Location, SourceFile, read_source
 from generator.spec.spec import SPEC_FILES, Spec
@@ -18,10 +20,14 @@ from generator.spec.spec import SPEC_FILES, Spec
 
 @dataclass
 class LoadedSpec:
-    """A spec with the files it came from, for diagnostics that point into them."""
+    """A spec with the files it came from, for diagnostics that point into them.
+
+    `expansions` holds the statements of database.yaml whose column lists were spelled out, by their locations.
+    """
 
     spec: Spec
     sources: dict[str, SourceFile]
+    expansions: dict[Location, Expansion] = field(default_factory=dict)
 
     def diagnostic(
         self, file: str, location: Location, message: str, hint: str = "", *, at_key: bool = False
@@ -49,9 +55,42 @@ def load_spec(folder: Path) -> LoadedSpec:
             diagnostics += _explain(source, model, error)
     migrations, problems = read_migrations(folder / "migrations", folder.name)
     diagnostics += problems
+    expansions: dict[Location, Expansion] = {}
+    if isinstance(database := parts.get("database"), DatabaseSpec):
+        parts["database"], expansions, problems = _expand(database, sources["database"])
+        diagnostics += problems
     if diagnostics:
         raise SpecError(diagnostics)
-    return LoadedSpec(Spec.model_validate({**parts, "migrations": migrations}), sources)
+    return LoadedSpec(Spec.model_validate({**parts, "migrations": migrations}), sources, expansions)
+
+
+def sql_location(source: SourceFile, method: str, statement: int) -> Location:
+    """Where the text of a method's statement stands; `sql` is one text or a list of them."""
+    listed = ("methods", method, "sql", statement)
+    return listed if listed in source.values else listed[:-1]
+
+
+def _expand(
+    database: DatabaseSpec, source: SourceFile
+) -> tuple[DatabaseSpec, dict[Location, Expansion], list[Diagnostic]]:
+    """The methods with their column lists spelled out, which statements have any, and what is wrong with them."""
+    expansions: dict[Location, Expansion] = {}
+    diagnostics = []
+    methods = {}
+    for name, method in database.methods.items():
+        statements = []
+        for index, sql in enumerate(method.sql):
+            location = sql_location(source, name, index)
+            expansion = Expansion(sql)
+            try:
+                expansion = expand(method, sql, database.entities)
+            except ExpansionError as error:
+                diagnostics.append(source.diagnostic_in_text(location, error.offset, error.message, error.hint))
+            if expansion.pieces:
+                expansions[location] = expansion
+            statements.append(expansion.sql)
+        methods[name] = method if statements == method.sql else method.model_copy(update={"sql": statements})
+    return database.model_copy(update={"methods": methods}), expansions, diagnostics
 
 
 def _explain(source: SourceFile, model: type[SpecModel], error: ValidationError) -> Iterable[Diagnostic]:

@@ -8,7 +8,7 @@ export const CREATE_ACCOUNT: Query = {
     {
       sql: `INSERT INTO accounts (api_key_hash, label, config)
 VALUES (?1, ?2, ?3)
-RETURNING id, label, config, created_at, updated_at`,
+RETURNING accounts.id, accounts.label, accounts.config, accounts.created_at, accounts.updated_at`,
       order: [0, 1, 2],
     },
   ],
@@ -18,7 +18,7 @@ RETURNING id, label, config, created_at, updated_at`,
 export const GET_ACCOUNT_BY_API_KEY: Query = {
   statements: [
     {
-      sql: "SELECT id, label, config, created_at, updated_at FROM accounts WHERE api_key_hash = ?1",
+      sql: "SELECT accounts.id, accounts.label, accounts.config, accounts.created_at, accounts.updated_at FROM accounts WHERE api_key_hash = ?1",
       order: [0],
     },
   ],
@@ -28,7 +28,7 @@ export const GET_ACCOUNT_BY_API_KEY: Query = {
 export const GET_ACCOUNT: Query = {
   statements: [
     {
-      sql: "SELECT id, label, config, created_at, updated_at FROM accounts WHERE id = ?1",
+      sql: "SELECT accounts.id, accounts.label, accounts.config, accounts.created_at, accounts.updated_at FROM accounts WHERE id = ?1",
       order: [0],
     },
   ],
@@ -84,7 +84,7 @@ export const INSERT_REPO: Query = {
       sql: `INSERT INTO repos (account_id, owner, name)
 SELECT id, ?1, ?2 FROM accounts WHERE id = ?3
 ON CONFLICT DO NOTHING
-RETURNING id, owner, name, last_scan_at, created_at`,
+RETURNING repos.id, repos.owner, repos.name, repos.last_scan_at, repos.created_at`,
       order: [1, 2, 0],
     },
   ],
@@ -94,7 +94,7 @@ RETURNING id, owner, name, last_scan_at, created_at`,
 export const GET_REPO: Query = {
   statements: [
     {
-      sql: "SELECT id, owner, name, last_scan_at, created_at FROM repos WHERE id = ?1 AND account_id = ?2",
+      sql: "SELECT repos.id, repos.owner, repos.name, repos.last_scan_at, repos.created_at FROM repos WHERE id = ?1 AND account_id = ?2",
       order: [1, 0],
     },
   ],
@@ -104,7 +104,7 @@ export const GET_REPO: Query = {
 export const GET_REPO_BY_OWNER_NAME: Query = {
   statements: [
     {
-      sql: `SELECT id, owner, name, last_scan_at, created_at FROM repos
+      sql: `SELECT repos.id, repos.owner, repos.name, repos.last_scan_at, repos.created_at FROM repos
 WHERE account_id = ?1 AND owner = ?2 AND name = ?3`,
       order: [0, 1, 2],
     },
@@ -170,8 +170,8 @@ ON CONFLICT DO NOTHING`,
 SELECT id, account_id, ?1 FROM repos
 WHERE account_id = ?2 AND owner = ?3 AND name = ?4
 ON CONFLICT DO NOTHING
-RETURNING id, repo_id, status, phase_cursor, pr_count, dupe_group_count, input_tokens, output_tokens,
-          started_at, completed_at, error, progress`,
+RETURNING scans.id, scans.repo_id, scans.status, scans.phase_cursor, scans.pr_count, scans.dupe_group_count,
+          scans.input_tokens, scans.output_tokens, scans.started_at, scans.completed_at, scans.error, scans.progress`,
       order: [3, 0, 1, 2],
     },
     {
@@ -193,8 +193,8 @@ export const CREATE_SCAN: Query = {
       sql: `INSERT INTO scans (repo_id, account_id)
 SELECT id, account_id FROM repos WHERE id = ?1 AND account_id = ?2
 ON CONFLICT DO NOTHING
-RETURNING id, repo_id, status, phase_cursor, pr_count, dupe_group_count, input_tokens, output_tokens,
-          started_at, completed_at, error, progress`,
+RETURNING scans.id, scans.repo_id, scans.status, scans.phase_cursor, scans.pr_count, scans.dupe_group_count,
+          scans.input_tokens, scans.output_tokens, scans.started_at, scans.completed_at, scans.error, scans.progress`,
       order: [1, 0],
     },
   ],
@@ -204,8 +204,8 @@ RETURNING id, repo_id, status, phase_cursor, pr_count, dupe_group_count, input_t
 export const GET_SCAN: Query = {
   statements: [
     {
-      sql: `SELECT scans.id, repo_id, status, phase_cursor, pr_count, dupe_group_count, input_tokens, output_tokens,
-       started_at, completed_at, error, progress
+      sql: `SELECT scans.id, scans.repo_id, scans.status, scans.phase_cursor, scans.pr_count, scans.dupe_group_count,
+       scans.input_tokens, scans.output_tokens, scans.started_at, scans.completed_at, scans.error, scans.progress
 FROM scans JOIN repos ON repos.id = scans.repo_id
 WHERE scans.id = ?1 AND repos.account_id = ?2`,
       order: [1, 0],
@@ -217,8 +217,8 @@ WHERE scans.id = ?1 AND repos.account_id = ?2`,
 export const GET_ACTIVE_SCAN: Query = {
   statements: [
     {
-      sql: `SELECT scans.id, repo_id, status, phase_cursor, pr_count, dupe_group_count, input_tokens, output_tokens,
-       started_at, completed_at, error, progress
+      sql: `SELECT scans.id, scans.repo_id, scans.status, scans.phase_cursor, scans.pr_count, scans.dupe_group_count,
+       scans.input_tokens, scans.output_tokens, scans.started_at, scans.completed_at, scans.error, scans.progress
 FROM scans JOIN repos ON repos.id = scans.repo_id
 WHERE repo_id = ?1 AND repos.account_id = ?2 AND status NOT IN ('done', 'failed')`,
       order: [1, 0],
@@ -230,8 +230,8 @@ WHERE repo_id = ?1 AND repos.account_id = ?2 AND status NOT IN ('done', 'failed'
 export const GET_LATEST_COMPLETED_SCAN: Query = {
   statements: [
     {
-      sql: `SELECT scans.id, repo_id, status, phase_cursor, pr_count, dupe_group_count, input_tokens, output_tokens,
-       started_at, completed_at, error, progress
+      sql: `SELECT scans.id, scans.repo_id, scans.status, scans.phase_cursor, scans.pr_count, scans.dupe_group_count,
+       scans.input_tokens, scans.output_tokens, scans.started_at, scans.completed_at, scans.error, scans.progress
 FROM scans JOIN repos ON repos.id = scans.repo_id
 WHERE repo_id = ?1 AND repos.account_id = ?2 AND status = 'done'
 ORDER BY scans.id DESC
@@ -382,8 +382,8 @@ ON CONFLICT (repo_id, number) DO UPDATE SET
   title = excluded.title, body = excluded.body, author = excluded.author, diff_hash = excluded.diff_hash,
   file_paths = excluded.file_paths, state = excluded.state, github_etag = excluded.github_etag,
   created_at = excluded.created_at, updated_at = excluded.updated_at
-RETURNING id, repo_id, number, title, body, author, diff_hash, file_paths, state, github_etag, embed_hash,
-          created_at, updated_at`,
+RETURNING id, repo_id, number, title, body, author, diff_hash, file_paths, state, github_etag, embed_hash, created_at,
+          updated_at`,
       order: [0, 1],
     },
   ],
@@ -411,8 +411,8 @@ ON CONFLICT (repo_id, number) DO UPDATE SET
 export const GET_PR: Query = {
   statements: [
     {
-      sql: `SELECT prs.id, repo_id, number, title, body, author, diff_hash, file_paths, state, github_etag, embed_hash,
-       prs.created_at, prs.updated_at
+      sql: `SELECT prs.id, prs.repo_id, prs.number, prs.title, prs.body, prs.author, prs.diff_hash, prs.file_paths, prs.state,
+       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at
 FROM prs JOIN repos ON repos.id = prs.repo_id
 WHERE prs.id = ?1 AND repos.account_id = ?2`,
       order: [1, 0],
@@ -424,8 +424,8 @@ WHERE prs.id = ?1 AND repos.account_id = ?2`,
 export const GET_PR_BY_NUMBER: Query = {
   statements: [
     {
-      sql: `SELECT prs.id, repo_id, number, title, body, author, diff_hash, file_paths, state, github_etag, embed_hash,
-       prs.created_at, prs.updated_at
+      sql: `SELECT prs.id, prs.repo_id, prs.number, prs.title, prs.body, prs.author, prs.diff_hash, prs.file_paths, prs.state,
+       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at
 FROM prs JOIN repos ON repos.id = prs.repo_id
 WHERE repo_id = ?1 AND number = ?2 AND repos.account_id = ?3`,
       order: [1, 2, 0],
@@ -437,8 +437,8 @@ WHERE repo_id = ?1 AND number = ?2 AND repos.account_id = ?3`,
 export const GET_PRS_BY_IDS: Query = {
   statements: [
     {
-      sql: `SELECT prs.id, repo_id, number, title, body, author, diff_hash, file_paths, state, github_etag, embed_hash,
-       prs.created_at, prs.updated_at
+      sql: `SELECT prs.id, prs.repo_id, prs.number, prs.title, prs.body, prs.author, prs.diff_hash, prs.file_paths, prs.state,
+       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at
 FROM prs JOIN repos ON repos.id = prs.repo_id
 WHERE prs.id IN (SELECT value FROM json_each(?1)) AND repos.account_id = ?2
 ORDER BY prs.id`,
@@ -451,8 +451,8 @@ ORDER BY prs.id`,
 export const GET_PRS_BY_NUMBERS: Query = {
   statements: [
     {
-      sql: `SELECT prs.id, repo_id, number, title, body, author, diff_hash, file_paths, state, github_etag, embed_hash,
-       prs.created_at, prs.updated_at
+      sql: `SELECT prs.id, prs.repo_id, prs.number, prs.title, prs.body, prs.author, prs.diff_hash, prs.file_paths, prs.state,
+       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at
 FROM prs JOIN repos ON repos.id = prs.repo_id
 WHERE repo_id = ?1 AND number IN (SELECT value FROM json_each(?2)) AND repos.account_id = ?3
 ORDER BY number`,
@@ -465,8 +465,8 @@ ORDER BY number`,
 export const LIST_OPEN_PRS: Query = {
   statements: [
     {
-      sql: `SELECT prs.id, repo_id, number, title, body, author, diff_hash, file_paths, state, github_etag, embed_hash,
-       prs.created_at, prs.updated_at
+      sql: `SELECT prs.id, prs.repo_id, prs.number, prs.title, prs.body, prs.author, prs.diff_hash, prs.file_paths, prs.state,
+       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at
 FROM prs JOIN repos ON repos.id = prs.repo_id
 WHERE repo_id = ?1 AND state = 'open' AND repos.account_id = ?2 AND number > ?3
 ORDER BY number
@@ -544,7 +544,7 @@ RETURNING id, group_id, pr_id, rank, score, rationale`,
 export const LIST_DUPE_GROUPS: Query = {
   statements: [
     {
-      sql: `SELECT dupe_groups.id, scan_id, repo_id, label, pr_count
+      sql: `SELECT dupe_groups.id, dupe_groups.scan_id, dupe_groups.repo_id, dupe_groups.label, dupe_groups.pr_count
 FROM dupe_groups JOIN repos ON repos.id = dupe_groups.repo_id
 WHERE scan_id = ?1 AND repos.account_id = ?2
 ORDER BY dupe_groups.id`,
@@ -557,7 +557,8 @@ ORDER BY dupe_groups.id`,
 export const LIST_DUPE_GROUP_MEMBERS: Query = {
   statements: [
     {
-      sql: `SELECT dupe_group_members.id, group_id, pr_id, rank, score, rationale
+      sql: `SELECT dupe_group_members.id, dupe_group_members.group_id, dupe_group_members.pr_id, dupe_group_members.rank,
+       dupe_group_members.score, dupe_group_members.rationale
 FROM dupe_group_members
 JOIN dupe_groups ON dupe_groups.id = dupe_group_members.group_id
 JOIN repos ON repos.id = dupe_groups.repo_id
@@ -572,7 +573,7 @@ ORDER BY rank, dupe_group_members.id`,
 export const FIND_DUPE_GROUPS_BY_PR: Query = {
   statements: [
     {
-      sql: `SELECT dupe_groups.id, scan_id, dupe_groups.repo_id, label, pr_count
+      sql: `SELECT dupe_groups.id, dupe_groups.scan_id, dupe_groups.repo_id, dupe_groups.label, dupe_groups.pr_count
 FROM dupe_groups
 JOIN dupe_group_members ON dupe_group_members.group_id = dupe_groups.id
 JOIN repos ON repos.id = dupe_groups.repo_id
@@ -738,8 +739,8 @@ WHERE repo_id = ?2 AND number IN (SELECT value ->> '$.number' FROM json_each(?1)
 export const LIST_OPEN_PRS_AFTER: Query = {
   statements: [
     {
-      sql: `SELECT prs.id, repo_id, number, title, body, author, diff_hash, file_paths, state, github_etag, embed_hash,
-       prs.created_at, prs.updated_at
+      sql: `SELECT prs.id, prs.repo_id, prs.number, prs.title, prs.body, prs.author, prs.diff_hash, prs.file_paths, prs.state,
+       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at
 FROM prs JOIN repos ON repos.id = prs.repo_id
 WHERE repo_id = ?1 AND state = 'open' AND repos.account_id = ?2 AND number > ?3
 ORDER BY number
@@ -771,7 +772,7 @@ WHERE id IN (SELECT value ->> '$.id' FROM json_each(?1))`,
 export const LIST_OPEN_PR_KEYS: Query = {
   statements: [
     {
-      sql: `SELECT prs.id, number, diff_hash
+      sql: `SELECT prs.id, prs.number, prs.diff_hash
 FROM prs JOIN repos ON repos.id = prs.repo_id
 WHERE repo_id = ?1 AND state = 'open' AND repos.account_id = ?2 AND number > ?3
 ORDER BY number
@@ -833,7 +834,7 @@ SET pr_ids = excluded.pr_ids, label = excluded.label, error = NULL`,
 export const LIST_CANDIDATE_GROUPS: Query = {
   statements: [
     {
-      sql: `SELECT position, pr_ids, label, error FROM candidate_groups
+      sql: `SELECT candidate_groups.position, candidate_groups.pr_ids, candidate_groups.label, candidate_groups.error FROM candidate_groups
 WHERE scan_id = ?1 AND stage = ?2 AND position > ?3
 ORDER BY position
 LIMIT ?4`,
@@ -882,7 +883,8 @@ SET text = excluded.text, problem = excluded.problem, input_tokens = excluded.in
 export const LIST_BATCH_ANSWERS: Query = {
   statements: [
     {
-      sql: `SELECT position, text, problem, input_tokens, output_tokens FROM batch_answers
+      sql: `SELECT batch_answers.position, batch_answers.text, batch_answers.problem, batch_answers.input_tokens,
+       batch_answers.output_tokens FROM batch_answers
 WHERE scan_id = ?1 AND phase = ?2 AND position BETWEEN ?3 AND ?4
 ORDER BY position`,
       order: [0, 1, 2, 3],
@@ -1112,7 +1114,8 @@ WHERE ended OR batch_id = excluded.batch_id`,
 export const GET_BATCH_POLL: Query = {
   statements: [
     {
-      sql: "SELECT batch_id, scan_id, step, phase, polls, errors, ended FROM batch_polls WHERE name = ?1",
+      sql: `SELECT batch_polls.batch_id, batch_polls.scan_id, batch_polls.step, batch_polls.phase, batch_polls.polls,
+       batch_polls.errors, batch_polls.ended FROM batch_polls WHERE name = ?1`,
       order: [0],
     },
   ],

@@ -11,7 +11,7 @@ CREATE_ACCOUNT = Query(
         Statement(
             """INSERT INTO accounts (api_key_hash, label, config)
 VALUES (?1, ?2, ?3)
-RETURNING id, label, config, created_at, updated_at""",
+RETURNING accounts.id, accounts.label, accounts.config, accounts.created_at, accounts.updated_at""",
             (0, 1, 2),
         ),
     ),
@@ -19,12 +19,22 @@ RETURNING id, label, config, created_at, updated_at""",
 )
 
 GET_ACCOUNT_BY_API_KEY = Query(
-    (Statement("SELECT id, label, config, created_at, updated_at FROM accounts WHERE api_key_hash = ?1", (0,)),),
+    (
+        Statement(
+            "SELECT accounts.id, accounts.label, accounts.config, accounts.created_at, accounts.updated_at FROM accounts WHERE api_key_hash = ?1",
+            (0,),
+        ),
+    ),
     rows_from=0,
 )
 
 GET_ACCOUNT = Query(
-    (Statement("SELECT id, label, config, created_at, updated_at FROM accounts WHERE id = ?1", (0,)),),
+    (
+        Statement(
+            "SELECT accounts.id, accounts.label, accounts.config, accounts.created_at, accounts.updated_at FROM accounts WHERE id = ?1",
+            (0,),
+        ),
+    ),
     rows_from=0,
 )
 
@@ -72,7 +82,7 @@ INSERT_REPO = Query(
             """INSERT INTO repos (account_id, owner, name)
 SELECT id, ?1, ?2 FROM accounts WHERE id = ?3
 ON CONFLICT DO NOTHING
-RETURNING id, owner, name, last_scan_at, created_at""",
+RETURNING repos.id, repos.owner, repos.name, repos.last_scan_at, repos.created_at""",
             (1, 2, 0),
         ),
     ),
@@ -82,7 +92,8 @@ RETURNING id, owner, name, last_scan_at, created_at""",
 GET_REPO = Query(
     (
         Statement(
-            "SELECT id, owner, name, last_scan_at, created_at FROM repos WHERE id = ?1 AND account_id = ?2", (1, 0)
+            "SELECT repos.id, repos.owner, repos.name, repos.last_scan_at, repos.created_at FROM repos WHERE id = ?1 AND account_id = ?2",
+            (1, 0),
         ),
     ),
     rows_from=0,
@@ -91,7 +102,7 @@ GET_REPO = Query(
 GET_REPO_BY_OWNER_NAME = Query(
     (
         Statement(
-            """SELECT id, owner, name, last_scan_at, created_at FROM repos
+            """SELECT repos.id, repos.owner, repos.name, repos.last_scan_at, repos.created_at FROM repos
 WHERE account_id = ?1 AND owner = ?2 AND name = ?3""",
             (0, 1, 2),
         ),
@@ -150,8 +161,8 @@ ON CONFLICT DO NOTHING""",
 SELECT id, account_id, ?1 FROM repos
 WHERE account_id = ?2 AND owner = ?3 AND name = ?4
 ON CONFLICT DO NOTHING
-RETURNING id, repo_id, status, phase_cursor, pr_count, dupe_group_count, input_tokens, output_tokens,
-          started_at, completed_at, error, progress""",
+RETURNING scans.id, scans.repo_id, scans.status, scans.phase_cursor, scans.pr_count, scans.dupe_group_count,
+          scans.input_tokens, scans.output_tokens, scans.started_at, scans.completed_at, scans.error, scans.progress""",
             (3, 0, 1, 2),
         ),
         Statement(
@@ -173,8 +184,8 @@ CREATE_SCAN = Query(
             """INSERT INTO scans (repo_id, account_id)
 SELECT id, account_id FROM repos WHERE id = ?1 AND account_id = ?2
 ON CONFLICT DO NOTHING
-RETURNING id, repo_id, status, phase_cursor, pr_count, dupe_group_count, input_tokens, output_tokens,
-          started_at, completed_at, error, progress""",
+RETURNING scans.id, scans.repo_id, scans.status, scans.phase_cursor, scans.pr_count, scans.dupe_group_count,
+          scans.input_tokens, scans.output_tokens, scans.started_at, scans.completed_at, scans.error, scans.progress""",
             (1, 0),
         ),
     ),
@@ -184,8 +195,8 @@ RETURNING id, repo_id, status, phase_cursor, pr_count, dupe_group_count, input_t
 GET_SCAN = Query(
     (
         Statement(
-            """SELECT scans.id, repo_id, status, phase_cursor, pr_count, dupe_group_count, input_tokens, output_tokens,
-       started_at, completed_at, error, progress
+            """SELECT scans.id, scans.repo_id, scans.status, scans.phase_cursor, scans.pr_count, scans.dupe_group_count,
+       scans.input_tokens, scans.output_tokens, scans.started_at, scans.completed_at, scans.error, scans.progress
 FROM scans JOIN repos ON repos.id = scans.repo_id
 WHERE scans.id = ?1 AND repos.account_id = ?2""",
             (1, 0),
@@ -197,8 +208,8 @@ WHERE scans.id = ?1 AND repos.account_id = ?2""",
 GET_ACTIVE_SCAN = Query(
     (
         Statement(
-            """SELECT scans.id, repo_id, status, phase_cursor, pr_count, dupe_group_count, input_tokens, output_tokens,
-       started_at, completed_at, error, progress
+            """SELECT scans.id, scans.repo_id, scans.status, scans.phase_cursor, scans.pr_count, scans.dupe_group_count,
+       scans.input_tokens, scans.output_tokens, scans.started_at, scans.completed_at, scans.error, scans.progress
 FROM scans JOIN repos ON repos.id = scans.repo_id
 WHERE repo_id = ?1 AND repos.account_id = ?2 AND status NOT IN ('done', 'failed')""",
             (1, 0),
@@ -210,8 +221,8 @@ WHERE repo_id = ?1 AND repos.account_id = ?2 AND status NOT IN ('done', 'failed'
 GET_LATEST_COMPLETED_SCAN = Query(
     (
         Statement(
-            """SELECT scans.id, repo_id, status, phase_cursor, pr_count, dupe_group_count, input_tokens, output_tokens,
-       started_at, completed_at, error, progress
+            """SELECT scans.id, scans.repo_id, scans.status, scans.phase_cursor, scans.pr_count, scans.dupe_group_count,
+       scans.input_tokens, scans.output_tokens, scans.started_at, scans.completed_at, scans.error, scans.progress
 FROM scans JOIN repos ON repos.id = scans.repo_id
 WHERE repo_id = ?1 AND repos.account_id = ?2 AND status = 'done'
 ORDER BY scans.id DESC
@@ -352,8 +363,8 @@ ON CONFLICT (repo_id, number) DO UPDATE SET
   title = excluded.title, body = excluded.body, author = excluded.author, diff_hash = excluded.diff_hash,
   file_paths = excluded.file_paths, state = excluded.state, github_etag = excluded.github_etag,
   created_at = excluded.created_at, updated_at = excluded.updated_at
-RETURNING id, repo_id, number, title, body, author, diff_hash, file_paths, state, github_etag, embed_hash,
-          created_at, updated_at""",
+RETURNING id, repo_id, number, title, body, author, diff_hash, file_paths, state, github_etag, embed_hash, created_at,
+          updated_at""",
             (0, 1),
         ),
     ),
@@ -382,8 +393,8 @@ ON CONFLICT (repo_id, number) DO UPDATE SET
 GET_PR = Query(
     (
         Statement(
-            """SELECT prs.id, repo_id, number, title, body, author, diff_hash, file_paths, state, github_etag, embed_hash,
-       prs.created_at, prs.updated_at
+            """SELECT prs.id, prs.repo_id, prs.number, prs.title, prs.body, prs.author, prs.diff_hash, prs.file_paths, prs.state,
+       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at
 FROM prs JOIN repos ON repos.id = prs.repo_id
 WHERE prs.id = ?1 AND repos.account_id = ?2""",
             (1, 0),
@@ -395,8 +406,8 @@ WHERE prs.id = ?1 AND repos.account_id = ?2""",
 GET_PR_BY_NUMBER = Query(
     (
         Statement(
-            """SELECT prs.id, repo_id, number, title, body, author, diff_hash, file_paths, state, github_etag, embed_hash,
-       prs.created_at, prs.updated_at
+            """SELECT prs.id, prs.repo_id, prs.number, prs.title, prs.body, prs.author, prs.diff_hash, prs.file_paths, prs.state,
+       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at
 FROM prs JOIN repos ON repos.id = prs.repo_id
 WHERE repo_id = ?1 AND number = ?2 AND repos.account_id = ?3""",
             (1, 2, 0),
@@ -408,8 +419,8 @@ WHERE repo_id = ?1 AND number = ?2 AND repos.account_id = ?3""",
 GET_PRS_BY_IDS = Query(
     (
         Statement(
-            """SELECT prs.id, repo_id, number, title, body, author, diff_hash, file_paths, state, github_etag, embed_hash,
-       prs.created_at, prs.updated_at
+            """SELECT prs.id, prs.repo_id, prs.number, prs.title, prs.body, prs.author, prs.diff_hash, prs.file_paths, prs.state,
+       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at
 FROM prs JOIN repos ON repos.id = prs.repo_id
 WHERE prs.id IN (SELECT value FROM json_each(?1)) AND repos.account_id = ?2
 ORDER BY prs.id""",
@@ -423,8 +434,8 @@ ORDER BY prs.id""",
 GET_PRS_BY_NUMBERS = Query(
     (
         Statement(
-            """SELECT prs.id, repo_id, number, title, body, author, diff_hash, file_paths, state, github_etag, embed_hash,
-       prs.created_at, prs.updated_at
+            """SELECT prs.id, prs.repo_id, prs.number, prs.title, prs.body, prs.author, prs.diff_hash, prs.file_paths, prs.state,
+       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at
 FROM prs JOIN repos ON repos.id = prs.repo_id
 WHERE repo_id = ?1 AND number IN (SELECT value FROM json_each(?2)) AND repos.account_id = ?3
 ORDER BY number""",
@@ -438,8 +449,8 @@ ORDER BY number""",
 LIST_OPEN_PRS = Query(
     (
         Statement(
-            """SELECT prs.id, repo_id, number, title, body, author, diff_hash, file_paths, state, github_etag, embed_hash,
-       prs.created_at, prs.updated_at
+            """SELECT prs.id, prs.repo_id, prs.number, prs.title, prs.body, prs.author, prs.diff_hash, prs.file_paths, prs.state,
+       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at
 FROM prs JOIN repos ON repos.id = prs.repo_id
 WHERE repo_id = ?1 AND state = 'open' AND repos.account_id = ?2 AND number > ?3
 ORDER BY number
@@ -508,7 +519,7 @@ RETURNING id, group_id, pr_id, rank, score, rationale""",
 LIST_DUPE_GROUPS = Query(
     (
         Statement(
-            """SELECT dupe_groups.id, scan_id, repo_id, label, pr_count
+            """SELECT dupe_groups.id, dupe_groups.scan_id, dupe_groups.repo_id, dupe_groups.label, dupe_groups.pr_count
 FROM dupe_groups JOIN repos ON repos.id = dupe_groups.repo_id
 WHERE scan_id = ?1 AND repos.account_id = ?2
 ORDER BY dupe_groups.id""",
@@ -521,7 +532,8 @@ ORDER BY dupe_groups.id""",
 LIST_DUPE_GROUP_MEMBERS = Query(
     (
         Statement(
-            """SELECT dupe_group_members.id, group_id, pr_id, rank, score, rationale
+            """SELECT dupe_group_members.id, dupe_group_members.group_id, dupe_group_members.pr_id, dupe_group_members.rank,
+       dupe_group_members.score, dupe_group_members.rationale
 FROM dupe_group_members
 JOIN dupe_groups ON dupe_groups.id = dupe_group_members.group_id
 JOIN repos ON repos.id = dupe_groups.repo_id
@@ -536,7 +548,7 @@ ORDER BY rank, dupe_group_members.id""",
 FIND_DUPE_GROUPS_BY_PR = Query(
     (
         Statement(
-            """SELECT dupe_groups.id, scan_id, dupe_groups.repo_id, label, pr_count
+            """SELECT dupe_groups.id, dupe_groups.scan_id, dupe_groups.repo_id, dupe_groups.label, dupe_groups.pr_count
 FROM dupe_groups
 JOIN dupe_group_members ON dupe_group_members.group_id = dupe_groups.id
 JOIN repos ON repos.id = dupe_groups.repo_id
@@ -699,8 +711,8 @@ WHERE repo_id = ?2 AND number IN (SELECT value ->> '$.number' FROM json_each(?1)
 LIST_OPEN_PRS_AFTER = Query(
     (
         Statement(
-            """SELECT prs.id, repo_id, number, title, body, author, diff_hash, file_paths, state, github_etag, embed_hash,
-       prs.created_at, prs.updated_at
+            """SELECT prs.id, prs.repo_id, prs.number, prs.title, prs.body, prs.author, prs.diff_hash, prs.file_paths, prs.state,
+       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at
 FROM prs JOIN repos ON repos.id = prs.repo_id
 WHERE repo_id = ?1 AND state = 'open' AND repos.account_id = ?2 AND number > ?3
 ORDER BY number
@@ -733,7 +745,7 @@ WHERE id IN (SELECT value ->> '$.id' FROM json_each(?1))""",
 LIST_OPEN_PR_KEYS = Query(
     (
         Statement(
-            """SELECT prs.id, number, diff_hash
+            """SELECT prs.id, prs.number, prs.diff_hash
 FROM prs JOIN repos ON repos.id = prs.repo_id
 WHERE repo_id = ?1 AND state = 'open' AND repos.account_id = ?2 AND number > ?3
 ORDER BY number
@@ -798,7 +810,7 @@ SET pr_ids = excluded.pr_ids, label = excluded.label, error = NULL""",
 LIST_CANDIDATE_GROUPS = Query(
     (
         Statement(
-            """SELECT position, pr_ids, label, error FROM candidate_groups
+            """SELECT candidate_groups.position, candidate_groups.pr_ids, candidate_groups.label, candidate_groups.error FROM candidate_groups
 WHERE scan_id = ?1 AND stage = ?2 AND position > ?3
 ORDER BY position
 LIMIT ?4""",
@@ -843,7 +855,8 @@ SET text = excluded.text, problem = excluded.problem, input_tokens = excluded.in
 LIST_BATCH_ANSWERS = Query(
     (
         Statement(
-            """SELECT position, text, problem, input_tokens, output_tokens FROM batch_answers
+            """SELECT batch_answers.position, batch_answers.text, batch_answers.problem, batch_answers.input_tokens,
+       batch_answers.output_tokens FROM batch_answers
 WHERE scan_id = ?1 AND phase = ?2 AND position BETWEEN ?3 AND ?4
 ORDER BY position""",
             (0, 1, 2, 3),
@@ -1036,7 +1049,13 @@ WHERE ended OR batch_id = excluded.batch_id""",
 )
 
 GET_BATCH_POLL = Query(
-    (Statement("SELECT batch_id, scan_id, step, phase, polls, errors, ended FROM batch_polls WHERE name = ?1", (0,)),),
+    (
+        Statement(
+            """SELECT batch_polls.batch_id, batch_polls.scan_id, batch_polls.step, batch_polls.phase, batch_polls.polls,
+       batch_polls.errors, batch_polls.ended FROM batch_polls WHERE name = ?1""",
+            (0,),
+        ),
+    ),
     rows_from=0,
 )
 
