@@ -59,9 +59,6 @@ class BridgeDatabase:
     async def get_account_by_api_key(self, api_key_hash: str) -> Account | None:
         return await self._bridge.first(Account, "getAccountByApiKey", api_key_hash)
 
-    async def get_account(self, account_id: int) -> Account | None:
-        return await self._bridge.first(Account, "getAccount", account_id)
-
     async def update_account_config(
         self, account_id: int, config: JsonObject, changes: UpdateAccountConfigChanges
     ) -> int:
@@ -78,9 +75,6 @@ class BridgeDatabase:
 
     async def insert_repo(self, account_id: int, owner: str, name: str) -> Repo | None:
         return await self._bridge.first(Repo, "insertRepo", account_id, owner, name)
-
-    async def get_repo(self, account_id: int, id: int) -> Repo | None:
-        return await self._bridge.first(Repo, "getRepo", account_id, id)
 
     async def get_repo_by_owner_name(self, account_id: int, owner: str, name: str) -> Repo | None:
         return await self._bridge.first(Repo, "getRepoByOwnerName", account_id, owner, name)
@@ -99,17 +93,11 @@ class BridgeDatabase:
     ) -> Scan | None:
         return await self._bridge.first(Scan, "startScan", account_id, owner, name, options, phase, due_at)
 
-    async def create_scan(self, account_id: int, repo_id: int) -> Scan | None:
-        return await self._bridge.first(Scan, "createScan", account_id, repo_id)
-
     async def get_scan(self, account_id: int, id: int) -> Scan | None:
         return await self._bridge.first(Scan, "getScan", account_id, id)
 
     async def get_active_scan(self, account_id: int, repo_id: int) -> Scan | None:
         return await self._bridge.first(Scan, "getActiveScan", account_id, repo_id)
-
-    async def get_latest_completed_scan(self, account_id: int, repo_id: int) -> Scan | None:
-        return await self._bridge.first(Scan, "getLatestCompletedScan", account_id, repo_id)
 
     async def update_scan_status(self, id: int, status: ScanStatus, changes: UpdateScanStatusChanges) -> int:
         return await self._bridge.run("updateScanStatus", id, status, patch(changes))
@@ -155,49 +143,14 @@ class BridgeDatabase:
     async def upsert_prs(self, repo_id: int, prs: Sequence[PRInput]) -> int:
         return await self._bridge.run("upsertPRs", repo_id, prs)
 
-    async def get_pr(self, account_id: int, id: int) -> PR | None:
-        return await self._bridge.first(PR, "getPR", account_id, id)
-
-    async def get_pr_by_number(self, account_id: int, repo_id: int, number: int) -> PR | None:
-        return await self._bridge.first(PR, "getPRByNumber", account_id, repo_id, number)
-
     async def get_prs_by_ids(self, account_id: int, ids: Sequence[int]) -> list[PR]:
         return await self._bridge.many(PR, "getPRsByIds", account_id, ids)
 
     async def get_prs_by_numbers(self, account_id: int, repo_id: int, numbers: Sequence[int]) -> list[PR]:
         return await self._bridge.many(PR, "getPRsByNumbers", account_id, repo_id, numbers)
 
-    async def list_open_prs(self, account_id: int, repo_id: int) -> list[PR]:
-        return await self._bridge.many(PR, "listOpenPRs", account_id, repo_id)
-
-    async def count_prs(self, account_id: int, repo_id: int) -> int:
-        return await self._bridge.value(int, "countPRs", account_id, repo_id)
-
     async def count_open_prs(self, account_id: int, repo_id: int) -> int:
         return await self._bridge.value(int, "countOpenPRs", account_id, repo_id)
-
-    async def update_pr_etag(self, id: int, github_etag: str | None) -> int:
-        return await self._bridge.run("updatePREtag", id, github_etag)
-
-    async def update_pr_embed_hash(self, id: int, embed_hash: str | None) -> int:
-        return await self._bridge.run("updatePREmbedHash", id, embed_hash)
-
-    async def insert_dupe_group(self, scan_id: int, repo_id: int, label: str | None, pr_count: int) -> DupeGroup:
-        return await self._bridge.one(DupeGroup, "insertDupeGroup", scan_id, repo_id, label, pr_count)
-
-    async def insert_dupe_group_member(
-        self, group_id: int, pr_id: int, rank: int, score: float, rationale: str | None
-    ) -> DupeGroupMember:
-        return await self._bridge.one(DupeGroupMember, "insertDupeGroupMember", group_id, pr_id, rank, score, rationale)
-
-    async def list_dupe_groups(self, account_id: int, scan_id: int) -> list[DupeGroup]:
-        return await self._bridge.many(DupeGroup, "listDupeGroups", account_id, scan_id)
-
-    async def list_dupe_group_members(self, account_id: int, group_id: int) -> list[DupeGroupMember]:
-        return await self._bridge.many(DupeGroupMember, "listDupeGroupMembers", account_id, group_id)
-
-    async def find_dupe_groups_by_pr(self, account_id: int, scan_id: int, pr_id: int) -> list[DupeGroup]:
-        return await self._bridge.many(DupeGroup, "findDupeGroupsByPR", account_id, scan_id, pr_id)
 
     async def list_dupes(self, account_id: int, owner: str, name: str) -> list[DupeRow]:
         return await self._bridge.many(DupeRow, "listDupes", account_id, owner, name)
@@ -329,3 +282,50 @@ class BridgeDatabase:
 
     async def list_batch_polls(self, limit: int) -> list[DueBatchPoll]:
         return await self._bridge.many(DueBatchPoll, "listBatchPolls", limit)
+
+    async def get_account(self, account_id: int) -> Account | None:
+        return await self._bridge.first(Account, "getAccount", account_id)
+
+    async def get_repo(self, account_id: int, id: int) -> Repo | None:
+        return await self._bridge.first(Repo, "getRepo", account_id, id)
+
+    async def create_scan(self, account_id: int, repo_id: int) -> Scan | None:
+        return await self._bridge.first(Scan, "createScan", account_id, repo_id)
+
+    async def get_latest_completed_scan(self, account_id: int, repo_id: int) -> Scan | None:
+        return await self._bridge.first(Scan, "getLatestCompletedScan", account_id, repo_id)
+
+    async def get_pr(self, account_id: int, id: int) -> PR | None:
+        return await self._bridge.first(PR, "getPR", account_id, id)
+
+    async def get_pr_by_number(self, account_id: int, repo_id: int, number: int) -> PR | None:
+        return await self._bridge.first(PR, "getPRByNumber", account_id, repo_id, number)
+
+    async def list_open_prs(self, account_id: int, repo_id: int) -> list[PR]:
+        return await self._bridge.many(PR, "listOpenPRs", account_id, repo_id)
+
+    async def count_prs(self, account_id: int, repo_id: int) -> int:
+        return await self._bridge.value(int, "countPRs", account_id, repo_id)
+
+    async def update_pr_etag(self, id: int, github_etag: str | None) -> int:
+        return await self._bridge.run("updatePREtag", id, github_etag)
+
+    async def update_pr_embed_hash(self, id: int, embed_hash: str | None) -> int:
+        return await self._bridge.run("updatePREmbedHash", id, embed_hash)
+
+    async def insert_dupe_group(self, scan_id: int, repo_id: int, label: str | None, pr_count: int) -> DupeGroup:
+        return await self._bridge.one(DupeGroup, "insertDupeGroup", scan_id, repo_id, label, pr_count)
+
+    async def insert_dupe_group_member(
+        self, group_id: int, pr_id: int, rank: int, score: float, rationale: str | None
+    ) -> DupeGroupMember:
+        return await self._bridge.one(DupeGroupMember, "insertDupeGroupMember", group_id, pr_id, rank, score, rationale)
+
+    async def list_dupe_groups(self, account_id: int, scan_id: int) -> list[DupeGroup]:
+        return await self._bridge.many(DupeGroup, "listDupeGroups", account_id, scan_id)
+
+    async def list_dupe_group_members(self, account_id: int, group_id: int) -> list[DupeGroupMember]:
+        return await self._bridge.many(DupeGroupMember, "listDupeGroupMembers", account_id, group_id)
+
+    async def find_dupe_groups_by_pr(self, account_id: int, scan_id: int, pr_id: int) -> list[DupeGroup]:
+        return await self._bridge.many(DupeGroup, "findDupeGroupsByPR", account_id, scan_id, pr_id)

@@ -79,10 +79,6 @@ export class BunDatabase extends SqlMethods implements IDatabase {
     return this.first(queries.GET_ACCOUNT_BY_API_KEY, [apiKeyHash], toAccount);
   }
 
-  async getAccount(accountId: number): Promise<Account | null> {
-    return this.first(queries.GET_ACCOUNT, [accountId], toAccount);
-  }
-
   async updateAccountConfig(
     accountId: number,
     config: JsonObject,
@@ -105,10 +101,6 @@ export class BunDatabase extends SqlMethods implements IDatabase {
 
   async insertRepo(accountId: number, owner: string, name: string): Promise<Repo | null> {
     return this.first(queries.INSERT_REPO, [accountId, owner, name], toRepo);
-  }
-
-  async getRepo(accountId: number, id: number): Promise<Repo | null> {
-    return this.first(queries.GET_REPO, [accountId, id], toRepo);
   }
 
   async getRepoByOwnerName(accountId: number, owner: string, name: string): Promise<Repo | null> {
@@ -138,20 +130,12 @@ export class BunDatabase extends SqlMethods implements IDatabase {
     return this.first(queries.START_SCAN, [accountId, owner, name, options, phase, dueAt], toScan);
   }
 
-  async createScan(accountId: number, repoId: number): Promise<Scan | null> {
-    return this.first(queries.CREATE_SCAN, [accountId, repoId], toScan);
-  }
-
   async getScan(accountId: number, id: number): Promise<Scan | null> {
     return this.first(queries.GET_SCAN, [accountId, id], toScan);
   }
 
   async getActiveScan(accountId: number, repoId: number): Promise<Scan | null> {
     return this.first(queries.GET_ACTIVE_SCAN, [accountId, repoId], toScan);
-  }
-
-  async getLatestCompletedScan(accountId: number, repoId: number): Promise<Scan | null> {
-    return this.first(queries.GET_LATEST_COMPLETED_SCAN, [accountId, repoId], toScan);
   }
 
   async updateScanStatus(id: number, status: ScanStatus, changes: UpdateScanStatusChanges): Promise<number> {
@@ -209,14 +193,6 @@ export class BunDatabase extends SqlMethods implements IDatabase {
     return this.run(queries.UPSERT_PRS, [repoId, prs]);
   }
 
-  async getPR(accountId: number, id: number): Promise<PR | null> {
-    return this.first(queries.GET_PR, [accountId, id], toPR);
-  }
-
-  async getPRByNumber(accountId: number, repoId: number, number: number): Promise<PR | null> {
-    return this.first(queries.GET_PR_BY_NUMBER, [accountId, repoId, number], toPR);
-  }
-
   async getPRsByIds(accountId: number, ids: number[]): Promise<PR[]> {
     return this.list(queries.GET_PRS_BY_IDS, [accountId, ids], toPR);
   }
@@ -225,50 +201,8 @@ export class BunDatabase extends SqlMethods implements IDatabase {
     return this.list(queries.GET_PRS_BY_NUMBERS, [accountId, repoId, numbers], toPR);
   }
 
-  async listOpenPRs(accountId: number, repoId: number): Promise<PR[]> {
-    return this.pages(queries.LIST_OPEN_PRS, [accountId, repoId], toPR);
-  }
-
-  async countPRs(accountId: number, repoId: number): Promise<number> {
-    return this.value<number>(queries.COUNT_PRS, [accountId, repoId]);
-  }
-
   async countOpenPRs(accountId: number, repoId: number): Promise<number> {
     return this.value<number>(queries.COUNT_OPEN_PRS, [accountId, repoId]);
-  }
-
-  async updatePREtag(id: number, githubEtag: string | null): Promise<number> {
-    return this.run(queries.UPDATE_PR_ETAG, [id, githubEtag]);
-  }
-
-  async updatePREmbedHash(id: number, embedHash: string | null): Promise<number> {
-    return this.run(queries.UPDATE_PR_EMBED_HASH, [id, embedHash]);
-  }
-
-  async insertDupeGroup(scanId: number, repoId: number, label: string | null, prCount: number): Promise<DupeGroup> {
-    return this.one(queries.INSERT_DUPE_GROUP, [scanId, repoId, label, prCount], toDupeGroup);
-  }
-
-  async insertDupeGroupMember(
-    groupId: number,
-    prId: number,
-    rank: number,
-    score: number,
-    rationale: string | null,
-  ): Promise<DupeGroupMember> {
-    return this.one(queries.INSERT_DUPE_GROUP_MEMBER, [groupId, prId, rank, score, rationale], toDupeGroupMember);
-  }
-
-  async listDupeGroups(accountId: number, scanId: number): Promise<DupeGroup[]> {
-    return this.list(queries.LIST_DUPE_GROUPS, [accountId, scanId], toDupeGroup);
-  }
-
-  async listDupeGroupMembers(accountId: number, groupId: number): Promise<DupeGroupMember[]> {
-    return this.list(queries.LIST_DUPE_GROUP_MEMBERS, [accountId, groupId], toDupeGroupMember);
-  }
-
-  async findDupeGroupsByPR(accountId: number, scanId: number, prId: number): Promise<DupeGroup[]> {
-    return this.list(queries.FIND_DUPE_GROUPS_BY_PR, [accountId, scanId, prId], toDupeGroup);
   }
 
   async listDupes(accountId: number, owner: string, name: string): Promise<DupeRow[]> {
@@ -464,5 +398,71 @@ export class BunDatabase extends SqlMethods implements IDatabase {
 
   async listBatchPolls(limit: number): Promise<DueBatchPoll[]> {
     return this.list(queries.LIST_BATCH_POLLS, [limit], toDueBatchPoll);
+  }
+
+  async getAccount(accountId: number): Promise<Account | null> {
+    return this.first(queries.GET_ACCOUNT, [accountId], toAccount);
+  }
+
+  async getRepo(accountId: number, id: number): Promise<Repo | null> {
+    return this.first(queries.GET_REPO, [accountId, id], toRepo);
+  }
+
+  async createScan(accountId: number, repoId: number): Promise<Scan | null> {
+    return this.first(queries.CREATE_SCAN, [accountId, repoId], toScan);
+  }
+
+  async getLatestCompletedScan(accountId: number, repoId: number): Promise<Scan | null> {
+    return this.first(queries.GET_LATEST_COMPLETED_SCAN, [accountId, repoId], toScan);
+  }
+
+  async getPR(accountId: number, id: number): Promise<PR | null> {
+    return this.first(queries.GET_PR, [accountId, id], toPR);
+  }
+
+  async getPRByNumber(accountId: number, repoId: number, number: number): Promise<PR | null> {
+    return this.first(queries.GET_PR_BY_NUMBER, [accountId, repoId, number], toPR);
+  }
+
+  async listOpenPRs(accountId: number, repoId: number): Promise<PR[]> {
+    return this.pages(queries.LIST_OPEN_PRS, [accountId, repoId], toPR);
+  }
+
+  async countPRs(accountId: number, repoId: number): Promise<number> {
+    return this.value<number>(queries.COUNT_PRS, [accountId, repoId]);
+  }
+
+  async updatePREtag(id: number, githubEtag: string | null): Promise<number> {
+    return this.run(queries.UPDATE_PR_ETAG, [id, githubEtag]);
+  }
+
+  async updatePREmbedHash(id: number, embedHash: string | null): Promise<number> {
+    return this.run(queries.UPDATE_PR_EMBED_HASH, [id, embedHash]);
+  }
+
+  async insertDupeGroup(scanId: number, repoId: number, label: string | null, prCount: number): Promise<DupeGroup> {
+    return this.one(queries.INSERT_DUPE_GROUP, [scanId, repoId, label, prCount], toDupeGroup);
+  }
+
+  async insertDupeGroupMember(
+    groupId: number,
+    prId: number,
+    rank: number,
+    score: number,
+    rationale: string | null,
+  ): Promise<DupeGroupMember> {
+    return this.one(queries.INSERT_DUPE_GROUP_MEMBER, [groupId, prId, rank, score, rationale], toDupeGroupMember);
+  }
+
+  async listDupeGroups(accountId: number, scanId: number): Promise<DupeGroup[]> {
+    return this.list(queries.LIST_DUPE_GROUPS, [accountId, scanId], toDupeGroup);
+  }
+
+  async listDupeGroupMembers(accountId: number, groupId: number): Promise<DupeGroupMember[]> {
+    return this.list(queries.LIST_DUPE_GROUP_MEMBERS, [accountId, groupId], toDupeGroupMember);
+  }
+
+  async findDupeGroupsByPR(accountId: number, scanId: number, prId: number): Promise<DupeGroup[]> {
+    return this.list(queries.FIND_DUPE_GROUPS_BY_PR, [accountId, scanId, prId], toDupeGroup);
   }
 }

@@ -25,16 +25,6 @@ export const GET_ACCOUNT_BY_API_KEY: Query = {
   rowsFrom: 0,
 };
 
-export const GET_ACCOUNT: Query = {
-  statements: [
-    {
-      sql: "SELECT accounts.id, accounts.label, accounts.config, accounts.created_at, accounts.updated_at FROM accounts WHERE id = ?1",
-      order: [0],
-    },
-  ],
-  rowsFrom: 0,
-};
-
 export const UPDATE_ACCOUNT_CONFIG: Query = {
   statements: [
     {
@@ -86,16 +76,6 @@ SELECT id, ?1, ?2 FROM accounts WHERE id = ?3
 ON CONFLICT DO NOTHING
 RETURNING repos.id, repos.owner, repos.name, repos.last_scan_at, repos.created_at`,
       order: [1, 2, 0],
-    },
-  ],
-  rowsFrom: 0,
-};
-
-export const GET_REPO: Query = {
-  statements: [
-    {
-      sql: "SELECT repos.id, repos.owner, repos.name, repos.last_scan_at, repos.created_at FROM repos WHERE id = ?1 AND account_id = ?2",
-      order: [1, 0],
     },
   ],
   rowsFrom: 0,
@@ -187,20 +167,6 @@ ON CONFLICT DO NOTHING`,
   rowsFrom: 1,
 };
 
-export const CREATE_SCAN: Query = {
-  statements: [
-    {
-      sql: `INSERT INTO scans (repo_id, account_id)
-SELECT id, account_id FROM repos WHERE id = ?1 AND account_id = ?2
-ON CONFLICT DO NOTHING
-RETURNING scans.id, scans.repo_id, scans.status, scans.phase_cursor, scans.pr_count, scans.dupe_group_count,
-          scans.input_tokens, scans.output_tokens, scans.started_at, scans.completed_at, scans.error, scans.progress`,
-      order: [1, 0],
-    },
-  ],
-  rowsFrom: 0,
-};
-
 export const GET_SCAN: Query = {
   statements: [
     {
@@ -221,21 +187,6 @@ export const GET_ACTIVE_SCAN: Query = {
        scans.input_tokens, scans.output_tokens, scans.started_at, scans.completed_at, scans.error, scans.progress
 FROM scans JOIN repos ON repos.id = scans.repo_id
 WHERE repo_id = ?1 AND repos.account_id = ?2 AND status NOT IN ('done', 'failed')`,
-      order: [1, 0],
-    },
-  ],
-  rowsFrom: 0,
-};
-
-export const GET_LATEST_COMPLETED_SCAN: Query = {
-  statements: [
-    {
-      sql: `SELECT scans.id, scans.repo_id, scans.status, scans.phase_cursor, scans.pr_count, scans.dupe_group_count,
-       scans.input_tokens, scans.output_tokens, scans.started_at, scans.completed_at, scans.error, scans.progress
-FROM scans JOIN repos ON repos.id = scans.repo_id
-WHERE repo_id = ?1 AND repos.account_id = ?2 AND status = 'done'
-ORDER BY scans.id DESC
-LIMIT 1`,
       order: [1, 0],
     },
   ],
@@ -408,32 +359,6 @@ ON CONFLICT (repo_id, number) DO UPDATE SET
   ],
 };
 
-export const GET_PR: Query = {
-  statements: [
-    {
-      sql: `SELECT prs.id, prs.repo_id, prs.number, prs.title, prs.body, prs.author, prs.diff_hash, prs.file_paths, prs.state,
-       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at
-FROM prs JOIN repos ON repos.id = prs.repo_id
-WHERE prs.id = ?1 AND repos.account_id = ?2`,
-      order: [1, 0],
-    },
-  ],
-  rowsFrom: 0,
-};
-
-export const GET_PR_BY_NUMBER: Query = {
-  statements: [
-    {
-      sql: `SELECT prs.id, prs.repo_id, prs.number, prs.title, prs.body, prs.author, prs.diff_hash, prs.file_paths, prs.state,
-       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at
-FROM prs JOIN repos ON repos.id = prs.repo_id
-WHERE repo_id = ?1 AND number = ?2 AND repos.account_id = ?3`,
-      order: [1, 2, 0],
-    },
-  ],
-  rowsFrom: 0,
-};
-
 export const GET_PRS_BY_IDS: Query = {
   statements: [
     {
@@ -462,124 +387,12 @@ ORDER BY number`,
   rowsFrom: 0,
 };
 
-export const LIST_OPEN_PRS: Query = {
-  statements: [
-    {
-      sql: `SELECT prs.id, prs.repo_id, prs.number, prs.title, prs.body, prs.author, prs.diff_hash, prs.file_paths, prs.state,
-       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at
-FROM prs JOIN repos ON repos.id = prs.repo_id
-WHERE repo_id = ?1 AND state = 'open' AND repos.account_id = ?2 AND number > ?3
-ORDER BY number
-LIMIT ?4`,
-      order: [1, 0, 2, 3],
-    },
-  ],
-  rowsFrom: 0,
-  page: { by: "number", size: 200 },
-};
-
-export const COUNT_PRS: Query = {
-  statements: [
-    {
-      sql: `SELECT count(*) AS pr_count FROM prs JOIN repos ON repos.id = prs.repo_id
-WHERE repo_id = ?1 AND repos.account_id = ?2`,
-      order: [1, 0],
-    },
-  ],
-  rowsFrom: 0,
-};
-
 export const COUNT_OPEN_PRS: Query = {
   statements: [
     {
       sql: `SELECT count(*) AS pr_count FROM prs JOIN repos ON repos.id = prs.repo_id
 WHERE repo_id = ?1 AND state = 'open' AND repos.account_id = ?2`,
       order: [1, 0],
-    },
-  ],
-  rowsFrom: 0,
-};
-
-export const UPDATE_PR_ETAG: Query = {
-  statements: [
-    {
-      sql: "UPDATE prs SET github_etag = ?1 WHERE id = ?2",
-      order: [1, 0],
-    },
-  ],
-};
-
-export const UPDATE_PR_EMBED_HASH: Query = {
-  statements: [
-    {
-      sql: "UPDATE prs SET embed_hash = ?1 WHERE id = ?2",
-      order: [1, 0],
-    },
-  ],
-};
-
-export const INSERT_DUPE_GROUP: Query = {
-  statements: [
-    {
-      sql: `INSERT INTO dupe_groups (scan_id, repo_id, label, pr_count) VALUES (?1, ?2, ?3, ?4)
-RETURNING id, scan_id, repo_id, label, pr_count`,
-      order: [0, 1, 2, 3],
-    },
-  ],
-  rowsFrom: 0,
-};
-
-export const INSERT_DUPE_GROUP_MEMBER: Query = {
-  statements: [
-    {
-      sql: `INSERT INTO dupe_group_members (group_id, pr_id, rank, score, rationale)
-VALUES (?1, ?2, ?3, ?4, ?5)
-RETURNING id, group_id, pr_id, rank, score, rationale`,
-      order: [0, 1, 2, 3, 4],
-    },
-  ],
-  rowsFrom: 0,
-};
-
-export const LIST_DUPE_GROUPS: Query = {
-  statements: [
-    {
-      sql: `SELECT dupe_groups.id, dupe_groups.scan_id, dupe_groups.repo_id, dupe_groups.label, dupe_groups.pr_count
-FROM dupe_groups JOIN repos ON repos.id = dupe_groups.repo_id
-WHERE scan_id = ?1 AND repos.account_id = ?2
-ORDER BY dupe_groups.id`,
-      order: [1, 0],
-    },
-  ],
-  rowsFrom: 0,
-};
-
-export const LIST_DUPE_GROUP_MEMBERS: Query = {
-  statements: [
-    {
-      sql: `SELECT dupe_group_members.id, dupe_group_members.group_id, dupe_group_members.pr_id, dupe_group_members.rank,
-       dupe_group_members.score, dupe_group_members.rationale
-FROM dupe_group_members
-JOIN dupe_groups ON dupe_groups.id = dupe_group_members.group_id
-JOIN repos ON repos.id = dupe_groups.repo_id
-WHERE group_id = ?1 AND repos.account_id = ?2
-ORDER BY rank, dupe_group_members.id`,
-      order: [1, 0],
-    },
-  ],
-  rowsFrom: 0,
-};
-
-export const FIND_DUPE_GROUPS_BY_PR: Query = {
-  statements: [
-    {
-      sql: `SELECT dupe_groups.id, dupe_groups.scan_id, dupe_groups.repo_id, dupe_groups.label, dupe_groups.pr_count
-FROM dupe_groups
-JOIN dupe_group_members ON dupe_group_members.group_id = dupe_groups.id
-JOIN repos ON repos.id = dupe_groups.repo_id
-WHERE scan_id = ?1 AND pr_id = ?2 AND repos.account_id = ?3
-ORDER BY dupe_groups.id`,
-      order: [1, 2, 0],
     },
   ],
   rowsFrom: 0,
@@ -1151,6 +964,193 @@ export const LIST_BATCH_POLLS: Query = {
   rowsFrom: 0,
 };
 
+export const GET_ACCOUNT: Query = {
+  statements: [
+    {
+      sql: "SELECT accounts.id, accounts.label, accounts.config, accounts.created_at, accounts.updated_at FROM accounts WHERE id = ?1",
+      order: [0],
+    },
+  ],
+  rowsFrom: 0,
+};
+
+export const GET_REPO: Query = {
+  statements: [
+    {
+      sql: "SELECT repos.id, repos.owner, repos.name, repos.last_scan_at, repos.created_at FROM repos WHERE id = ?1 AND account_id = ?2",
+      order: [1, 0],
+    },
+  ],
+  rowsFrom: 0,
+};
+
+export const CREATE_SCAN: Query = {
+  statements: [
+    {
+      sql: `INSERT INTO scans (repo_id, account_id)
+SELECT id, account_id FROM repos WHERE id = ?1 AND account_id = ?2
+ON CONFLICT DO NOTHING
+RETURNING scans.id, scans.repo_id, scans.status, scans.phase_cursor, scans.pr_count, scans.dupe_group_count,
+          scans.input_tokens, scans.output_tokens, scans.started_at, scans.completed_at, scans.error, scans.progress`,
+      order: [1, 0],
+    },
+  ],
+  rowsFrom: 0,
+};
+
+export const GET_LATEST_COMPLETED_SCAN: Query = {
+  statements: [
+    {
+      sql: `SELECT scans.id, scans.repo_id, scans.status, scans.phase_cursor, scans.pr_count, scans.dupe_group_count,
+       scans.input_tokens, scans.output_tokens, scans.started_at, scans.completed_at, scans.error, scans.progress
+FROM scans JOIN repos ON repos.id = scans.repo_id
+WHERE repo_id = ?1 AND repos.account_id = ?2 AND status = 'done'
+ORDER BY scans.id DESC
+LIMIT 1`,
+      order: [1, 0],
+    },
+  ],
+  rowsFrom: 0,
+};
+
+export const GET_PR: Query = {
+  statements: [
+    {
+      sql: `SELECT prs.id, prs.repo_id, prs.number, prs.title, prs.body, prs.author, prs.diff_hash, prs.file_paths, prs.state,
+       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at
+FROM prs JOIN repos ON repos.id = prs.repo_id
+WHERE prs.id = ?1 AND repos.account_id = ?2`,
+      order: [1, 0],
+    },
+  ],
+  rowsFrom: 0,
+};
+
+export const GET_PR_BY_NUMBER: Query = {
+  statements: [
+    {
+      sql: `SELECT prs.id, prs.repo_id, prs.number, prs.title, prs.body, prs.author, prs.diff_hash, prs.file_paths, prs.state,
+       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at
+FROM prs JOIN repos ON repos.id = prs.repo_id
+WHERE repo_id = ?1 AND number = ?2 AND repos.account_id = ?3`,
+      order: [1, 2, 0],
+    },
+  ],
+  rowsFrom: 0,
+};
+
+export const LIST_OPEN_PRS: Query = {
+  statements: [
+    {
+      sql: `SELECT prs.id, prs.repo_id, prs.number, prs.title, prs.body, prs.author, prs.diff_hash, prs.file_paths, prs.state,
+       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at
+FROM prs JOIN repos ON repos.id = prs.repo_id
+WHERE repo_id = ?1 AND state = 'open' AND repos.account_id = ?2 AND number > ?3
+ORDER BY number
+LIMIT ?4`,
+      order: [1, 0, 2, 3],
+    },
+  ],
+  rowsFrom: 0,
+  page: { by: "number", size: 200 },
+};
+
+export const COUNT_PRS: Query = {
+  statements: [
+    {
+      sql: `SELECT count(*) AS pr_count FROM prs JOIN repos ON repos.id = prs.repo_id
+WHERE repo_id = ?1 AND repos.account_id = ?2`,
+      order: [1, 0],
+    },
+  ],
+  rowsFrom: 0,
+};
+
+export const UPDATE_PR_ETAG: Query = {
+  statements: [
+    {
+      sql: "UPDATE prs SET github_etag = ?1 WHERE id = ?2",
+      order: [1, 0],
+    },
+  ],
+};
+
+export const UPDATE_PR_EMBED_HASH: Query = {
+  statements: [
+    {
+      sql: "UPDATE prs SET embed_hash = ?1 WHERE id = ?2",
+      order: [1, 0],
+    },
+  ],
+};
+
+export const INSERT_DUPE_GROUP: Query = {
+  statements: [
+    {
+      sql: `INSERT INTO dupe_groups (scan_id, repo_id, label, pr_count) VALUES (?1, ?2, ?3, ?4)
+RETURNING id, scan_id, repo_id, label, pr_count`,
+      order: [0, 1, 2, 3],
+    },
+  ],
+  rowsFrom: 0,
+};
+
+export const INSERT_DUPE_GROUP_MEMBER: Query = {
+  statements: [
+    {
+      sql: `INSERT INTO dupe_group_members (group_id, pr_id, rank, score, rationale)
+VALUES (?1, ?2, ?3, ?4, ?5)
+RETURNING id, group_id, pr_id, rank, score, rationale`,
+      order: [0, 1, 2, 3, 4],
+    },
+  ],
+  rowsFrom: 0,
+};
+
+export const LIST_DUPE_GROUPS: Query = {
+  statements: [
+    {
+      sql: `SELECT dupe_groups.id, dupe_groups.scan_id, dupe_groups.repo_id, dupe_groups.label, dupe_groups.pr_count
+FROM dupe_groups JOIN repos ON repos.id = dupe_groups.repo_id
+WHERE scan_id = ?1 AND repos.account_id = ?2
+ORDER BY dupe_groups.id`,
+      order: [1, 0],
+    },
+  ],
+  rowsFrom: 0,
+};
+
+export const LIST_DUPE_GROUP_MEMBERS: Query = {
+  statements: [
+    {
+      sql: `SELECT dupe_group_members.id, dupe_group_members.group_id, dupe_group_members.pr_id, dupe_group_members.rank,
+       dupe_group_members.score, dupe_group_members.rationale
+FROM dupe_group_members
+JOIN dupe_groups ON dupe_groups.id = dupe_group_members.group_id
+JOIN repos ON repos.id = dupe_groups.repo_id
+WHERE group_id = ?1 AND repos.account_id = ?2
+ORDER BY rank, dupe_group_members.id`,
+      order: [1, 0],
+    },
+  ],
+  rowsFrom: 0,
+};
+
+export const FIND_DUPE_GROUPS_BY_PR: Query = {
+  statements: [
+    {
+      sql: `SELECT dupe_groups.id, dupe_groups.scan_id, dupe_groups.repo_id, dupe_groups.label, dupe_groups.pr_count
+FROM dupe_groups
+JOIN dupe_group_members ON dupe_group_members.group_id = dupe_groups.id
+JOIN repos ON repos.id = dupe_groups.repo_id
+WHERE scan_id = ?1 AND pr_id = ?2 AND repos.account_id = ?3
+ORDER BY dupe_groups.id`,
+      order: [1, 2, 0],
+    },
+  ],
+  rowsFrom: 0,
+};
+
 /** Every query that may be part of a batch, by its method. */
 export const WRITES: Readonly<Record<string, Query>> = {
   createAccount: CREATE_ACCOUNT,
@@ -1162,7 +1162,6 @@ export const WRITES: Readonly<Record<string, Query>> = {
   deleteRepo: DELETE_REPO,
   updateRepoLastScanAt: UPDATE_REPO_LAST_SCAN_AT,
   startScan: START_SCAN,
-  createScan: CREATE_SCAN,
   updateScanStatus: UPDATE_SCAN_STATUS,
   addScanTokens: ADD_SCAN_TOKENS,
   failScan: FAIL_SCAN,
@@ -1173,10 +1172,6 @@ export const WRITES: Readonly<Record<string, Query>> = {
   markBatchEnded: MARK_BATCH_ENDED,
   upsertPR: UPSERT_PR,
   upsertPRs: UPSERT_PRS,
-  updatePREtag: UPDATE_PR_ETAG,
-  updatePREmbedHash: UPDATE_PR_EMBED_HASH,
-  insertDupeGroup: INSERT_DUPE_GROUP,
-  insertDupeGroupMember: INSERT_DUPE_GROUP_MEMBER,
   deleteDupeGroupsByScan: DELETE_DUPE_GROUPS_BY_SCAN,
   insertListedPRs: INSERT_LISTED_PRS,
   markPRsRead: MARK_PRS_READ,
@@ -1202,4 +1197,9 @@ export const WRITES: Readonly<Record<string, Query>> = {
   startBatchPoll: START_BATCH_POLL,
   saveBatchPoll: SAVE_BATCH_POLL,
   deleteBatchPoll: DELETE_BATCH_POLL,
+  createScan: CREATE_SCAN,
+  updatePREtag: UPDATE_PR_ETAG,
+  updatePREmbedHash: UPDATE_PR_EMBED_HASH,
+  insertDupeGroup: INSERT_DUPE_GROUP,
+  insertDupeGroupMember: INSERT_DUPE_GROUP_MEMBER,
 };

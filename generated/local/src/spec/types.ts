@@ -391,8 +391,6 @@ export interface IDatabase {
   createAccount(apiKeyHash: string, label: string | null, config: JsonObject): Promise<Account>;
   /** The account whose API key has this SHA-256 (hex). */
   getAccountByApiKey(apiKeyHash: string): Promise<Account | null>;
-  /** The account itself. */
-  getAccount(accountId: number): Promise<Account | null>;
   /** Replace the account's configuration; the label only when the patch holds one. */
   updateAccountConfig(accountId: number, config: JsonObject, changes: UpdateAccountConfigChanges): Promise<number>;
   /** Forget which pull requests are embedded, since their vectors no longer fit the account's configuration. */
@@ -403,8 +401,6 @@ export interface IDatabase {
   clearAllEmbedHashes(): Promise<number>;
   /** Track a repository; null when it is tracked already. */
   insertRepo(accountId: number, owner: string, name: string): Promise<Repo | null>;
-  /** A tracked repository by id. */
-  getRepo(accountId: number, id: number): Promise<Repo | null>;
   /** A tracked repository by owner and name. */
   getRepoByOwnerName(accountId: number, owner: string, name: string): Promise<Repo | null>;
   /** The account's repositories with their pull request counts and active scans, ordered by id. */
@@ -426,14 +422,10 @@ export interface IDatabase {
     phase: string,
     dueAt: string,
   ): Promise<Scan | null>;
-  /** Create a scan of a tracked repository; null when one is active or the repository is not the account's. */
-  createScan(accountId: number, repoId: number): Promise<Scan | null>;
   /** A scan by id. */
   getScan(accountId: number, id: number): Promise<Scan | null>;
   /** The scan of a repository that has neither completed nor failed. */
   getActiveScan(accountId: number, repoId: number): Promise<Scan | null>;
-  /** The newest completed scan of a repository. */
-  getLatestCompletedScan(accountId: number, repoId: number): Promise<Scan | null>;
   /** Set a scan's status and whatever else the patch holds. */
   updateScanStatus(id: number, status: ScanStatus, changes: UpdateScanStatusChanges): Promise<number>;
   /** Add the tokens that a slice used to the scan's counts. */
@@ -478,40 +470,12 @@ export interface IDatabase {
   upsertPR(repoId: number, pr: PRInput): Promise<PR>;
   /** Store many pull requests at once, as `upsertPR` does. */
   upsertPRs(repoId: number, prs: PRInput[]): Promise<number>;
-  /** A pull request by id. */
-  getPR(accountId: number, id: number): Promise<PR | null>;
-  /** A pull request by its number in a repository. */
-  getPRByNumber(accountId: number, repoId: number, number: number): Promise<PR | null>;
   /** The pull requests with these ids, ordered by id; unknown ids are left out. */
   getPRsByIds(accountId: number, ids: number[]): Promise<PR[]>;
   /** The pull requests of a repository with these numbers, ordered by number; unknown numbers are left out. */
   getPRsByNumbers(accountId: number, repoId: number, numbers: number[]): Promise<PR[]>;
-  /** The open pull requests of a repository, ordered by number. */
-  listOpenPRs(accountId: number, repoId: number): Promise<PR[]>;
-  /** The number of stored pull requests of a repository. */
-  countPRs(accountId: number, repoId: number): Promise<number>;
   /** The number of open pull requests of a repository. */
   countOpenPRs(accountId: number, repoId: number): Promise<number>;
-  /** Store the ETag of a pull request's diff. */
-  updatePREtag(id: number, githubEtag: string | null): Promise<number>;
-  /** Record which content of a pull request is embedded. */
-  updatePREmbedHash(id: number, embedHash: string | null): Promise<number>;
-  /** Store a group of duplicates. */
-  insertDupeGroup(scanId: number, repoId: number, label: string | null, prCount: number): Promise<DupeGroup>;
-  /** Store a member of a group. */
-  insertDupeGroupMember(
-    groupId: number,
-    prId: number,
-    rank: number,
-    score: number,
-    rationale: string | null,
-  ): Promise<DupeGroupMember>;
-  /** The groups of a scan, ordered by id. */
-  listDupeGroups(accountId: number, scanId: number): Promise<DupeGroup[]>;
-  /** The members of a group, best first. */
-  listDupeGroupMembers(accountId: number, groupId: number): Promise<DupeGroupMember[]>;
-  /** The groups of a scan that hold a pull request, ordered by id. */
-  findDupeGroupsByPR(accountId: number, scanId: number, prId: number): Promise<DupeGroup[]>;
   /**
    * The latest completed scan of a repository with its groups and their members, in one list of rows.
    *
@@ -635,4 +599,40 @@ export interface IDatabase {
   deleteBatchPoll(name: string, batchId: string, step: number): Promise<number>;
   /** The pollers that are to poll next, the first ones first. */
   listBatchPolls(limit: number): Promise<DueBatchPoll[]>;
+  /** The account itself. */
+  getAccount(accountId: number): Promise<Account | null>;
+  /** A tracked repository by id. */
+  getRepo(accountId: number, id: number): Promise<Repo | null>;
+  /** Create a scan of a tracked repository; null when one is active or the repository is not the account's. */
+  createScan(accountId: number, repoId: number): Promise<Scan | null>;
+  /** The newest completed scan of a repository. */
+  getLatestCompletedScan(accountId: number, repoId: number): Promise<Scan | null>;
+  /** A pull request by id. */
+  getPR(accountId: number, id: number): Promise<PR | null>;
+  /** A pull request by its number in a repository. */
+  getPRByNumber(accountId: number, repoId: number, number: number): Promise<PR | null>;
+  /** The open pull requests of a repository, ordered by number. */
+  listOpenPRs(accountId: number, repoId: number): Promise<PR[]>;
+  /** The number of stored pull requests of a repository. */
+  countPRs(accountId: number, repoId: number): Promise<number>;
+  /** Store the ETag of a pull request's diff. */
+  updatePREtag(id: number, githubEtag: string | null): Promise<number>;
+  /** Record which content of a pull request is embedded. */
+  updatePREmbedHash(id: number, embedHash: string | null): Promise<number>;
+  /** Store a group of duplicates. */
+  insertDupeGroup(scanId: number, repoId: number, label: string | null, prCount: number): Promise<DupeGroup>;
+  /** Store a member of a group. */
+  insertDupeGroupMember(
+    groupId: number,
+    prId: number,
+    rank: number,
+    score: number,
+    rationale: string | null,
+  ): Promise<DupeGroupMember>;
+  /** The groups of a scan, ordered by id. */
+  listDupeGroups(accountId: number, scanId: number): Promise<DupeGroup[]>;
+  /** The members of a group, best first. */
+  listDupeGroupMembers(accountId: number, groupId: number): Promise<DupeGroupMember[]>;
+  /** The groups of a scan that hold a pull request, ordered by id. */
+  findDupeGroupsByPR(accountId: number, scanId: number, prId: number): Promise<DupeGroup[]>;
 }

@@ -73,11 +73,6 @@ export function startScan(
   return { method: "startScan", parameters: [accountId, owner, name, options, phase, dueAt] };
 }
 
-/** Create a scan of a tracked repository; null when one is active or the repository is not the account's. */
-export function createScan(accountId: number, repoId: number): Write {
-  return { method: "createScan", parameters: [accountId, repoId] };
-}
-
 /** Set a scan's status and whatever else the patch holds. */
 export function updateScanStatus(id: number, status: ScanStatus, changes: UpdateScanStatusChanges): Write {
   return { method: "updateScanStatus", parameters: [id, status, changes] };
@@ -142,32 +137,6 @@ export function upsertPR(repoId: number, pr: PRInput): Write {
 /** Store many pull requests at once, as `upsertPR` does. */
 export function upsertPRs(repoId: number, prs: PRInput[]): Write {
   return { method: "upsertPRs", parameters: [repoId, prs] };
-}
-
-/** Store the ETag of a pull request's diff. */
-export function updatePREtag(id: number, githubEtag: string | null): Write {
-  return { method: "updatePREtag", parameters: [id, githubEtag] };
-}
-
-/** Record which content of a pull request is embedded. */
-export function updatePREmbedHash(id: number, embedHash: string | null): Write {
-  return { method: "updatePREmbedHash", parameters: [id, embedHash] };
-}
-
-/** Store a group of duplicates. */
-export function insertDupeGroup(scanId: number, repoId: number, label: string | null, prCount: number): Write {
-  return { method: "insertDupeGroup", parameters: [scanId, repoId, label, prCount] };
-}
-
-/** Store a member of a group. */
-export function insertDupeGroupMember(
-  groupId: number,
-  prId: number,
-  rank: number,
-  score: number,
-  rationale: string | null,
-): Write {
-  return { method: "insertDupeGroupMember", parameters: [groupId, prId, rank, score, rationale] };
 }
 
 /** Delete the groups of a scan, so that a later attempt replaces them. */
@@ -331,4 +300,35 @@ export function saveBatchPoll(
 /** Forget a poller, unless it has been started for another batch, or for a later message. */
 export function deleteBatchPoll(name: string, batchId: string, step: number): Write {
   return { method: "deleteBatchPoll", parameters: [name, batchId, step] };
+}
+
+/** Create a scan of a tracked repository; null when one is active or the repository is not the account's. */
+export function createScan(accountId: number, repoId: number): Write {
+  return { method: "createScan", parameters: [accountId, repoId] };
+}
+
+/** Store the ETag of a pull request's diff. */
+export function updatePREtag(id: number, githubEtag: string | null): Write {
+  return { method: "updatePREtag", parameters: [id, githubEtag] };
+}
+
+/** Record which content of a pull request is embedded. */
+export function updatePREmbedHash(id: number, embedHash: string | null): Write {
+  return { method: "updatePREmbedHash", parameters: [id, embedHash] };
+}
+
+/** Store a group of duplicates. */
+export function insertDupeGroup(scanId: number, repoId: number, label: string | null, prCount: number): Write {
+  return { method: "insertDupeGroup", parameters: [scanId, repoId, label, prCount] };
+}
+
+/** Store a member of a group. */
+export function insertDupeGroupMember(
+  groupId: number,
+  prId: number,
+  rank: number,
+  score: number,
+  rationale: string | null,
+): Write {
+  return { method: "insertDupeGroupMember", parameters: [groupId, prId, rank, score, rationale] };
 }

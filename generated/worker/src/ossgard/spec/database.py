@@ -61,10 +61,6 @@ class Database(Protocol):
         """The account whose API key has this SHA-256 (hex)."""
         ...
 
-    async def get_account(self, account_id: int) -> Account | None:
-        """The account itself."""
-        ...
-
     async def update_account_config(
         self, account_id: int, config: JsonObject, changes: UpdateAccountConfigChanges
     ) -> int:
@@ -85,10 +81,6 @@ class Database(Protocol):
 
     async def insert_repo(self, account_id: int, owner: str, name: str) -> Repo | None:
         """Track a repository; null when it is tracked already."""
-        ...
-
-    async def get_repo(self, account_id: int, id: int) -> Repo | None:
-        """A tracked repository by id."""
         ...
 
     async def get_repo_by_owner_name(self, account_id: int, owner: str, name: str) -> Repo | None:
@@ -116,20 +108,12 @@ class Database(Protocol):
         """
         ...
 
-    async def create_scan(self, account_id: int, repo_id: int) -> Scan | None:
-        """Create a scan of a tracked repository; null when one is active or the repository is not the account's."""
-        ...
-
     async def get_scan(self, account_id: int, id: int) -> Scan | None:
         """A scan by id."""
         ...
 
     async def get_active_scan(self, account_id: int, repo_id: int) -> Scan | None:
         """The scan of a repository that has neither completed nor failed."""
-        ...
-
-    async def get_latest_completed_scan(self, account_id: int, repo_id: int) -> Scan | None:
-        """The newest completed scan of a repository."""
         ...
 
     async def update_scan_status(self, id: int, status: ScanStatus, changes: UpdateScanStatusChanges) -> int:
@@ -202,14 +186,6 @@ class Database(Protocol):
         """Store many pull requests at once, as `upsertPR` does."""
         ...
 
-    async def get_pr(self, account_id: int, id: int) -> PR | None:
-        """A pull request by id."""
-        ...
-
-    async def get_pr_by_number(self, account_id: int, repo_id: int, number: int) -> PR | None:
-        """A pull request by its number in a repository."""
-        ...
-
     async def get_prs_by_ids(self, account_id: int, ids: Sequence[int]) -> list[PR]:
         """The pull requests with these ids, ordered by id; unknown ids are left out."""
         ...
@@ -218,46 +194,8 @@ class Database(Protocol):
         """The pull requests of a repository with these numbers, ordered by number; unknown numbers are left out."""
         ...
 
-    async def list_open_prs(self, account_id: int, repo_id: int) -> list[PR]:
-        """The open pull requests of a repository, ordered by number."""
-        ...
-
-    async def count_prs(self, account_id: int, repo_id: int) -> int:
-        """The number of stored pull requests of a repository."""
-        ...
-
     async def count_open_prs(self, account_id: int, repo_id: int) -> int:
         """The number of open pull requests of a repository."""
-        ...
-
-    async def update_pr_etag(self, id: int, github_etag: str | None) -> int:
-        """Store the ETag of a pull request's diff."""
-        ...
-
-    async def update_pr_embed_hash(self, id: int, embed_hash: str | None) -> int:
-        """Record which content of a pull request is embedded."""
-        ...
-
-    async def insert_dupe_group(self, scan_id: int, repo_id: int, label: str | None, pr_count: int) -> DupeGroup:
-        """Store a group of duplicates."""
-        ...
-
-    async def insert_dupe_group_member(
-        self, group_id: int, pr_id: int, rank: int, score: float, rationale: str | None
-    ) -> DupeGroupMember:
-        """Store a member of a group."""
-        ...
-
-    async def list_dupe_groups(self, account_id: int, scan_id: int) -> list[DupeGroup]:
-        """The groups of a scan, ordered by id."""
-        ...
-
-    async def list_dupe_group_members(self, account_id: int, group_id: int) -> list[DupeGroupMember]:
-        """The members of a group, best first."""
-        ...
-
-    async def find_dupe_groups_by_pr(self, account_id: int, scan_id: int, pr_id: int) -> list[DupeGroup]:
-        """The groups of a scan that hold a pull request, ordered by id."""
         ...
 
     async def list_dupes(self, account_id: int, owner: str, name: str) -> list[DupeRow]:
@@ -451,6 +389,68 @@ class Database(Protocol):
         """The pollers that are to poll next, the first ones first."""
         ...
 
+    async def get_account(self, account_id: int) -> Account | None:
+        """The account itself."""
+        ...
+
+    async def get_repo(self, account_id: int, id: int) -> Repo | None:
+        """A tracked repository by id."""
+        ...
+
+    async def create_scan(self, account_id: int, repo_id: int) -> Scan | None:
+        """Create a scan of a tracked repository; null when one is active or the repository is not the account's."""
+        ...
+
+    async def get_latest_completed_scan(self, account_id: int, repo_id: int) -> Scan | None:
+        """The newest completed scan of a repository."""
+        ...
+
+    async def get_pr(self, account_id: int, id: int) -> PR | None:
+        """A pull request by id."""
+        ...
+
+    async def get_pr_by_number(self, account_id: int, repo_id: int, number: int) -> PR | None:
+        """A pull request by its number in a repository."""
+        ...
+
+    async def list_open_prs(self, account_id: int, repo_id: int) -> list[PR]:
+        """The open pull requests of a repository, ordered by number."""
+        ...
+
+    async def count_prs(self, account_id: int, repo_id: int) -> int:
+        """The number of stored pull requests of a repository."""
+        ...
+
+    async def update_pr_etag(self, id: int, github_etag: str | None) -> int:
+        """Store the ETag of a pull request's diff."""
+        ...
+
+    async def update_pr_embed_hash(self, id: int, embed_hash: str | None) -> int:
+        """Record which content of a pull request is embedded."""
+        ...
+
+    async def insert_dupe_group(self, scan_id: int, repo_id: int, label: str | None, pr_count: int) -> DupeGroup:
+        """Store a group of duplicates."""
+        ...
+
+    async def insert_dupe_group_member(
+        self, group_id: int, pr_id: int, rank: int, score: float, rationale: str | None
+    ) -> DupeGroupMember:
+        """Store a member of a group."""
+        ...
+
+    async def list_dupe_groups(self, account_id: int, scan_id: int) -> list[DupeGroup]:
+        """The groups of a scan, ordered by id."""
+        ...
+
+    async def list_dupe_group_members(self, account_id: int, group_id: int) -> list[DupeGroupMember]:
+        """The members of a group, best first."""
+        ...
+
+    async def find_dupe_groups_by_pr(self, account_id: int, scan_id: int, pr_id: int) -> list[DupeGroup]:
+        """The groups of a scan that hold a pull request, ordered by id."""
+        ...
+
 
 class AccountDatabase:
     """A database as one account sees it: only the methods that stay inside the account."""
@@ -458,10 +458,6 @@ class AccountDatabase:
     def __init__(self, database: Database, account_id: int) -> None:
         self._database = database
         self.account_id = account_id
-
-    async def get_account(self) -> Account | None:
-        """The account itself."""
-        return await self._database.get_account(self.account_id)
 
     async def update_account_config(self, config: JsonObject, changes: UpdateAccountConfigChanges) -> int:
         """Replace the account's configuration; the label only when the patch holds one."""
@@ -478,10 +474,6 @@ class AccountDatabase:
     async def insert_repo(self, owner: str, name: str) -> Repo | None:
         """Track a repository; null when it is tracked already."""
         return await self._database.insert_repo(self.account_id, owner, name)
-
-    async def get_repo(self, id: int) -> Repo | None:
-        """A tracked repository by id."""
-        return await self._database.get_repo(self.account_id, id)
 
     async def get_repo_by_owner_name(self, owner: str, name: str) -> Repo | None:
         """A tracked repository by owner and name."""
@@ -502,10 +494,6 @@ class AccountDatabase:
         """
         return await self._database.start_scan(self.account_id, owner, name, options, phase, due_at)
 
-    async def create_scan(self, repo_id: int) -> Scan | None:
-        """Create a scan of a tracked repository; null when one is active or the repository is not the account's."""
-        return await self._database.create_scan(self.account_id, repo_id)
-
     async def get_scan(self, id: int) -> Scan | None:
         """A scan by id."""
         return await self._database.get_scan(self.account_id, id)
@@ -513,18 +501,6 @@ class AccountDatabase:
     async def get_active_scan(self, repo_id: int) -> Scan | None:
         """The scan of a repository that has neither completed nor failed."""
         return await self._database.get_active_scan(self.account_id, repo_id)
-
-    async def get_latest_completed_scan(self, repo_id: int) -> Scan | None:
-        """The newest completed scan of a repository."""
-        return await self._database.get_latest_completed_scan(self.account_id, repo_id)
-
-    async def get_pr(self, id: int) -> PR | None:
-        """A pull request by id."""
-        return await self._database.get_pr(self.account_id, id)
-
-    async def get_pr_by_number(self, repo_id: int, number: int) -> PR | None:
-        """A pull request by its number in a repository."""
-        return await self._database.get_pr_by_number(self.account_id, repo_id, number)
 
     async def get_prs_by_ids(self, ids: Sequence[int]) -> list[PR]:
         """The pull requests with these ids, ordered by id; unknown ids are left out."""
@@ -534,29 +510,9 @@ class AccountDatabase:
         """The pull requests of a repository with these numbers, ordered by number; unknown numbers are left out."""
         return await self._database.get_prs_by_numbers(self.account_id, repo_id, numbers)
 
-    async def list_open_prs(self, repo_id: int) -> list[PR]:
-        """The open pull requests of a repository, ordered by number."""
-        return await self._database.list_open_prs(self.account_id, repo_id)
-
-    async def count_prs(self, repo_id: int) -> int:
-        """The number of stored pull requests of a repository."""
-        return await self._database.count_prs(self.account_id, repo_id)
-
     async def count_open_prs(self, repo_id: int) -> int:
         """The number of open pull requests of a repository."""
         return await self._database.count_open_prs(self.account_id, repo_id)
-
-    async def list_dupe_groups(self, scan_id: int) -> list[DupeGroup]:
-        """The groups of a scan, ordered by id."""
-        return await self._database.list_dupe_groups(self.account_id, scan_id)
-
-    async def list_dupe_group_members(self, group_id: int) -> list[DupeGroupMember]:
-        """The members of a group, best first."""
-        return await self._database.list_dupe_group_members(self.account_id, group_id)
-
-    async def find_dupe_groups_by_pr(self, scan_id: int, pr_id: int) -> list[DupeGroup]:
-        """The groups of a scan that hold a pull request, ordered by id."""
-        return await self._database.find_dupe_groups_by_pr(self.account_id, scan_id, pr_id)
 
     async def list_dupes(self, owner: str, name: str) -> list[DupeRow]:
         """The latest completed scan of a repository with its groups and their members, in one list of rows.
@@ -593,3 +549,47 @@ class AccountDatabase:
     async def reset_all(self) -> int:
         """Delete the account with all that belongs to it."""
         return await self._database.reset_all(self.account_id)
+
+    async def get_account(self) -> Account | None:
+        """The account itself."""
+        return await self._database.get_account(self.account_id)
+
+    async def get_repo(self, id: int) -> Repo | None:
+        """A tracked repository by id."""
+        return await self._database.get_repo(self.account_id, id)
+
+    async def create_scan(self, repo_id: int) -> Scan | None:
+        """Create a scan of a tracked repository; null when one is active or the repository is not the account's."""
+        return await self._database.create_scan(self.account_id, repo_id)
+
+    async def get_latest_completed_scan(self, repo_id: int) -> Scan | None:
+        """The newest completed scan of a repository."""
+        return await self._database.get_latest_completed_scan(self.account_id, repo_id)
+
+    async def get_pr(self, id: int) -> PR | None:
+        """A pull request by id."""
+        return await self._database.get_pr(self.account_id, id)
+
+    async def get_pr_by_number(self, repo_id: int, number: int) -> PR | None:
+        """A pull request by its number in a repository."""
+        return await self._database.get_pr_by_number(self.account_id, repo_id, number)
+
+    async def list_open_prs(self, repo_id: int) -> list[PR]:
+        """The open pull requests of a repository, ordered by number."""
+        return await self._database.list_open_prs(self.account_id, repo_id)
+
+    async def count_prs(self, repo_id: int) -> int:
+        """The number of stored pull requests of a repository."""
+        return await self._database.count_prs(self.account_id, repo_id)
+
+    async def list_dupe_groups(self, scan_id: int) -> list[DupeGroup]:
+        """The groups of a scan, ordered by id."""
+        return await self._database.list_dupe_groups(self.account_id, scan_id)
+
+    async def list_dupe_group_members(self, group_id: int) -> list[DupeGroupMember]:
+        """The members of a group, best first."""
+        return await self._database.list_dupe_group_members(self.account_id, group_id)
+
+    async def find_dupe_groups_by_pr(self, scan_id: int, pr_id: int) -> list[DupeGroup]:
+        """The groups of a scan that hold a pull request, ordered by id."""
+        return await self._database.find_dupe_groups_by_pr(self.account_id, scan_id, pr_id)

@@ -28,16 +28,6 @@ GET_ACCOUNT_BY_API_KEY = Query(
     rows_from=0,
 )
 
-GET_ACCOUNT = Query(
-    (
-        Statement(
-            "SELECT accounts.id, accounts.label, accounts.config, accounts.created_at, accounts.updated_at FROM accounts WHERE id = ?1",
-            (0,),
-        ),
-    ),
-    rows_from=0,
-)
-
 UPDATE_ACCOUNT_CONFIG = Query(
     (
         Statement(
@@ -84,16 +74,6 @@ SELECT id, ?1, ?2 FROM accounts WHERE id = ?3
 ON CONFLICT DO NOTHING
 RETURNING repos.id, repos.owner, repos.name, repos.last_scan_at, repos.created_at""",
             (1, 2, 0),
-        ),
-    ),
-    rows_from=0,
-)
-
-GET_REPO = Query(
-    (
-        Statement(
-            "SELECT repos.id, repos.owner, repos.name, repos.last_scan_at, repos.created_at FROM repos WHERE id = ?1 AND account_id = ?2",
-            (1, 0),
         ),
     ),
     rows_from=0,
@@ -178,20 +158,6 @@ ON CONFLICT DO NOTHING""",
     rows_from=1,
 )
 
-CREATE_SCAN = Query(
-    (
-        Statement(
-            """INSERT INTO scans (repo_id, account_id)
-SELECT id, account_id FROM repos WHERE id = ?1 AND account_id = ?2
-ON CONFLICT DO NOTHING
-RETURNING scans.id, scans.repo_id, scans.status, scans.phase_cursor, scans.pr_count, scans.dupe_group_count,
-          scans.input_tokens, scans.output_tokens, scans.started_at, scans.completed_at, scans.error, scans.progress""",
-            (1, 0),
-        ),
-    ),
-    rows_from=0,
-)
-
 GET_SCAN = Query(
     (
         Statement(
@@ -212,21 +178,6 @@ GET_ACTIVE_SCAN = Query(
        scans.input_tokens, scans.output_tokens, scans.started_at, scans.completed_at, scans.error, scans.progress
 FROM scans JOIN repos ON repos.id = scans.repo_id
 WHERE repo_id = ?1 AND repos.account_id = ?2 AND status NOT IN ('done', 'failed')""",
-            (1, 0),
-        ),
-    ),
-    rows_from=0,
-)
-
-GET_LATEST_COMPLETED_SCAN = Query(
-    (
-        Statement(
-            """SELECT scans.id, scans.repo_id, scans.status, scans.phase_cursor, scans.pr_count, scans.dupe_group_count,
-       scans.input_tokens, scans.output_tokens, scans.started_at, scans.completed_at, scans.error, scans.progress
-FROM scans JOIN repos ON repos.id = scans.repo_id
-WHERE repo_id = ?1 AND repos.account_id = ?2 AND status = 'done'
-ORDER BY scans.id DESC
-LIMIT 1""",
             (1, 0),
         ),
     ),
@@ -390,32 +341,6 @@ ON CONFLICT (repo_id, number) DO UPDATE SET
     chunked=1,
 )
 
-GET_PR = Query(
-    (
-        Statement(
-            """SELECT prs.id, prs.repo_id, prs.number, prs.title, prs.body, prs.author, prs.diff_hash, prs.file_paths, prs.state,
-       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at
-FROM prs JOIN repos ON repos.id = prs.repo_id
-WHERE prs.id = ?1 AND repos.account_id = ?2""",
-            (1, 0),
-        ),
-    ),
-    rows_from=0,
-)
-
-GET_PR_BY_NUMBER = Query(
-    (
-        Statement(
-            """SELECT prs.id, prs.repo_id, prs.number, prs.title, prs.body, prs.author, prs.diff_hash, prs.file_paths, prs.state,
-       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at
-FROM prs JOIN repos ON repos.id = prs.repo_id
-WHERE repo_id = ?1 AND number = ?2 AND repos.account_id = ?3""",
-            (1, 2, 0),
-        ),
-    ),
-    rows_from=0,
-)
-
 GET_PRS_BY_IDS = Query(
     (
         Statement(
@@ -446,115 +371,12 @@ ORDER BY number""",
     chunked=2,
 )
 
-LIST_OPEN_PRS = Query(
-    (
-        Statement(
-            """SELECT prs.id, prs.repo_id, prs.number, prs.title, prs.body, prs.author, prs.diff_hash, prs.file_paths, prs.state,
-       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at
-FROM prs JOIN repos ON repos.id = prs.repo_id
-WHERE repo_id = ?1 AND state = 'open' AND repos.account_id = ?2 AND number > ?3
-ORDER BY number
-LIMIT ?4""",
-            (1, 0, 2, 3),
-        ),
-    ),
-    rows_from=0,
-    page_by="number",
-    page_size=200,
-)
-
-COUNT_PRS = Query(
-    (
-        Statement(
-            """SELECT count(*) AS pr_count FROM prs JOIN repos ON repos.id = prs.repo_id
-WHERE repo_id = ?1 AND repos.account_id = ?2""",
-            (1, 0),
-        ),
-    ),
-    rows_from=0,
-)
-
 COUNT_OPEN_PRS = Query(
     (
         Statement(
             """SELECT count(*) AS pr_count FROM prs JOIN repos ON repos.id = prs.repo_id
 WHERE repo_id = ?1 AND state = 'open' AND repos.account_id = ?2""",
             (1, 0),
-        ),
-    ),
-    rows_from=0,
-)
-
-UPDATE_PR_ETAG = Query(
-    (Statement("UPDATE prs SET github_etag = ?1 WHERE id = ?2", (1, 0)),),
-)
-
-UPDATE_PR_EMBED_HASH = Query(
-    (Statement("UPDATE prs SET embed_hash = ?1 WHERE id = ?2", (1, 0)),),
-)
-
-INSERT_DUPE_GROUP = Query(
-    (
-        Statement(
-            """INSERT INTO dupe_groups (scan_id, repo_id, label, pr_count) VALUES (?1, ?2, ?3, ?4)
-RETURNING id, scan_id, repo_id, label, pr_count""",
-            (0, 1, 2, 3),
-        ),
-    ),
-    rows_from=0,
-)
-
-INSERT_DUPE_GROUP_MEMBER = Query(
-    (
-        Statement(
-            """INSERT INTO dupe_group_members (group_id, pr_id, rank, score, rationale)
-VALUES (?1, ?2, ?3, ?4, ?5)
-RETURNING id, group_id, pr_id, rank, score, rationale""",
-            (0, 1, 2, 3, 4),
-        ),
-    ),
-    rows_from=0,
-)
-
-LIST_DUPE_GROUPS = Query(
-    (
-        Statement(
-            """SELECT dupe_groups.id, dupe_groups.scan_id, dupe_groups.repo_id, dupe_groups.label, dupe_groups.pr_count
-FROM dupe_groups JOIN repos ON repos.id = dupe_groups.repo_id
-WHERE scan_id = ?1 AND repos.account_id = ?2
-ORDER BY dupe_groups.id""",
-            (1, 0),
-        ),
-    ),
-    rows_from=0,
-)
-
-LIST_DUPE_GROUP_MEMBERS = Query(
-    (
-        Statement(
-            """SELECT dupe_group_members.id, dupe_group_members.group_id, dupe_group_members.pr_id, dupe_group_members.rank,
-       dupe_group_members.score, dupe_group_members.rationale
-FROM dupe_group_members
-JOIN dupe_groups ON dupe_groups.id = dupe_group_members.group_id
-JOIN repos ON repos.id = dupe_groups.repo_id
-WHERE group_id = ?1 AND repos.account_id = ?2
-ORDER BY rank, dupe_group_members.id""",
-            (1, 0),
-        ),
-    ),
-    rows_from=0,
-)
-
-FIND_DUPE_GROUPS_BY_PR = Query(
-    (
-        Statement(
-            """SELECT dupe_groups.id, dupe_groups.scan_id, dupe_groups.repo_id, dupe_groups.label, dupe_groups.pr_count
-FROM dupe_groups
-JOIN dupe_group_members ON dupe_group_members.group_id = dupe_groups.id
-JOIN repos ON repos.id = dupe_groups.repo_id
-WHERE scan_id = ?1 AND pr_id = ?2 AND repos.account_id = ?3
-ORDER BY dupe_groups.id""",
-            (1, 2, 0),
         ),
     ),
     rows_from=0,
@@ -1078,6 +900,184 @@ LIST_BATCH_POLLS = Query(
     rows_from=0,
 )
 
+GET_ACCOUNT = Query(
+    (
+        Statement(
+            "SELECT accounts.id, accounts.label, accounts.config, accounts.created_at, accounts.updated_at FROM accounts WHERE id = ?1",
+            (0,),
+        ),
+    ),
+    rows_from=0,
+)
+
+GET_REPO = Query(
+    (
+        Statement(
+            "SELECT repos.id, repos.owner, repos.name, repos.last_scan_at, repos.created_at FROM repos WHERE id = ?1 AND account_id = ?2",
+            (1, 0),
+        ),
+    ),
+    rows_from=0,
+)
+
+CREATE_SCAN = Query(
+    (
+        Statement(
+            """INSERT INTO scans (repo_id, account_id)
+SELECT id, account_id FROM repos WHERE id = ?1 AND account_id = ?2
+ON CONFLICT DO NOTHING
+RETURNING scans.id, scans.repo_id, scans.status, scans.phase_cursor, scans.pr_count, scans.dupe_group_count,
+          scans.input_tokens, scans.output_tokens, scans.started_at, scans.completed_at, scans.error, scans.progress""",
+            (1, 0),
+        ),
+    ),
+    rows_from=0,
+)
+
+GET_LATEST_COMPLETED_SCAN = Query(
+    (
+        Statement(
+            """SELECT scans.id, scans.repo_id, scans.status, scans.phase_cursor, scans.pr_count, scans.dupe_group_count,
+       scans.input_tokens, scans.output_tokens, scans.started_at, scans.completed_at, scans.error, scans.progress
+FROM scans JOIN repos ON repos.id = scans.repo_id
+WHERE repo_id = ?1 AND repos.account_id = ?2 AND status = 'done'
+ORDER BY scans.id DESC
+LIMIT 1""",
+            (1, 0),
+        ),
+    ),
+    rows_from=0,
+)
+
+GET_PR = Query(
+    (
+        Statement(
+            """SELECT prs.id, prs.repo_id, prs.number, prs.title, prs.body, prs.author, prs.diff_hash, prs.file_paths, prs.state,
+       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at
+FROM prs JOIN repos ON repos.id = prs.repo_id
+WHERE prs.id = ?1 AND repos.account_id = ?2""",
+            (1, 0),
+        ),
+    ),
+    rows_from=0,
+)
+
+GET_PR_BY_NUMBER = Query(
+    (
+        Statement(
+            """SELECT prs.id, prs.repo_id, prs.number, prs.title, prs.body, prs.author, prs.diff_hash, prs.file_paths, prs.state,
+       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at
+FROM prs JOIN repos ON repos.id = prs.repo_id
+WHERE repo_id = ?1 AND number = ?2 AND repos.account_id = ?3""",
+            (1, 2, 0),
+        ),
+    ),
+    rows_from=0,
+)
+
+LIST_OPEN_PRS = Query(
+    (
+        Statement(
+            """SELECT prs.id, prs.repo_id, prs.number, prs.title, prs.body, prs.author, prs.diff_hash, prs.file_paths, prs.state,
+       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at
+FROM prs JOIN repos ON repos.id = prs.repo_id
+WHERE repo_id = ?1 AND state = 'open' AND repos.account_id = ?2 AND number > ?3
+ORDER BY number
+LIMIT ?4""",
+            (1, 0, 2, 3),
+        ),
+    ),
+    rows_from=0,
+    page_by="number",
+    page_size=200,
+)
+
+COUNT_PRS = Query(
+    (
+        Statement(
+            """SELECT count(*) AS pr_count FROM prs JOIN repos ON repos.id = prs.repo_id
+WHERE repo_id = ?1 AND repos.account_id = ?2""",
+            (1, 0),
+        ),
+    ),
+    rows_from=0,
+)
+
+UPDATE_PR_ETAG = Query(
+    (Statement("UPDATE prs SET github_etag = ?1 WHERE id = ?2", (1, 0)),),
+)
+
+UPDATE_PR_EMBED_HASH = Query(
+    (Statement("UPDATE prs SET embed_hash = ?1 WHERE id = ?2", (1, 0)),),
+)
+
+INSERT_DUPE_GROUP = Query(
+    (
+        Statement(
+            """INSERT INTO dupe_groups (scan_id, repo_id, label, pr_count) VALUES (?1, ?2, ?3, ?4)
+RETURNING id, scan_id, repo_id, label, pr_count""",
+            (0, 1, 2, 3),
+        ),
+    ),
+    rows_from=0,
+)
+
+INSERT_DUPE_GROUP_MEMBER = Query(
+    (
+        Statement(
+            """INSERT INTO dupe_group_members (group_id, pr_id, rank, score, rationale)
+VALUES (?1, ?2, ?3, ?4, ?5)
+RETURNING id, group_id, pr_id, rank, score, rationale""",
+            (0, 1, 2, 3, 4),
+        ),
+    ),
+    rows_from=0,
+)
+
+LIST_DUPE_GROUPS = Query(
+    (
+        Statement(
+            """SELECT dupe_groups.id, dupe_groups.scan_id, dupe_groups.repo_id, dupe_groups.label, dupe_groups.pr_count
+FROM dupe_groups JOIN repos ON repos.id = dupe_groups.repo_id
+WHERE scan_id = ?1 AND repos.account_id = ?2
+ORDER BY dupe_groups.id""",
+            (1, 0),
+        ),
+    ),
+    rows_from=0,
+)
+
+LIST_DUPE_GROUP_MEMBERS = Query(
+    (
+        Statement(
+            """SELECT dupe_group_members.id, dupe_group_members.group_id, dupe_group_members.pr_id, dupe_group_members.rank,
+       dupe_group_members.score, dupe_group_members.rationale
+FROM dupe_group_members
+JOIN dupe_groups ON dupe_groups.id = dupe_group_members.group_id
+JOIN repos ON repos.id = dupe_groups.repo_id
+WHERE group_id = ?1 AND repos.account_id = ?2
+ORDER BY rank, dupe_group_members.id""",
+            (1, 0),
+        ),
+    ),
+    rows_from=0,
+)
+
+FIND_DUPE_GROUPS_BY_PR = Query(
+    (
+        Statement(
+            """SELECT dupe_groups.id, dupe_groups.scan_id, dupe_groups.repo_id, dupe_groups.label, dupe_groups.pr_count
+FROM dupe_groups
+JOIN dupe_group_members ON dupe_group_members.group_id = dupe_groups.id
+JOIN repos ON repos.id = dupe_groups.repo_id
+WHERE scan_id = ?1 AND pr_id = ?2 AND repos.account_id = ?3
+ORDER BY dupe_groups.id""",
+            (1, 2, 0),
+        ),
+    ),
+    rows_from=0,
+)
+
 # Every query that may be part of a batch, by its method.
 WRITES: dict[str, Query] = {
     "createAccount": CREATE_ACCOUNT,
@@ -1089,7 +1089,6 @@ WRITES: dict[str, Query] = {
     "deleteRepo": DELETE_REPO,
     "updateRepoLastScanAt": UPDATE_REPO_LAST_SCAN_AT,
     "startScan": START_SCAN,
-    "createScan": CREATE_SCAN,
     "updateScanStatus": UPDATE_SCAN_STATUS,
     "addScanTokens": ADD_SCAN_TOKENS,
     "failScan": FAIL_SCAN,
@@ -1100,10 +1099,6 @@ WRITES: dict[str, Query] = {
     "markBatchEnded": MARK_BATCH_ENDED,
     "upsertPR": UPSERT_PR,
     "upsertPRs": UPSERT_PRS,
-    "updatePREtag": UPDATE_PR_ETAG,
-    "updatePREmbedHash": UPDATE_PR_EMBED_HASH,
-    "insertDupeGroup": INSERT_DUPE_GROUP,
-    "insertDupeGroupMember": INSERT_DUPE_GROUP_MEMBER,
     "deleteDupeGroupsByScan": DELETE_DUPE_GROUPS_BY_SCAN,
     "insertListedPRs": INSERT_LISTED_PRS,
     "markPRsRead": MARK_PRS_READ,
@@ -1129,4 +1124,9 @@ WRITES: dict[str, Query] = {
     "startBatchPoll": START_BATCH_POLL,
     "saveBatchPoll": SAVE_BATCH_POLL,
     "deleteBatchPoll": DELETE_BATCH_POLL,
+    "createScan": CREATE_SCAN,
+    "updatePREtag": UPDATE_PR_ETAG,
+    "updatePREmbedHash": UPDATE_PR_EMBED_HASH,
+    "insertDupeGroup": INSERT_DUPE_GROUP,
+    "insertDupeGroupMember": INSERT_DUPE_GROUP_MEMBER,
 }

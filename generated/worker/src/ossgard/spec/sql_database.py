@@ -60,9 +60,6 @@ class SqlDatabase(SqlMethods):
     async def get_account_by_api_key(self, api_key_hash: str) -> Account | None:
         return await self._first(Account, queries.GET_ACCOUNT_BY_API_KEY, api_key_hash)
 
-    async def get_account(self, account_id: int) -> Account | None:
-        return await self._first(Account, queries.GET_ACCOUNT, account_id)
-
     async def update_account_config(
         self, account_id: int, config: JsonObject, changes: UpdateAccountConfigChanges
     ) -> int:
@@ -79,9 +76,6 @@ class SqlDatabase(SqlMethods):
 
     async def insert_repo(self, account_id: int, owner: str, name: str) -> Repo | None:
         return await self._first(Repo, queries.INSERT_REPO, account_id, owner, name)
-
-    async def get_repo(self, account_id: int, id: int) -> Repo | None:
-        return await self._first(Repo, queries.GET_REPO, account_id, id)
 
     async def get_repo_by_owner_name(self, account_id: int, owner: str, name: str) -> Repo | None:
         return await self._first(Repo, queries.GET_REPO_BY_OWNER_NAME, account_id, owner, name)
@@ -100,17 +94,11 @@ class SqlDatabase(SqlMethods):
     ) -> Scan | None:
         return await self._first(Scan, queries.START_SCAN, account_id, owner, name, options, phase, due_at)
 
-    async def create_scan(self, account_id: int, repo_id: int) -> Scan | None:
-        return await self._first(Scan, queries.CREATE_SCAN, account_id, repo_id)
-
     async def get_scan(self, account_id: int, id: int) -> Scan | None:
         return await self._first(Scan, queries.GET_SCAN, account_id, id)
 
     async def get_active_scan(self, account_id: int, repo_id: int) -> Scan | None:
         return await self._first(Scan, queries.GET_ACTIVE_SCAN, account_id, repo_id)
-
-    async def get_latest_completed_scan(self, account_id: int, repo_id: int) -> Scan | None:
-        return await self._first(Scan, queries.GET_LATEST_COMPLETED_SCAN, account_id, repo_id)
 
     async def update_scan_status(self, id: int, status: ScanStatus, changes: UpdateScanStatusChanges) -> int:
         return await self._run(queries.UPDATE_SCAN_STATUS, id, status, patch(changes))
@@ -156,51 +144,14 @@ class SqlDatabase(SqlMethods):
     async def upsert_prs(self, repo_id: int, prs: Sequence[PRInput]) -> int:
         return await self._run(queries.UPSERT_PRS, repo_id, prs)
 
-    async def get_pr(self, account_id: int, id: int) -> PR | None:
-        return await self._first(PR, queries.GET_PR, account_id, id)
-
-    async def get_pr_by_number(self, account_id: int, repo_id: int, number: int) -> PR | None:
-        return await self._first(PR, queries.GET_PR_BY_NUMBER, account_id, repo_id, number)
-
     async def get_prs_by_ids(self, account_id: int, ids: Sequence[int]) -> list[PR]:
         return await self._list(PR, queries.GET_PRS_BY_IDS, account_id, ids)
 
     async def get_prs_by_numbers(self, account_id: int, repo_id: int, numbers: Sequence[int]) -> list[PR]:
         return await self._list(PR, queries.GET_PRS_BY_NUMBERS, account_id, repo_id, numbers)
 
-    async def list_open_prs(self, account_id: int, repo_id: int) -> list[PR]:
-        return await self._pages(PR, queries.LIST_OPEN_PRS, account_id, repo_id)
-
-    async def count_prs(self, account_id: int, repo_id: int) -> int:
-        return await self._value(int, queries.COUNT_PRS, account_id, repo_id)
-
     async def count_open_prs(self, account_id: int, repo_id: int) -> int:
         return await self._value(int, queries.COUNT_OPEN_PRS, account_id, repo_id)
-
-    async def update_pr_etag(self, id: int, github_etag: str | None) -> int:
-        return await self._run(queries.UPDATE_PR_ETAG, id, github_etag)
-
-    async def update_pr_embed_hash(self, id: int, embed_hash: str | None) -> int:
-        return await self._run(queries.UPDATE_PR_EMBED_HASH, id, embed_hash)
-
-    async def insert_dupe_group(self, scan_id: int, repo_id: int, label: str | None, pr_count: int) -> DupeGroup:
-        return await self._one(DupeGroup, queries.INSERT_DUPE_GROUP, scan_id, repo_id, label, pr_count)
-
-    async def insert_dupe_group_member(
-        self, group_id: int, pr_id: int, rank: int, score: float, rationale: str | None
-    ) -> DupeGroupMember:
-        return await self._one(
-            DupeGroupMember, queries.INSERT_DUPE_GROUP_MEMBER, group_id, pr_id, rank, score, rationale
-        )
-
-    async def list_dupe_groups(self, account_id: int, scan_id: int) -> list[DupeGroup]:
-        return await self._list(DupeGroup, queries.LIST_DUPE_GROUPS, account_id, scan_id)
-
-    async def list_dupe_group_members(self, account_id: int, group_id: int) -> list[DupeGroupMember]:
-        return await self._list(DupeGroupMember, queries.LIST_DUPE_GROUP_MEMBERS, account_id, group_id)
-
-    async def find_dupe_groups_by_pr(self, account_id: int, scan_id: int, pr_id: int) -> list[DupeGroup]:
-        return await self._list(DupeGroup, queries.FIND_DUPE_GROUPS_BY_PR, account_id, scan_id, pr_id)
 
     async def list_dupes(self, account_id: int, owner: str, name: str) -> list[DupeRow]:
         return await self._list(DupeRow, queries.LIST_DUPES, account_id, owner, name)
@@ -332,3 +283,52 @@ class SqlDatabase(SqlMethods):
 
     async def list_batch_polls(self, limit: int) -> list[DueBatchPoll]:
         return await self._list(DueBatchPoll, queries.LIST_BATCH_POLLS, limit)
+
+    async def get_account(self, account_id: int) -> Account | None:
+        return await self._first(Account, queries.GET_ACCOUNT, account_id)
+
+    async def get_repo(self, account_id: int, id: int) -> Repo | None:
+        return await self._first(Repo, queries.GET_REPO, account_id, id)
+
+    async def create_scan(self, account_id: int, repo_id: int) -> Scan | None:
+        return await self._first(Scan, queries.CREATE_SCAN, account_id, repo_id)
+
+    async def get_latest_completed_scan(self, account_id: int, repo_id: int) -> Scan | None:
+        return await self._first(Scan, queries.GET_LATEST_COMPLETED_SCAN, account_id, repo_id)
+
+    async def get_pr(self, account_id: int, id: int) -> PR | None:
+        return await self._first(PR, queries.GET_PR, account_id, id)
+
+    async def get_pr_by_number(self, account_id: int, repo_id: int, number: int) -> PR | None:
+        return await self._first(PR, queries.GET_PR_BY_NUMBER, account_id, repo_id, number)
+
+    async def list_open_prs(self, account_id: int, repo_id: int) -> list[PR]:
+        return await self._pages(PR, queries.LIST_OPEN_PRS, account_id, repo_id)
+
+    async def count_prs(self, account_id: int, repo_id: int) -> int:
+        return await self._value(int, queries.COUNT_PRS, account_id, repo_id)
+
+    async def update_pr_etag(self, id: int, github_etag: str | None) -> int:
+        return await self._run(queries.UPDATE_PR_ETAG, id, github_etag)
+
+    async def update_pr_embed_hash(self, id: int, embed_hash: str | None) -> int:
+        return await self._run(queries.UPDATE_PR_EMBED_HASH, id, embed_hash)
+
+    async def insert_dupe_group(self, scan_id: int, repo_id: int, label: str | None, pr_count: int) -> DupeGroup:
+        return await self._one(DupeGroup, queries.INSERT_DUPE_GROUP, scan_id, repo_id, label, pr_count)
+
+    async def insert_dupe_group_member(
+        self, group_id: int, pr_id: int, rank: int, score: float, rationale: str | None
+    ) -> DupeGroupMember:
+        return await self._one(
+            DupeGroupMember, queries.INSERT_DUPE_GROUP_MEMBER, group_id, pr_id, rank, score, rationale
+        )
+
+    async def list_dupe_groups(self, account_id: int, scan_id: int) -> list[DupeGroup]:
+        return await self._list(DupeGroup, queries.LIST_DUPE_GROUPS, account_id, scan_id)
+
+    async def list_dupe_group_members(self, account_id: int, group_id: int) -> list[DupeGroupMember]:
+        return await self._list(DupeGroupMember, queries.LIST_DUPE_GROUP_MEMBERS, account_id, group_id)
+
+    async def find_dupe_groups_by_pr(self, account_id: int, scan_id: int, pr_id: int) -> list[DupeGroup]:
+        return await self._list(DupeGroup, queries.FIND_DUPE_GROUPS_BY_PR, account_id, scan_id, pr_id)

@@ -69,11 +69,6 @@ def start_scan(account_id: int, owner: str, name: str, options: JsonObject, phas
     return Write("startScan", (account_id, owner, name, options, phase, due_at))
 
 
-def create_scan(account_id: int, repo_id: int) -> Write:
-    """Create a scan of a tracked repository; null when one is active or the repository is not the account's."""
-    return Write("createScan", (account_id, repo_id))
-
-
 def update_scan_status(id: int, status: ScanStatus, changes: UpdateScanStatusChanges) -> Write:
     """Set a scan's status and whatever else the patch holds."""
     return Write("updateScanStatus", (id, status, patch(changes)))
@@ -139,26 +134,6 @@ def upsert_pr(repo_id: int, pr: PRInput) -> Write:
 def upsert_prs(repo_id: int, prs: Sequence[PRInput]) -> Write:
     """Store many pull requests at once, as `upsertPR` does."""
     return Write("upsertPRs", (repo_id, prs))
-
-
-def update_pr_etag(id: int, github_etag: str | None) -> Write:
-    """Store the ETag of a pull request's diff."""
-    return Write("updatePREtag", (id, github_etag))
-
-
-def update_pr_embed_hash(id: int, embed_hash: str | None) -> Write:
-    """Record which content of a pull request is embedded."""
-    return Write("updatePREmbedHash", (id, embed_hash))
-
-
-def insert_dupe_group(scan_id: int, repo_id: int, label: str | None, pr_count: int) -> Write:
-    """Store a group of duplicates."""
-    return Write("insertDupeGroup", (scan_id, repo_id, label, pr_count))
-
-
-def insert_dupe_group_member(group_id: int, pr_id: int, rank: int, score: float, rationale: str | None) -> Write:
-    """Store a member of a group."""
-    return Write("insertDupeGroupMember", (group_id, pr_id, rank, score, rationale))
 
 
 def delete_dupe_groups_by_scan(scan_id: int) -> Write:
@@ -297,3 +272,28 @@ def save_batch_poll(
 def delete_batch_poll(name: str, batch_id: str, step: int) -> Write:
     """Forget a poller, unless it has been started for another batch, or for a later message."""
     return Write("deleteBatchPoll", (name, batch_id, step))
+
+
+def create_scan(account_id: int, repo_id: int) -> Write:
+    """Create a scan of a tracked repository; null when one is active or the repository is not the account's."""
+    return Write("createScan", (account_id, repo_id))
+
+
+def update_pr_etag(id: int, github_etag: str | None) -> Write:
+    """Store the ETag of a pull request's diff."""
+    return Write("updatePREtag", (id, github_etag))
+
+
+def update_pr_embed_hash(id: int, embed_hash: str | None) -> Write:
+    """Record which content of a pull request is embedded."""
+    return Write("updatePREmbedHash", (id, embed_hash))
+
+
+def insert_dupe_group(scan_id: int, repo_id: int, label: str | None, pr_count: int) -> Write:
+    """Store a group of duplicates."""
+    return Write("insertDupeGroup", (scan_id, repo_id, label, pr_count))
+
+
+def insert_dupe_group_member(group_id: int, pr_id: int, rank: int, score: float, rationale: str | None) -> Write:
+    """Store a member of a group."""
+    return Write("insertDupeGroupMember", (group_id, pr_id, rank, score, rationale))
