@@ -1,14 +1,15 @@
-"""The command line: `ossgard-gen generate`, `ossgard-gen check`, `ossgard-gen phase`."""
+"""The command line: `ossgard-gen generate`, `check`, `adopt` and `phase`."""
 
 import gc
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from generator.layout import template_names
-from generator.record import inputs_digest, is_current, remember
+from generator.layout import sources, template_names
+from generator.record import Record, inputs_digest, is_current, read_record, remember, remember_start
 
 if TYPE_CHECKING:
     from generator.write import Changes
@@ -23,7 +24,8 @@ The spec is spec/*.yaml and spec/migrations/*.sql; every section of it is explai
 complete it (VS Code, Neovim) by the JSON Schemas in spec/schema/. The output is generated/worker (the Cloudflare Worker
 and the core that both hosts run) and generated/local (the Bun host).
 
-A change: edit the spec, run `ossgard-gen generate`, review `git diff generated/`, commit both.
+A change: edit the spec or a template, run `ossgard-gen generate`, review `git diff generated/`, commit both.
+What was edited in generated/ itself is never overwritten: `ossgard-gen adopt` carries it back to templates/.
 
 Exit codes: 0 done, 1 the spec is wrong or generated/ differs from it, 2 the command line is wrong.""",
 )
@@ -80,29 +82,45 @@ def _summary(changes: "Changes", total: int) -> str:
     return f"{total} files: {len(changes.written)} written, {len(changes.removed)} removed"
 
 
+def _record(project: Path) -> Path:
+    return project / "build" / "ossgard-gen.json"
+
+
+def _folders(project: Path) -> dict[str, Path]:
+    """Where everything is written, by the name that it has in the record."""
+    return {"generated": project / "generated", "schema": project / "spec" / "schema"}
+
+
 @app.command()
-def generate(project: Project = Path("."), templates: Templates = None) -> None:
+def generate(
+    project: Project = Path("."),
+    templates: Templates = None,
+    discard: Annotated[bool, typer.Option("--discard", help="Drop what was edited by hand in generated/.")] = False,
+) -> None:
     """Check the spec and write generated/: only what changed, each file whole, and no file that it does not own.
 
-    When any check fails, all findings are printed as file:line:column and nothing is written.
+    When any check fails, all findings are printed as file:line:column and nothing is written. Neither is it when files
+    in generated/ were edited by hand, unless those edits are to be dropped.
     """
     folder = _templates(project, templates)
-    record = project / "build" / "ossgard-gen.json"
-    folders = {"generated": project / "generated", "schema": project / "spec" / "schema"}
+    folders, record = _folders(project), read_record(_record(project))
     inputs = inputs_digest(project / "spec", folder, template_names(folder))
-    current = is_current(record, inputs, folders)
-    if current is not None:
-        typer.echo(f"{current} files, all as the spec gives them")
+    if is_current(record, inputs, folders):
+        typer.echo(f"{len(record.written('generated'))} files, all as the spec gives them")
         return
 
     from generator.schema import schemas
     from generator.write import NotOwnedError, write
 
     output = _plan(project, folder)
+    outputs = {"schema": schemas(), "generated": output}
+    if not discard:
+        _refuse_to_overwrite(outputs, folders, record)
     try:
-        write(schemas(), folders["schema"])
+        remember_start(_record(project), record, outputs)
+        write(outputs["schema"], folders["schema"])
         changes = write(output, folders["generated"])
-        remember(record, inputs, {"generated": output, "schema": schemas()})
+        remember(_record(project), inputs, outputs)
     except (NotOwnedError, OSError) as error:
         _fail(f"cannot write: {error}")
         return
@@ -111,6 +129,46 @@ def generate(project: Project = Path("."), templates: Templates = None) -> None:
     for path in changes.removed:
         typer.echo(f"removed  generated/{path}")
     typer.echo(_summary(changes, len(output)))
+
+
+def _refuse_to_overwrite(
+    outputs: Mapping[str, Mapping[str, bytes]], folders: Mapping[str, Path], record: Record
+) -> None:
+    """Exit when files that would be written were edited by hand."""
+    from generator.edits import hand_edits
+
+    edited = [
+        folders[name] / path
+        for name, output in outputs.items()
+        for path in hand_edits(output, folders[name], record.written(name))
+    ]
+    if edited:
+        listed = "\n".join(f"    {path}" for path in edited)
+        _fail(
+            f"these files were edited by hand, where the change does not last:\n{listed}\n"
+            "nothing was written. `make adopt` carries the edits back to templates/; `make discard` drops them"
+        )
+
+
+@app.command()
+def adopt(project: Project = Path("."), templates: Templates = None) -> None:
+    """Carry what was edited by hand in generated/ back to the templates, of which most files there are copies.
+
+    What is rendered from a template and the spec is not carried back: you are told where to make the change.
+    """
+    from generator.edits import adopt, hand_edits
+
+    folder = _templates(project, templates)
+    output, generated = _plan(project, folder), project / "generated"
+    written = read_record(_record(project)).written("generated")
+    edits = hand_edits(output, generated, written)
+    adopted, refused = adopt(edits, sources(project, folder), output, written)
+    for path in adopted:
+        typer.echo(f"wrote    {path}")
+    if refused:
+        listed = "\n".join(f"    {generated / path}: {reason}" for path, reason in refused.items())
+        _fail(f"not carried back:\n{listed}\nwhen nothing of it is missing any more, `make discard` drops it")
+    typer.echo("Now run `make generate`." if adopted else "nothing in generated/ was edited by hand")
 
 
 @app.command()

@@ -1,15 +1,18 @@
-"""Puts planned output on disk: only what differs, each file by rename, stale files removed by manifest."""
+"""Puts planned output on disk: only what differs, each file by rename and read-only, stale files gone by manifest."""
 
 import contextlib
 import difflib
 import os
 import re
+import stat
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 MANIFEST = ".manifest"
+# Nobody edits what is written here without noticing.
+_MODE = 0o444
 _TEMPORARY = ".ossgard-gen-"
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _HEADER = "# The files that ossgard-gen wrote here; it touches no others.\n"
@@ -39,7 +42,7 @@ def compare(output: Mapping[str, bytes], folder: Path) -> Changes:
     """What writing the output would change."""
     owned = read_manifest(folder)
     return Changes(
-        written=[path for path, content in sorted(output.items()) if _read(folder / path) != content],
+        written=[path for path, content in sorted(output.items()) if read(folder / path) != content],
         removed=[path for path in sorted(owned - set(output)) if (folder / path).is_file()],
     )
 
@@ -47,9 +50,9 @@ def compare(output: Mapping[str, bytes], folder: Path) -> Changes:
 def write(output: Mapping[str, bytes], folder: Path) -> Changes:
     """Make the folder hold the output.
 
-    Each file is replaced by rename, so a reader or an interruption sees a whole old file or a whole new one. The
-    manifest covers old and new files from before the first change until after the last, so that the next run finishes
-    what an interrupted one began.
+    Each file is read-only, and replaced by rename: a reader or an interruption sees a whole old file or a whole new
+    one. The manifest covers old and new files from before the first change until after the last, so that the next run
+    finishes what an interrupted one began.
 
     Raises:
         NotOwnedError: a file that the generator did not write is in the way; nothing was changed.
@@ -61,22 +64,23 @@ def write(output: Mapping[str, bytes], folder: Path) -> Changes:
         raise NotOwnedError(foreign)
     _remove_leftovers(folder, output)
     if owned | set(output) != owned:
-        _replace(folder / MANIFEST, _manifest(owned | set(output)))
+        replace(folder / MANIFEST, _manifest(owned | set(output)), _MODE)
     # Stale files go first: one may stand where a new file needs a folder, or the other way round.
     for path in changes.removed:
         (folder / path).unlink(missing_ok=True)
         _remove_empty_parents(folder, path)
     for path in changes.written:
-        _replace(folder / path, output[path])
+        replace(folder / path, output[path], _MODE)
+    _protect(folder, output)
     if read_manifest(folder) != set(output) or not (folder / MANIFEST).exists():
-        _replace(folder / MANIFEST, _manifest(set(output)))
+        replace(folder / MANIFEST, _manifest(set(output)), _MODE)
     return changes
 
 
 def unified_diff(output: Mapping[str, bytes], folder: Path, changes: Changes) -> Iterator[str]:
     """How the files on disk would change, as a unified diff."""
     for path in sorted(changes.written + changes.removed):
-        before, after = _read(folder / path), output.get(path)
+        before, after = read(folder / path), output.get(path)
         try:
             old = _LINE.findall((before or b"").decode())
             new = _LINE.findall((after or b"").decode())
@@ -90,7 +94,7 @@ def unified_diff(output: Mapping[str, bytes], folder: Path, changes: Changes) ->
 
 def read_manifest(folder: Path) -> set[str]:
     """The paths that the generator wrote here; paths that lead out of the folder are not believed."""
-    content = _read(folder / MANIFEST) or b""
+    content = read(folder / MANIFEST) or b""
     lines = content.decode("utf-8", "replace").splitlines()
     return {line for line in lines if line and not line.startswith("#") and _is_inside(line)}
 
@@ -104,20 +108,22 @@ def _manifest(paths: set[str]) -> bytes:
     return (_HEADER + "".join(f"{path}\n" for path in sorted(paths))).encode()
 
 
-def _read(path: Path) -> bytes | None:
+def read(path: Path) -> bytes | None:
+    """What a file holds; None where there is no file."""
     try:
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
 
 
-def _replace(path: Path, content: bytes) -> None:
+def replace(path: Path, content: bytes, mode: int) -> None:
+    """Make a file hold the content, by rename; `mode` is what it permits."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(prefix=_TEMPORARY, dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-        os.chmod(temporary, 0o644)
+        os.chmod(temporary, mode)
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
@@ -131,6 +137,13 @@ def _is_foreign(folder: Path, path: str, removed: list[str]) -> bool:
     if not target.is_dir():
         return target.exists()
     return any(found.relative_to(folder).as_posix() not in removed for found in target.rglob("*") if not found.is_dir())
+
+
+def _protect(folder: Path, paths: Iterable[str]) -> None:
+    """Make read-only what stood there already: Git writes files that everybody may edit."""
+    for path in paths:
+        if stat.S_IMODE((folder / path).stat().st_mode) != _MODE:
+            (folder / path).chmod(_MODE)
 
 
 def _remove_leftovers(folder: Path, output: Mapping[str, bytes]) -> None:

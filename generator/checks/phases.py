@@ -92,12 +92,8 @@ def _check_processors(context: Context) -> None:
             continue
         module = folder / f"{phase.name}.py"
         shown = f"templates/{PHASES.as_posix()}/{phase.name}.py"
-        if phase.planned:
-            if module.is_file():
-                message = f"the phase '{phase.name}' is marked as planned, and {shown} exists"
-                context.add("jobs", ("phases", index, "planned"), message, "remove `planned`", at_key=True)
-        elif not module.is_file():
-            hint = f"write it with `class {pascal(phase.name)}Phase`, or mark the phase with `planned: true`"
+        if not module.is_file():
+            hint = f"write it with `class {pascal(phase.name)}Phase`; `make phase` writes a stub of both"
             context.add("jobs", location, f"the phase '{phase.name}' has no processor {shown}", hint)
         elif f"{pascal(phase.name)}Phase" not in _classes(module):
             hint = (

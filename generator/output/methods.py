@@ -116,10 +116,6 @@ class Method:
         parameters = self.own_parameters if own else self.parameters
         return ", ".join([*first, *(parameter.name for parameter in parameters)])
 
-    @property
-    def python_doc(self) -> str:
-        return self.doc.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-
     def python_call(self, arguments: str) -> str:
         """The call of the base class that carries the method out."""
         if self.result is None:

@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
+from functools import lru_cache
 
 import black
 from black.mode import TargetVersion
@@ -40,8 +41,11 @@ def finish_all(texts: Mapping[str, str]) -> dict[str, str]:
         return dict(zip(paths, pool.map(finish, paths, [texts[path] for path in paths]), strict=True))
 
 
+@lru_cache(maxsize=1000)
 def finish(path: str, text: str) -> str:
     """Rendered Python as it is written: without unused imports, formatted by Black.
+
+    Black is slow, and what is finished follows from its text alone: the tests render the same modules again and again.
 
     Raises:
         InvalidPythonError: the text is not Python.

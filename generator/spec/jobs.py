@@ -88,9 +88,6 @@ class PhaseSpec(SpecModel):
     batch: Literal["llm", "embedding"] | None = Field(
         default=None, description="The part of an account's configuration whose provider it can ask in batches."
     )
-    planned: bool = Field(
-        default=False, description="Its processor is still to be written: a scan that reaches it fails and says so."
-    )
     slice: SliceSpec = Field(description="How much work one message is.")
     payload: dict[Name, TypeText] = Field(default_factory=dict, description="What its cursor may hold.")
     budget: BudgetSpec = Field(description="The worst case of one slice, held against the limits of bindings.yaml.")

@@ -1,4 +1,4 @@
-"""Conversions between the spellings of one name: camelCase, snake_case, PascalCase, kebab-case, CONSTANT_CASE."""
+"""Conversions between the spellings of one name: camelCase, snake_case, PascalCase, CONSTANT_CASE."""
 
 import keyword
 import re
@@ -32,10 +32,6 @@ def words(name: str, acronyms: Iterable[str] = ()) -> list[str]:
 
 def snake(name: str, acronyms: Iterable[str] = ()) -> str:
     return "_".join(words(name, acronyms))
-
-
-def kebab(name: str, acronyms: Iterable[str] = ()) -> str:
-    return "-".join(words(name, acronyms))
 
 
 def constant(name: str, acronyms: Iterable[str] = ()) -> str:

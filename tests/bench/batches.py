@@ -6,7 +6,8 @@ from datetime import datetime
 from pathlib import Path
 
 from tests.bench.table import print_table
-from tests.outside.world import Plan, World, world
+from tests.outside.planting import Plan
+from tests.outside.world import World, world
 from tests.support.bun_host import TimedBunHost, timed_bun_host
 from tests.support.worker_host import WorkerHost, worker_host
 from tests.whole.scans.client import Client

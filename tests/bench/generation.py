@@ -69,7 +69,7 @@ def seconds(run: Callable[[], None], before: Callable[[], None] = lambda: None) 
 
 
 def run_generator(project: Path) -> None:
-    command = [Path(sys.executable).with_name("ossgard-gen"), "generate", "--project", project]
+    command: list[str | Path] = [Path(sys.executable).with_name("ossgard-gen"), "generate", "--project", project]
     subprocess.run(command, check=True, capture_output=True)
 
 

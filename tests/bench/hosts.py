@@ -69,6 +69,6 @@ def register(url: str, github: GitHubApi) -> str:
 def rate(url: str, token: str, requests: int) -> float:
     """Requests a second, after a warm-up."""
     for count in (requests // 10, requests):
-        command = [BUN, Path(__file__).with_name("load.ts"), url, token, str(count), str(CONNECTIONS)]
+        command: list[str | Path] = [BUN, Path(__file__).with_name("load.ts"), url, token, str(count), str(CONNECTIONS)]
         result = subprocess.run(command, check=True, capture_output=True, text=True)
     return float(result.stdout)

@@ -13,7 +13,8 @@ import httpx
 from generator.spec.budgets import compute_budgets
 from generator.spec.load import load_spec
 from tests.bench.table import print_table
-from tests.outside.world import Plan, World, world
+from tests.outside.planting import Plan
+from tests.outside.world import World, world
 from tests.support.bun_host import bun_host
 from tests.support.worker_host import worker_host
 from tests.whole.scans.client import Client

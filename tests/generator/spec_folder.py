@@ -2,14 +2,14 @@
 
 import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
 from generator.checks import check_spec
 from generator.diagnostics import SpecError
-from generator.layout import template_names
-from generator.output.plan import TEMPLATE_SUFFIX, plan, target_of
+from generator.layout import TEMPLATE_SUFFIX, target_of, template_names
+from generator.output.plan import plan
 from generator.spec.load import LoadedSpec, load_spec
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
@@ -180,14 +180,16 @@ class SpecFolder:
             return str(error)
         return ""
 
-    def method(self, name: str, sql: str | list[str], **more: Any) -> None:
+    def method(self, name: str, sql: str | list[str], **more: Any) -> Self:
         """Add a database method; an internal one without parameters unless more is said."""
         self.database["methods"][name] = {"scope": "internal", "doc": "What the test is about.", "sql": sql, **more}
+        return self
 
-    def route(self, **more: Any) -> None:
+    def route(self, **more: Any) -> Self:
         """Add a route; a GET of /things that lists nothing unless more is said."""
         default = {"name": "listThings", "method": "GET", "path": "/things", "auth": "none", "doc": "Things."}
         self.routes["routes"].append({**default, "handler": "health.get_health", "responses": {200: "json"}, **more})
+        return self
 
 
 def rendered() -> set[str]:

@@ -40,11 +40,11 @@ def phase(**changes: object) -> Mistake:
 
 
 def add_phase(name: str, next_: str, **changes: object) -> Mistake:
-    """A planned phase `name` behind `scan`."""
+    """A phase `name` behind `scan`."""
 
     def mistake(spec: SpecFolder) -> None:
         first = spec.jobs["phases"][0]
-        spec.jobs["phases"].append({**first, "name": name, "next": next_, "planned": True, **changes})
+        spec.jobs["phases"].append({**first, "name": name, "next": next_, **changes})
         first["next"] = name
 
     return mistake
@@ -180,16 +180,15 @@ ROUTES: dict[str, Mistake] = {
 
 PHASES: dict[str, Mistake] = {
     "an unknown next phase": phase(next="ingets"),
-    "phases in a circle": add_phase("triage", "scan"),
+    "phases in a circle": add_phase("ingest", "scan"),
     "a phase that no scan reaches": lambda spec: [
-        add_phase("triage", "done")(spec),
+        add_phase("ingest", "done")(spec),
         spec.jobs["phases"][0].update({"next": "done"}),
     ],
     "a phase twice": add_phase("scan", "done"),
     "a status that the enum lacks": phase(status="scanning"),
     "a status of a scan that has ended": phase(status="done"),
-    "a processor that is missing": add_phase("triage", "done", planned=False),
-    "a planned phase that is written": phase(planned=True),
+    "a processor that is missing": add_phase("triage", "done"),
     "batches of an unknown service": phase(batch="github"),
     "a message field that the runner needs": lambda spec: spec.jobs["message"]["fields"].pop("step"),
     "a first poll after the longest wait": lambda spec: spec.jobs["polling"].update(first_seconds=121),

@@ -7,32 +7,20 @@ import sys
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from generator.cli import app
 from generator.write import MANIFEST, NotOwnedError, compare, write
+from tests.generator.output_folder import command, edit, make_project
 from tests.generator.spec_folder import TEMPLATES, SpecFolder
 
 PROJECT = Path(__file__).parents[2]
 
 
-def command(*arguments: str) -> Result:
-    return CliRunner().invoke(app, arguments)
-
-
 @pytest.fixture
 def project(spec: SpecFolder) -> Path:
     """A project with the small spec and a few templates of its own."""
-    spec.write()
-    templates = spec.project / "templates"
-    for name in ("core/ossgard/routes/health.py", "core/ossgard/pipeline/phases/scan.py"):
-        (templates / name).parent.mkdir(parents=True, exist_ok=True)
-        (templates / name).write_bytes((TEMPLATES / name).read_bytes())
-    for name in ("local/src/spec/types.ts.j2", "core/ossgard/spec/entities.py.j2", "core/ossgard/spec/database.py.j2"):
-        (templates / name).parent.mkdir(parents=True, exist_ok=True)
-        (templates / name).write_bytes((TEMPLATES / name).read_bytes())
-    (templates / "local" / "image.bin").write_bytes(b"\x00\xff")
-    return spec.project
+    project = make_project(spec)
+    (project / "templates/local/image.bin").write_bytes(b"\x00\xff")
+    return project
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -90,18 +78,10 @@ def test_a_second_run_touches_no_file(project: Path) -> None:
 def test_a_damaged_record_costs_time_only(project: Path, damage: str) -> None:
     command("generate", "-p", str(project))
     (project / "build" / "ossgard-gen.json").write_text(damage)
-    (project / "generated/local/src/spec/types.ts").write_text("mine now\n")
+    edit(project / "generated/local/src/spec/types.ts", "mine now\n")
     result = command("generate", "-p", str(project))
     assert result.exit_code == 0
     assert "7 files: 1 written, 0 removed" in result.output
-
-
-def test_an_edited_output_is_written_again(project: Path) -> None:
-    command("generate", "-p", str(project))
-    (project / "generated/local/src/spec/types.ts").write_text("mine now\n")
-    result = command("generate", "-p", str(project))
-    assert "wrote    generated/local/src/spec/types.ts" in result.output
-    assert "1 written" in result.output
 
 
 def test_only_what_changed_is_written(project: Path, spec: SpecFolder) -> None:
@@ -166,7 +146,7 @@ def test_a_failure_after_some_files_leaves_whole_ones_and_is_finished_by_the_nex
     before = {f"f{number}": f"old {number}".encode() * 1000 for number in range(6)}
     after = {f"f{number}": f"new {number}".encode() * 1000 for number in range(3, 9)}
     write(before, tmp_path)
-    replace, done = os.replace, []
+    replace, done = os.replace, list[str]()
 
     def failing(source: str, target: str) -> None:
         if len(done) == files:
@@ -222,26 +202,25 @@ def test_nothing_is_written_when_a_check_fails(project: Path, spec: SpecFolder) 
 
 
 def test_check_prints_a_unified_diff_and_fails(project: Path, spec: SpecFolder) -> None:
+    (project / "templates/local/gone.txt").write_text("soon\n")
     command("generate", "-p", str(project))
     spec.database["enums"]["NoteState"] = {"values": ["open"]}
     spec.write()
-    (project / "generated/local/image.bin").write_bytes(b"\x00\xfe")
-    (project / "templates/core/ossgard/pipeline/phases/scan.py").rename(project / "scan.py")
-    spec.jobs["phases"][0]["planned"] = True
-    spec.write()
+    edit(project / "generated/local/image.bin", b"\x00\xfe")
+    (project / "templates/local/gone.txt").unlink()
     result = command("check", "-p", str(project))
     assert result.exit_code == 1
     assert "--- a/local/src/spec/types.ts\n+++ b/local/src/spec/types.ts\n@@" in result.stdout
     assert '+export type NoteState = "open";\n' in result.stdout
     assert "Binary files a/local/image.bin and b/local/image.bin differ" in result.stdout
-    assert "--- a/worker/src/ossgard/pipeline/phases/scan.py\n+++ /dev/null\n" in result.stdout
+    assert "--- a/local/gone.txt\n+++ /dev/null\n" in result.stdout
     assert "4 files in generated/ differ from the spec; run `make generate`" in result.output
     assert (project / "generated/local/image.bin").read_bytes() == b"\x00\xfe"
 
 
 def test_check_asks_for_current_schemas(project: Path) -> None:
     command("generate", "-p", str(project))
-    (project / "spec/schema/jobs.schema.json").write_text("{}\n")
+    edit(project / "spec/schema/jobs.schema.json", "{}\n")
     result = command("check", "-p", str(project))
     assert result.exit_code == 1
     assert "spec/schema/ is out of date (jobs.schema.json)" in result.output

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic.alias_generators import to_camel
 
 from generator.checks.names import USED_TYPES
-from generator.spec.names import SNAKE_NAME, camel, constant, kebab, pascal, snake
+from generator.spec.names import SNAKE_NAME, camel, constant, pascal, snake
 
 PROJECT = Path(__file__).parents[2]
 
@@ -30,7 +30,6 @@ PROJECT = Path(__file__).parents[2]
 def test_methods_are_the_same_in_both_spellings(name: str, expected: str) -> None:
     assert snake(name, ["PR"]) == expected
     assert constant(name, ["PR"]) == expected.upper()
-    assert kebab(name, ["PR"]) == expected.replace("_", "-")
 
 
 @given(st.from_regex(r"[a-z]{2,}[0-9]?(_[a-z]{2,}[0-9]?)*", fullmatch=True))

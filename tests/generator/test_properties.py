@@ -45,6 +45,8 @@ FIXED = settings(
     suppress_health_check=list(HealthCheck),
 )
 
+pytestmark = pytest.mark.slow
+
 
 def test_random_valid_specs_compile_in_both_languages(tmp_path: Path) -> None:
     made: list[Path] = []
@@ -98,12 +100,12 @@ def import_python(output: dict[str, str]) -> None:
     attributes = dict(vars(ossgard.spec))
     try:
         for name in MODULES:
-            text = output.get(f"worker/src/ossgard/spec/{name}.py")
-            if text is not None:
+            source = output.get(f"worker/src/ossgard/spec/{name}.py")
+            if source is not None:
                 module = types.ModuleType(f"ossgard.spec.{name}")
                 sys.modules[module.__name__] = module
                 setattr(ossgard.spec, name, module)
-                exec(compile(text, f"{name}.py", "exec", dont_inherit=True), vars(module))
+                exec(compile(source, f"{name}.py", "exec", dont_inherit=True), vars(module))
     finally:
         for name, module_ in before.items():
             sys.modules.pop(f"ossgard.spec.{name}", None)

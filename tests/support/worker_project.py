@@ -11,7 +11,8 @@ from tests.support.worker_host import WORKER
 def worker_project(folder: Path, entry: str, settings: dict[str, Any]) -> Path:
     """Make a Worker's folder around the text of an entry module, for the real offline host."""
     ignored = shutil.ignore_patterns("node_modules")
-    shutil.copytree(WORKER / "dev", folder / "dev", ignore=ignored)
+    # What is generated is read-only; the copy is not.
+    shutil.copytree(WORKER / "dev", folder / "dev", ignore=ignored, copy_function=shutil.copyfile)
     (folder / "dev" / "node_modules").symlink_to(WORKER / "dev" / "node_modules")
     (folder / "python_modules").symlink_to(WORKER / "python_modules")
     (folder / ".wrangler").symlink_to(WORKER / ".wrangler")

@@ -27,6 +27,8 @@ from tests.outside.repository import Repository
 from tests.outside.world import World as Outside
 from tests.support.memory_vectors import MemoryVectors
 
+pytestmark = pytest.mark.slow
+
 CHAT = "openai.chat,anthropic.messages,ollama.chat"
 
 

@@ -12,6 +12,8 @@ from tests.outside.llm import Behaviour
 from tests.outside.repository import Repository
 from tests.outside.world import World as Outside
 
+pytestmark = pytest.mark.slow
+
 CHAT = "openai.chat,anthropic.messages"
 
 llms = pytest.mark.parametrize("llm", ["openai", "anthropic"])
@@ -80,7 +82,7 @@ def test_all_items_failed(outside: Outside, llm: str, status: int) -> None:
 @pytest.mark.parametrize("habit", ["code_fence", "invented_ids"])
 def test_bad_habits_of_a_model_do_no_harm(outside: Outside, llm: str, habit: str) -> None:
     repository = planted(outside)
-    outside.llm.behaviour = Behaviour(**{habit: 1})
+    setattr(outside.llm.behaviour, habit, 1)
     plain = ordinarily(outside, repository, llm)
     scanning = scanned(outside, repository, llm)
     assert result(scanning) == result(plain)
@@ -91,7 +93,7 @@ def test_bad_habits_of_a_model_do_no_harm(outside: Outside, llm: str, habit: str
 @pytest.mark.parametrize("habit", ["broken_first", "wrong_shape_first"])
 def test_an_answer_of_no_use_is_repaired_by_an_ordinary_question(outside: Outside, llm: str, habit: str) -> None:
     repository = planted(outside)
-    outside.llm.behaviour = Behaviour(**{habit: 1})
+    setattr(outside.llm.behaviour, habit, 1)
     _forget_what_was_asked(outside)
     plain = ordinarily(outside, repository, llm)
     _forget_what_was_asked(outside)

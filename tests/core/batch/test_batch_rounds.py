@@ -20,6 +20,8 @@ NO_ROOM = (
     "tokens. Please try again once some in_progress batches have been completed."
 )
 
+pytestmark = pytest.mark.slow
+
 
 def tokens(batch: Batch) -> int:
     """What a batch of embeddings asks to embed."""

@@ -15,6 +15,8 @@ from tests.core.batch.batch_scanning import BatchScanning, assert_equals_ordinar
 from tests.outside.repository import Repository
 from tests.outside.world import World as Outside
 
+pytestmark = pytest.mark.slow
+
 NEVER = 10**6
 
 

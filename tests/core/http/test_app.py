@@ -40,7 +40,7 @@ class Answering:
 
 def prepared(**options: Any) -> World:
     """A world whose account has the API key `KEY`."""
-    world = World(http=options.pop("http", None) or Answering(), **options)
+    world = World(http=options.pop("http", Answering()), **options)
     world.executor.connection.execute("UPDATE accounts SET api_key_hash = ?", (hash_api_key(KEY),))
     return world
 

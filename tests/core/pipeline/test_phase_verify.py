@@ -75,7 +75,7 @@ def test_invented_ids_are_dropped(verified: Verified, outside: Outside, two_pair
 def test_bad_habits_of_a_model_do_no_harm(
     verified: Verified, outside: Outside, two_pairs: list[int], habit: str
 ) -> None:
-    outside.llm.behaviour = Behaviour(**{habit: 1})
+    setattr(outside.llm.behaviour, habit, 1)
     assert verified([two_pairs]) == [(100, [1, 4]), (101, [2, 5])]
 
 

@@ -61,7 +61,7 @@ def test_a_small_group_is_told_in_full() -> None:
             for number, body in ((1, "It was broken"), (2, ""))
         ],
     }
-    assert prompt.left_out == []
+    assert len(prompt.pulls) == 2
 
 
 def test_the_instructions_are_constant_and_name_the_task_and_the_form() -> None:
@@ -94,7 +94,7 @@ def test_the_instructions_are_constant_and_name_the_task_and_the_form() -> None:
 def test_no_prompt_is_larger_than_the_context_leaves_room_for(pulls: list[PR], limits: ChatLimits, make: Any) -> None:
     prompt = make("acme/rocket", pulls, limits)
     assert size(prompt) <= limits.context_tokens - min(ANSWER_TOKENS, limits.context_tokens // 2)
-    assert [*prompt.pulls, *prompt.left_out] == pulls
+    assert prompt.pulls == pulls[: len(prompt.pulls)]
     assert [told["prId"] for told in document(prompt)["pullRequests"]] == [one.id for one in prompt.pulls]
 
 
@@ -109,7 +109,7 @@ def test_then_files_then_titles() -> None:
     pulls = [pull(number, title="long title " * 5, body="word " * 400, files=300) for number in range(1, 51)]
     prompt = verify_prompt("acme/rocket", pulls, SMALL)
     told = document(prompt)["pullRequests"]
-    assert prompt.left_out == []
+    assert prompt.pulls == pulls
     assert {one["body"] for one in told} == {""}
     assert all(one["moreFiles"] == 300 - len(one["filePaths"]) for one in told)
     assert len(told) == 50
@@ -124,4 +124,4 @@ def test_what_fits_is_used() -> None:
 def test_pull_requests_are_left_out_only_when_nothing_else_helps() -> None:
     prompt = rank_prompt("acme/rocket", [pull(number) for number in range(1, 400)], SMALL)
     assert len(prompt.pulls) > 50
-    assert len(prompt.left_out) == 399 - len(prompt.pulls)
+    assert len(prompt.pulls) < 399

@@ -11,7 +11,7 @@ import yaml
 from ossgard.errors import ConnectionFailure, PermanentError, RetryableError
 from ossgard.pipeline.disposition import Done, Failed, Retry
 from ossgard.pipeline.outbox import job_id
-from ossgard.pipeline.outcome import Finish, Outcome
+from ossgard.pipeline.outcome import NextPhase, Outcome
 from ossgard.pipeline.phase import Slice
 from ossgard.spec import writes
 from ossgard.spec.phases import PHASES, RETRIES
@@ -27,13 +27,6 @@ class Raising:
 
     async def run(self, slice: Slice) -> Outcome:
         raise self.error
-
-
-class Finishing:
-    """A phase that finds nothing to do."""
-
-    async def run(self, slice: Slice) -> Outcome:
-        return Outcome(Finish())
 
 
 def world_with(phase: object) -> World:
@@ -77,12 +70,6 @@ def test_a_wait_is_the_delay_of_the_next_message() -> None:
     world.handle(first())
     assert [(identity, delay) for identity, _, delay in world.queue.jobs] == [(job_id(1, 1), 0), (job_id(1, 2), 30)]
     assert world.rows("SELECT due_at FROM scan_steps WHERE step = 2") == [("2026-11-23T10:00:30.000Z",)]
-
-
-def test_a_phase_can_finish_the_scan() -> None:
-    world = world_with(Finishing())
-    assert world.handle(first()) == Done()
-    assert (world.scan()["status"], world.scan()["phase_cursor"]) == ("done", None)
 
 
 def test_a_message_of_a_taken_step_does_nothing() -> None:
@@ -321,7 +308,7 @@ def test_the_worst_delivery_stays_inside_the_runners_budget() -> None:
 
     class Breaking:
         async def run(self, slice: Slice) -> Outcome:
-            return Outcome(Finish(), [writes.insert_dupe_group(99, 99, None, 0)], input_tokens=1)
+            return Outcome(NextPhase(), [writes.insert_dupe_group(99, 99, None, 0)], input_tokens=1)
 
     calls: list[str] = []
 

@@ -15,6 +15,8 @@ from ossgard.pipeline.phase import PhaseProcessor, Slice
 from tests.core.chain import MARKS, CountingPhase, counting_chain
 from tests.core.world import World
 
+pytestmark = pytest.mark.slow
+
 
 class Killed(BaseException):
     """The process ends here."""

@@ -44,7 +44,7 @@ def test_anthropic_is_asked_the_same_but_to_keep_the_system_prompt_for_longer() 
     asyncio.run(model.complete("Answer in JSON.", "What?", 100))
     alone, in_batch = client.sent[0][2], model.body("Answer in JSON.", "What?", 100)
     assert alone["system"][0].pop("cache_control") == {"type": "ephemeral"}
-    assert in_batch["system"][0].pop("cache_control") == {"type": "ephemeral", "ttl": "1h"}  # type: ignore[index,union-attr]
+    assert in_batch["system"][0].pop("cache_control") == {"type": "ephemeral", "ttl": "1h"}  # type: ignore[index,union-attr,arg-type]
     assert in_batch == alone
 
 

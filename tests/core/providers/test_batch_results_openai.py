@@ -131,7 +131,7 @@ def test_too_few_results_name_the_batch() -> None:
 
 
 @pytest.mark.parametrize("more", [{}, {"output_file_id": "file-out"}])
-def test_a_batch_that_has_ended_without_any_result_is_not_believed(more: dict[str, str]) -> None:
+def test_a_batch_that_has_ended_without_any_result_is_not_believed(more: dict[str, Any]) -> None:
     _, api = openai_batches(response(200, openai_batch(**more)), lines())
     with pytest.raises(RetryableError, match="batch_1"):
         read_all(api)

@@ -115,7 +115,7 @@ def test_a_batch_that_is_under_way_is_running(named: str) -> None:
     ],
 )
 def test_a_batch_that_has_ended_is_told_by_its_counts(counts: dict[str, int], state: BatchState) -> None:
-    assert status("ended", **counts) == BatchStatus(state, EXPIRY, counts.get("succeeded", 0))
+    assert status("ended", None, **counts) == BatchStatus(state, EXPIRY, counts.get("succeeded", 0))
 
 
 @pytest.mark.parametrize(

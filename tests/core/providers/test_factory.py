@@ -25,7 +25,7 @@ from tests.outside.world import World
 )
 def test_the_cloud_refuses_what_it_cannot_serve(outside: World, config: dict[str, object], words: str) -> None:
     with pytest.raises(PermanentError, match=f"{words}.*PUT /accounts/me"):
-        providers(outside, CLOUD_HOST, **config)  # type: ignore[arg-type]
+        providers(outside, CLOUD_HOST, **config)
 
 
 @pytest.mark.parametrize("key", ["sk-naïve", "sk-two\nlines"])

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 
 import pytest
@@ -38,7 +39,7 @@ def plain(outside: World) -> int:
 
 def test_the_listing_is_read_page_by_page_to_its_end(outside: World) -> None:
     async def read(github: GitHub) -> list[list[int]]:
-        pages = []
+        pages: list[list[int]] = []
         while True:
             page = await github.list_open_pulls(OWNER, NAME, len(pages) + 1)
             pages.append([pull.number for pull in page.pulls])
@@ -110,7 +111,7 @@ def test_a_diff_is_sent_again_only_when_it_has_changed(outside: World) -> None:
 
 def test_a_diff_can_be_too_large(outside: World) -> None:
     for number in (odd(outside, lambda pull: len(pull.files) > 300), odd(outside, lambda pull: len(pull.files) == 1)):
-        assert run(outside, lambda github, number=number: github.diff(OWNER, NAME, number)) == TooLarge()
+        assert run(outside, partial(GitHub.diff, owner=OWNER, name=NAME, number=number)) == TooLarge()
 
 
 def test_what_is_gone_is_named(outside: World) -> None:

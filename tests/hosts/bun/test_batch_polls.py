@@ -3,11 +3,13 @@
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from ossgard.times import from_text
+from tests.outside.batches import Batch
 from tests.outside.endpoints import BATCH_STATUS
 from tests.outside.planting import Plan
 from tests.outside.world import World, world
@@ -33,6 +35,10 @@ def eventually(look: Callable[[], bool]) -> None:
     while not look():
         assert time.monotonic() < end, f"waited {SECONDS} seconds in vain"
         time.sleep(0.02)
+
+
+def has_polls(batch: Batch, count: int) -> bool:
+    return len(batch.polls) == count
 
 
 def start_waiting(host: TimedBunHost, outside: World) -> Client:
@@ -66,7 +72,7 @@ def test_the_recorded_polls_follow_the_schedule_exactly(outside: World, tmp_path
             time.sleep(0.1)
             assert len(batch.polls) == count, "not before its time"
             assert host.advance_to(moment) == moment
-            eventually(lambda count=count: len(batch.polls) == count + 1)
+            eventually(partial(has_polls, batch, count + 1))
         [row] = host.next_polls()
         assert (row["batch_id"], row["polls"], row["errors"]) == (batch.id, len(WAITS), 0)
 

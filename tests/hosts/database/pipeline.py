@@ -317,8 +317,6 @@ RANK = [
         ],
         why="that are ranked",
     ),
-    call("count_dupe_groups", 1, gives=3),
-    call("count_dupe_groups", 99, gives=0, why="of no scan"),
     call("list_review", 1, "acme", "nope", 7, gives=[], why="in a repository that is not tracked"),
     call("list_review", 2, "new", "nope", 7, gives=[], why="of another account's repository"),
     call("list_review", 1, "acme", UNUSUAL, 7, gives=[ANVIL_ROW], why="where nothing is known"),

@@ -25,13 +25,11 @@ class Target:
     Args:
         store: the store.
         dimensions: of the vectors in the collections `ossgard-code` and `ossgard-intent`.
-        resizes: whether a collection can be made, and made anew for other dimensions.
         warnings: what the store had to say to the operator so far.
     """
 
     store: VectorStore
     dimensions: int
-    resizes: bool
     warnings: list[str]
 
 
@@ -43,7 +41,7 @@ DIMENSIONS = 1536
 def sqlite_vec(directory: Path) -> Iterator[Target]:
     """sqlite-vec in a database file of the local host."""
     with bun_stores(directory / "ossgard.db") as (choose, process):
-        yield Target(choose(None), DIMENSIONS, resizes=True, warnings=process.warnings)
+        yield Target(choose(None), DIMENSIONS, warnings=process.warnings)
 
 
 @contextmanager
@@ -54,14 +52,16 @@ def qdrant(directory: Path) -> Iterator[Target]:
         bun_stores(directory / "ossgard.db") as (choose, process),
     ):
         store = choose(VectorStoreConfig(url=url, api_key="qdrant-key"))
-        yield Target(store, DIMENSIONS, resizes=True, warnings=process.warnings)
+        yield Target(store, DIMENSIONS, warnings=process.warnings)
 
 
 @contextmanager
 def vectorize(directory: Path) -> Iterator[Target]:
     """Vectorize in the Worker, against the stand-in of the offline host; writes take a while to show."""
     with worker_vectors(directory, delay_milliseconds=100) as store:
-        yield Target(store, DIMENSIONS, resizes=False, warnings=[])
+        yield Target(store, DIMENSIONS, warnings=[])
 
 
 TARGETS = {"sqlite-vec": sqlite_vec, "qdrant": qdrant, "vectorize": vectorize}
+# Those whose collections can be made, and made anew for other dimensions.
+RESIZING = ("sqlite-vec", "qdrant")

@@ -8,7 +8,9 @@ import pytest
 
 from ossgard.errors import OssgardError, PermanentError, RetryableError
 from tests.hosts.vectors.space import Space, run
-from tests.hosts.vectors.targets import Target
+from tests.hosts.vectors.targets import RESIZING, Target
+
+pytestmark = pytest.mark.parametrize("target", RESIZING, indirect=True, scope="session")
 
 _names = itertools.count(1)
 
@@ -16,8 +18,6 @@ _names = itertools.count(1)
 @pytest.fixture
 def sized(target: Target) -> Callable[[int], Space]:
     """Gives a collection of the test's own by the dimensions that its vectors are to have."""
-    if not target.resizes:
-        pytest.skip("its collections are made for it")
     collection = f"ossgard-own{next(_names)}"
     return lambda dimensions: Space(target, 1, collection, dimensions)
 

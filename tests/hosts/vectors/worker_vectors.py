@@ -57,7 +57,7 @@ class WorkerVectors:
         return bool(await self._call("settled", collection=collection, token=token))
 
     async def _call(self, method: str, **arguments: object) -> Any:
-        call = {"method": method, "arguments": arguments}
+        call: dict[str, object] = {"method": method, "arguments": arguments}
         return await asyncio.to_thread(self._send, call)
 
     def _send(self, call: dict[str, object]) -> Any:

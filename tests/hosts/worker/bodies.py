@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from io import BufferedIOBase
 
 BLOCK = b'{"custom_id": "claim-1"}\n' * 2_600
 BIG_BLOCKS = 1_600
@@ -43,7 +43,7 @@ class _Handler(socketserver.StreamRequestHandler):
             self.server.left.append(path)
 
 
-def _send(path: str, headers: list[bytes], to: BinaryIO) -> None:
+def _send(path: str, headers: list[bytes], to: BufferedIOBase) -> None:
     match path:
         case "headers":
             body = b"\n".join(sorted(headers))

@@ -13,7 +13,7 @@ WRANGLER = WORKER / "dev" / "node_modules" / "wrangler" / "bin" / "wrangler.js"
 
 
 def test_wrangler_accepts_it(tmp_path: Path) -> None:
-    command = [BUN, "--bun", WRANGLER, "deploy", "--dry-run", "--outdir", tmp_path]
+    command: list[str | Path] = [BUN, "--bun", WRANGLER, "deploy", "--dry-run", "--outdir", tmp_path]
     environment = {**os.environ, "WRANGLER_SEND_METRICS": "false", "NO_COLOR": "1", "CI": "1"}
     run = subprocess.run(command, cwd=WORKER, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert run.returncode == 0, run.stdout + run.stderr

@@ -38,7 +38,9 @@ def account(worker: WorkerHost, github: GitHubApi) -> tuple[httpx.Client, str]:
 
 def ended(client: httpx.Client, scan: int) -> dict[str, Any]:
     """The scan, once it has ended."""
-    return eventually(lambda: client.get(f"/scans/{scan}").json(), lambda scan: scan["status"] in ("done", "failed"))
+    end = ("done", "failed")
+    found: dict[str, Any] = eventually(lambda: client.get(f"/scans/{scan}").json(), lambda scan: scan["status"] in end)
+    return found
 
 
 def eventually(read: Callable[[], Any], good: Callable[[Any], bool]) -> Any:

@@ -116,4 +116,3 @@ def _cannot() -> None:
 
 
 BATCH_HOSTS = {"cpython": cpython, "bun": bun, "worker": worker}
-REAL_HOSTS = ("bun", "worker")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.outside.world import Plan, world
+from tests.outside.planting import Plan
+from tests.outside.world import world
 from tests.support.bun_host import bun_host
 from tests.whole.scans.client import Client
 from tests.whole.scans.rows import file_rows

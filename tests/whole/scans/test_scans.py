@@ -1,5 +1,6 @@
 """Whole scans: from `POST /scan` to ranked groups, the same ones on every host."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ from tests.outside.repository import Repository
 from tests.outside.world import World
 from tests.whole.scans.client import Client
 from tests.whole.scans.rows import assert_whole
-from tests.whole.scans.targets import LOCAL_TARGETS, Running
+from tests.whole.scans.targets import LOCAL_TARGETS, TARGETS, Running
 
 Plant = Callable[[Plan], Repository]
 SMALL = Plan(prs=40, odd=False)
@@ -159,13 +160,16 @@ def test_a_scan_of_the_newest_closes_nothing(local: Running, outside: World, pla
     assert states == {"open"}
 
 
-@pytest.mark.parametrize("name", ["anthropic", "gateway", "ollama", "qdrant"])
-def test_every_provider_leads_to_the_same_groups(
-    request: pytest.FixtureRequest, host: Running, outside: World, plant: Plant, name: str
-) -> None:
-    target = request.node.callspec.params["host"]
-    if name in ("ollama", "qdrant") and target not in LOCAL_TARGETS:
-        pytest.skip("not on this host")
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        *itertools.product(TARGETS, ["anthropic", "gateway"]),
+        *itertools.product(LOCAL_TARGETS, ["ollama"]),
+        ("bun", "qdrant"),
+    ],
+    indirect=["host"],
+)
+def test_every_provider_leads_to_the_same_groups(host: Running, outside: World, plant: Plant, name: str) -> None:
     configs = {
         "anthropic": outside.config(llm="anthropic"),
         "gateway": outside.config(llm="anthropic", gateway=True),
@@ -182,7 +186,7 @@ def test_every_provider_leads_to_the_same_groups(
         assert outside.requests("openai.*,anthropic.*") == [], "nothing goes past the gateway"
         assert outside.requests("gateway.openai.embeddings")
         assert outside.requests("gateway.anthropic.messages")
-    if name == "qdrant" and target == "bun":
+    if name == "qdrant":
         assert outside.count("qdrant.upsert").statuses.keys() == {200}
     assert_whole(host.rows, watched.scan["id"])
 

@@ -34,18 +34,13 @@ class NextPhase:
 
 
 @dataclass(frozen=True)
-class Finish:
-    """The scan is done, whatever phases were left."""
-
-
-@dataclass(frozen=True)
 class Outcome:
     """The result of a slice, committed by the runner as one transaction.
 
     Counts that are None stay as they are; `progress` is what the scan shows until the phase's next slice.
     """
 
-    next: NextSlice | WaitForBatch | NextPhase | Finish
+    next: NextSlice | WaitForBatch | NextPhase
     writes: Sequence[Write] = ()
     input_tokens: int = 0
     output_tokens: int = 0

@@ -18,7 +18,7 @@ from ossgard.errors import ConstraintError, PermanentError, RetryableError
 from ossgard.log import log
 from ossgard.pipeline.disposition import Disposition, Done, Failed, Retry
 from ossgard.pipeline.outbox import send_step
-from ossgard.pipeline.outcome import Finish, NextSlice, Outcome, WaitForBatch
+from ossgard.pipeline.outcome import NextSlice, Outcome, WaitForBatch
 from ossgard.pipeline.phase import PhaseProcessor, Slice
 from ossgard.pipeline.purge import PURGE, purge, request_purge
 from ossgard.pipeline.retention import delete_old
@@ -261,15 +261,13 @@ def _following(phase: Phase, outcome: Outcome) -> Phase | None:
     """The phase of the next message; None when the scan is done."""
     if isinstance(outcome.next, NextSlice | WaitForBatch):
         return phase
-    if isinstance(outcome.next, Finish) or phase.next == DONE:
-        return None
-    return PHASES[phase.next]
+    return None if phase.next == DONE else PHASES[phase.next]
 
 
 def _progress(message: ScanMessage, outcome: Outcome, following: Phase | None, now: str) -> list[Write]:
     """The writes that move the scan itself on."""
     changes: UpdateScanStatusChanges = {
-        "phase_cursor": None if isinstance(outcome.next, Finish) else outcome.next.cursor,
+        "phase_cursor": outcome.next.cursor,
         # Of the phase that is through; the next one has not begun.
         "progress": outcome.progress if isinstance(outcome.next, NextSlice | WaitForBatch) else None,
     }

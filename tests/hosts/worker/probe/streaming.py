@@ -1,6 +1,8 @@
 """A Worker that reads bodies piece by piece with the client of the core, and tells how that went."""
 
 import asyncio
+from collections.abc import Mapping
+from typing import Any
 
 from workers import DurableObject, Response, WorkerEntrypoint
 
@@ -9,7 +11,7 @@ from ossgard.errors import ConnectionFailure
 
 
 class Default(WorkerEntrypoint):
-    async def fetch(self, request):
+    async def fetch(self, request: Any) -> Response:
         body = await request.json()
         try:
             result = await getattr(self, body["do"])(**body.get("with", {}))
@@ -17,7 +19,14 @@ class Default(WorkerEntrypoint):
             result = {"url": error.url, "reason": error.reason}
         return Response.from_json(result)
 
-    async def read(self, url, seconds=30, headers=None, most=None, pause=0):
+    async def read(
+        self,
+        url: str,
+        seconds: float = 30,
+        headers: Mapping[str, str] | None = None,
+        most: int | None = None,
+        pause: float = 0,
+    ) -> object:
         """Read a body, to its end or until there is enough of it."""
         read = largest = 0
         head, failure = b"", None
@@ -41,7 +50,7 @@ class Default(WorkerEntrypoint):
             "failure": failure,
         }
 
-    async def leave(self, url, error=False):
+    async def leave(self, url: str, error: bool = False) -> str:
         """Read nothing of a body."""
         try:
             async with FetchClient().stream("GET", url, timeout_seconds=30):

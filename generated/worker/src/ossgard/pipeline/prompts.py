@@ -60,12 +60,11 @@ _HASH_DIGITS = 12
 
 @dataclass(frozen=True)
 class Prompt:
-    """A question, the pull requests in it, and those that found no room in it."""
+    """A question, and the pull requests in it; the last of those that were to be asked about may have found no room."""
 
     system: str
     user: str
     pulls: Sequence[PR]
-    left_out: Sequence[PR]
 
 
 def verify_prompt(repository: str, pulls: Sequence[PR], limits: ChatLimits) -> Prompt:
@@ -104,7 +103,7 @@ def _prompt(system: str, line: str, repository: str, pulls: Sequence[PR], limits
     detail, number = _most_detail(pulls, fits), len(pulls)
     if not fits(detail):
         number = largest(0, number, lambda some: fits(detail, some))
-    return Prompt(system, question(detail, number), pulls[:number], pulls[number:])
+    return Prompt(system, question(detail, number), pulls[:number])
 
 
 def _most_detail(pulls: Sequence[PR], fits: Callable[[_Detail], bool]) -> _Detail:
