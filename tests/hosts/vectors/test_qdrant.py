@@ -106,7 +106,7 @@ def test_a_refused_key_is_named_and_not_tried_again(server: Server, key: str) ->
 
 
 def test_a_key_that_no_header_can_carry_is_refused(server: Server) -> None:
-    with pytest.raises(PermanentError, match=r"cannot be used.*Change vector_store with PUT /accounts/me"):
+    with pytest.raises(PermanentError, match=r"cannot be used.*Change vector_store in the account's configuration"):
         run(fill(server.store(key="line\nbreak")))
 
 

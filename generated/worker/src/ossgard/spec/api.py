@@ -1,5 +1,6 @@
 """The HTTP interface: one endpoint for each route of the spec."""
 
+from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -11,10 +12,13 @@ from ossgard.http import (
     public_context,
     read_body,
     read_lenient_body,
-    text_parameter,
+    scalar_parameter,
 )
 from ossgard.routes import accounts, clearing, dupes, health, openapi, repos, review, scans
 from ossgard.spec import models
+
+_REPO_OWNER: TypeAdapter[str] = TypeAdapter(models.RepoOwner)
+_REPO_NAME: TypeAdapter[str] = TypeAdapter(models.RepoName)
 
 
 async def get_health(request: Request) -> Response:
@@ -89,8 +93,8 @@ async def delete_repo(request: Request) -> Response:
     Stop tracking a repository, and delete what is stored of it.
     """
     context = await account_context(request)
-    owner = text_parameter(request, "owner")
-    name = text_parameter(request, "name")
+    owner = scalar_parameter(request, "owner", _REPO_OWNER)
+    name = scalar_parameter(request, "name", _REPO_NAME)
     await repos.delete_repo(context, owner, name)
     return json_reply(204, None)
 
@@ -101,8 +105,8 @@ async def start_scan(request: Request) -> Response:
     Start a scan, tracking the repository if it is new; an active scan is answered with its id.
     """
     context = await account_context(request)
-    owner = text_parameter(request, "owner")
-    name = text_parameter(request, "name")
+    owner = scalar_parameter(request, "owner", _REPO_OWNER)
+    name = scalar_parameter(request, "name", _REPO_NAME)
     body = await read_lenient_body(request, models.ScanOptions)
     reply = await scans.start_scan(context, owner, name, body)
     return json_reply(reply.status, reply.body)
@@ -124,8 +128,8 @@ async def get_dupes(request: Request) -> Response:
     The duplicate groups of the latest completed scan, best pull request first.
     """
     context = await account_context(request)
-    owner = text_parameter(request, "owner")
-    name = text_parameter(request, "name")
+    owner = scalar_parameter(request, "owner", _REPO_OWNER)
+    name = scalar_parameter(request, "name", _REPO_NAME)
     return json_reply(200, await dupes.get_dupes(context, owner, name))
 
 
@@ -135,8 +139,8 @@ async def get_review(request: Request) -> Response:
     A pull request with the groups it is in and those most like it; one that is not stored is read and embedded.
     """
     context = await account_context(request)
-    owner = text_parameter(request, "owner")
-    name = text_parameter(request, "name")
+    owner = scalar_parameter(request, "owner", _REPO_OWNER)
+    name = scalar_parameter(request, "name", _REPO_NAME)
     pr_number = integer_parameter(request, "prNumber")
     return json_reply(200, await review.get_review(context, owner, name, pr_number))
 

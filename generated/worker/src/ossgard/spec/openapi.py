@@ -1,11 +1,6 @@
-"""The OpenAPI 3.1 document of the HTTP interface."""
+"""The OpenAPI 3.1 document of the HTTP interface, as it is answered."""
 
-import json
-
-from ossgard.model import JsonObject
-
-OPENAPI: JsonObject = json.loads(r"""
-{
+OPENAPI = rb"""{
  "openapi": "3.1.0",
  "info": {
   "title": "ossgard",
@@ -27,6 +22,9 @@ OPENAPI: JsonObject = json.loads(r"""
         }
        }
       }
+     },
+     "500": {
+      "$ref": "#/components/responses/INTERNAL_ERROR"
      }
     },
     "security": []
@@ -46,6 +44,9 @@ OPENAPI: JsonObject = json.loads(r"""
         }
        }
       }
+     },
+     "500": {
+      "$ref": "#/components/responses/INTERNAL_ERROR"
      }
     },
     "security": []
@@ -77,14 +78,35 @@ OPENAPI: JsonObject = json.loads(r"""
       }
      },
      "400": {
-      "description": "Bad Request",
+      "description": "`INVALID_REQUEST`: The body or a path parameter is not what this document asks for. `CONFIG_REFUSED`: The configuration has the right form, and cannot work on this host. `GITHUB_TOKEN_REFUSED`: GitHub refuses the token of the configuration.",
       "content": {
        "application/json": {
         "schema": {
-         "$ref": "#/components/schemas/ValidationError"
+         "allOf": [
+          {
+           "$ref": "#/components/schemas/ValidationError"
+          },
+          {
+           "properties": {
+            "code": {
+             "enum": [
+              "INVALID_REQUEST",
+              "CONFIG_REFUSED",
+              "GITHUB_TOKEN_REFUSED"
+             ]
+            }
+           }
+          }
+         ]
         }
        }
       }
+     },
+     "413": {
+      "$ref": "#/components/responses/BODY_TOO_LARGE"
+     },
+     "500": {
+      "$ref": "#/components/responses/INTERNAL_ERROR"
      }
     },
     "security": []
@@ -106,14 +128,10 @@ OPENAPI: JsonObject = json.loads(r"""
       }
      },
      "401": {
-      "description": "Unauthorized",
-      "content": {
-       "application/json": {
-        "schema": {
-         "$ref": "#/components/schemas/Error"
-        }
-       }
-      }
+      "$ref": "#/components/responses/UNAUTHORIZED"
+     },
+     "500": {
+      "$ref": "#/components/responses/INTERNAL_ERROR"
      }
     },
     "security": [
@@ -147,24 +165,38 @@ OPENAPI: JsonObject = json.loads(r"""
       }
      },
      "400": {
-      "description": "Bad Request",
+      "description": "`INVALID_REQUEST`: The body or a path parameter is not what this document asks for. `CONFIG_REFUSED`: The configuration has the right form, and cannot work on this host. `GITHUB_TOKEN_REFUSED`: GitHub refuses the token of the configuration.",
       "content": {
        "application/json": {
         "schema": {
-         "$ref": "#/components/schemas/ValidationError"
+         "allOf": [
+          {
+           "$ref": "#/components/schemas/ValidationError"
+          },
+          {
+           "properties": {
+            "code": {
+             "enum": [
+              "INVALID_REQUEST",
+              "CONFIG_REFUSED",
+              "GITHUB_TOKEN_REFUSED"
+             ]
+            }
+           }
+          }
+         ]
         }
        }
       }
      },
      "401": {
-      "description": "Unauthorized",
-      "content": {
-       "application/json": {
-        "schema": {
-         "$ref": "#/components/schemas/Error"
-        }
-       }
-      }
+      "$ref": "#/components/responses/UNAUTHORIZED"
+     },
+     "413": {
+      "$ref": "#/components/responses/BODY_TOO_LARGE"
+     },
+     "500": {
+      "$ref": "#/components/responses/INTERNAL_ERROR"
      }
     },
     "security": [
@@ -193,14 +225,10 @@ OPENAPI: JsonObject = json.loads(r"""
       }
      },
      "401": {
-      "description": "Unauthorized",
-      "content": {
-       "application/json": {
-        "schema": {
-         "$ref": "#/components/schemas/Error"
-        }
-       }
-      }
+      "$ref": "#/components/responses/UNAUTHORIZED"
+     },
+     "500": {
+      "$ref": "#/components/responses/INTERNAL_ERROR"
      }
     },
     "security": [
@@ -234,34 +262,19 @@ OPENAPI: JsonObject = json.loads(r"""
       }
      },
      "400": {
-      "description": "Bad Request",
-      "content": {
-       "application/json": {
-        "schema": {
-         "$ref": "#/components/schemas/ValidationError"
-        }
-       }
-      }
+      "$ref": "#/components/responses/INVALID_REQUEST"
      },
      "401": {
-      "description": "Unauthorized",
-      "content": {
-       "application/json": {
-        "schema": {
-         "$ref": "#/components/schemas/Error"
-        }
-       }
-      }
+      "$ref": "#/components/responses/UNAUTHORIZED"
      },
      "409": {
-      "description": "Conflict",
-      "content": {
-       "application/json": {
-        "schema": {
-         "$ref": "#/components/schemas/Error"
-        }
-       }
-      }
+      "$ref": "#/components/responses/REPO_ALREADY_TRACKED"
+     },
+     "413": {
+      "$ref": "#/components/responses/BODY_TOO_LARGE"
+     },
+     "500": {
+      "$ref": "#/components/responses/INTERNAL_ERROR"
      }
     },
     "security": [
@@ -281,7 +294,7 @@ OPENAPI: JsonObject = json.loads(r"""
       "in": "path",
       "required": true,
       "schema": {
-       "type": "string"
+       "$ref": "#/components/schemas/RepoOwner"
       }
      },
      {
@@ -289,7 +302,7 @@ OPENAPI: JsonObject = json.loads(r"""
       "in": "path",
       "required": true,
       "schema": {
-       "type": "string"
+       "$ref": "#/components/schemas/RepoName"
       }
      }
     ],
@@ -297,25 +310,41 @@ OPENAPI: JsonObject = json.loads(r"""
      "204": {
       "description": "No Content"
      },
+     "400": {
+      "$ref": "#/components/responses/INVALID_REQUEST"
+     },
      "401": {
-      "description": "Unauthorized",
+      "$ref": "#/components/responses/UNAUTHORIZED"
+     },
+     "404": {
+      "description": "`NOT_FOUND`: The service has no such path. `REPO_NOT_TRACKED`: The account does not track the repository.",
       "content": {
        "application/json": {
         "schema": {
-         "$ref": "#/components/schemas/Error"
+         "allOf": [
+          {
+           "$ref": "#/components/schemas/Error"
+          },
+          {
+           "properties": {
+            "code": {
+             "enum": [
+              "NOT_FOUND",
+              "REPO_NOT_TRACKED"
+             ]
+            }
+           }
+          }
+         ]
         }
        }
       }
      },
-     "404": {
-      "description": "Not Found",
-      "content": {
-       "application/json": {
-        "schema": {
-         "$ref": "#/components/schemas/Error"
-        }
-       }
-      }
+     "405": {
+      "$ref": "#/components/responses/METHOD_NOT_ALLOWED"
+     },
+     "500": {
+      "$ref": "#/components/responses/INTERNAL_ERROR"
      }
     },
     "security": [
@@ -335,7 +364,7 @@ OPENAPI: JsonObject = json.loads(r"""
       "in": "path",
       "required": true,
       "schema": {
-       "type": "string"
+       "$ref": "#/components/schemas/RepoOwner"
       }
      },
      {
@@ -343,7 +372,7 @@ OPENAPI: JsonObject = json.loads(r"""
       "in": "path",
       "required": true,
       "schema": {
-       "type": "string"
+       "$ref": "#/components/schemas/RepoName"
       }
      }
     ],
@@ -379,24 +408,25 @@ OPENAPI: JsonObject = json.loads(r"""
       }
      },
      "400": {
-      "description": "Bad Request",
-      "content": {
-       "application/json": {
-        "schema": {
-         "$ref": "#/components/schemas/ValidationError"
-        }
-       }
-      }
+      "$ref": "#/components/responses/INVALID_REQUEST"
      },
      "401": {
-      "description": "Unauthorized",
-      "content": {
-       "application/json": {
-        "schema": {
-         "$ref": "#/components/schemas/Error"
-        }
-       }
-      }
+      "$ref": "#/components/responses/UNAUTHORIZED"
+     },
+     "404": {
+      "$ref": "#/components/responses/NOT_FOUND"
+     },
+     "405": {
+      "$ref": "#/components/responses/METHOD_NOT_ALLOWED"
+     },
+     "413": {
+      "$ref": "#/components/responses/BODY_TOO_LARGE"
+     },
+     "500": {
+      "$ref": "#/components/responses/INTERNAL_ERROR"
+     },
+     "503": {
+      "$ref": "#/components/responses/SCAN_NOT_STARTED"
      }
     },
     "security": [
@@ -432,34 +462,40 @@ OPENAPI: JsonObject = json.loads(r"""
       }
      },
      "400": {
-      "description": "Bad Request",
-      "content": {
-       "application/json": {
-        "schema": {
-         "$ref": "#/components/schemas/Error"
-        }
-       }
-      }
+      "$ref": "#/components/responses/INVALID_REQUEST"
      },
      "401": {
-      "description": "Unauthorized",
+      "$ref": "#/components/responses/UNAUTHORIZED"
+     },
+     "404": {
+      "description": "`NOT_FOUND`: The service has no such path. `SCAN_NOT_FOUND`: The account has no such scan.",
       "content": {
        "application/json": {
         "schema": {
-         "$ref": "#/components/schemas/Error"
+         "allOf": [
+          {
+           "$ref": "#/components/schemas/Error"
+          },
+          {
+           "properties": {
+            "code": {
+             "enum": [
+              "NOT_FOUND",
+              "SCAN_NOT_FOUND"
+             ]
+            }
+           }
+          }
+         ]
         }
        }
       }
      },
-     "404": {
-      "description": "Not Found",
-      "content": {
-       "application/json": {
-        "schema": {
-         "$ref": "#/components/schemas/Error"
-        }
-       }
-      }
+     "405": {
+      "$ref": "#/components/responses/METHOD_NOT_ALLOWED"
+     },
+     "500": {
+      "$ref": "#/components/responses/INTERNAL_ERROR"
      }
     },
     "security": [
@@ -479,7 +515,7 @@ OPENAPI: JsonObject = json.loads(r"""
       "in": "path",
       "required": true,
       "schema": {
-       "type": "string"
+       "$ref": "#/components/schemas/RepoOwner"
       }
      },
      {
@@ -487,7 +523,7 @@ OPENAPI: JsonObject = json.loads(r"""
       "in": "path",
       "required": true,
       "schema": {
-       "type": "string"
+       "$ref": "#/components/schemas/RepoName"
       }
      }
     ],
@@ -502,25 +538,42 @@ OPENAPI: JsonObject = json.loads(r"""
        }
       }
      },
+     "400": {
+      "$ref": "#/components/responses/INVALID_REQUEST"
+     },
      "401": {
-      "description": "Unauthorized",
+      "$ref": "#/components/responses/UNAUTHORIZED"
+     },
+     "404": {
+      "description": "`NOT_FOUND`: The service has no such path. `REPO_NOT_TRACKED`: The account does not track the repository. `REPO_NOT_SCANNED`: No scan of the repository is completed yet.",
       "content": {
        "application/json": {
         "schema": {
-         "$ref": "#/components/schemas/Error"
+         "allOf": [
+          {
+           "$ref": "#/components/schemas/Error"
+          },
+          {
+           "properties": {
+            "code": {
+             "enum": [
+              "NOT_FOUND",
+              "REPO_NOT_TRACKED",
+              "REPO_NOT_SCANNED"
+             ]
+            }
+           }
+          }
+         ]
         }
        }
       }
      },
-     "404": {
-      "description": "Not Found",
-      "content": {
-       "application/json": {
-        "schema": {
-         "$ref": "#/components/schemas/Error"
-        }
-       }
-      }
+     "405": {
+      "$ref": "#/components/responses/METHOD_NOT_ALLOWED"
+     },
+     "500": {
+      "$ref": "#/components/responses/INTERNAL_ERROR"
      }
     },
     "security": [
@@ -540,7 +593,7 @@ OPENAPI: JsonObject = json.loads(r"""
       "in": "path",
       "required": true,
       "schema": {
-       "type": "string"
+       "$ref": "#/components/schemas/RepoOwner"
       }
      },
      {
@@ -548,7 +601,7 @@ OPENAPI: JsonObject = json.loads(r"""
       "in": "path",
       "required": true,
       "schema": {
-       "type": "string"
+       "$ref": "#/components/schemas/RepoName"
       }
      },
      {
@@ -572,44 +625,67 @@ OPENAPI: JsonObject = json.loads(r"""
       }
      },
      "400": {
-      "description": "Bad Request",
+      "description": "`INVALID_REQUEST`: The body or a path parameter is not what this document asks for. `CONFIG_INVALID`: The account's stored configuration is not valid any more. `SERVICE_REFUSED`: GitHub, a provider or the vector store refuses what it is asked on behalf of the account. `SCAN_NEEDED`: What is stored of the repository was embedded by another model; a scan embeds it anew.",
       "content": {
        "application/json": {
         "schema": {
-         "$ref": "#/components/schemas/Error"
+         "allOf": [
+          {
+           "$ref": "#/components/schemas/ValidationError"
+          },
+          {
+           "properties": {
+            "code": {
+             "enum": [
+              "INVALID_REQUEST",
+              "CONFIG_INVALID",
+              "SERVICE_REFUSED",
+              "SCAN_NEEDED"
+             ]
+            }
+           }
+          }
+         ]
         }
        }
       }
      },
      "401": {
-      "description": "Unauthorized",
-      "content": {
-       "application/json": {
-        "schema": {
-         "$ref": "#/components/schemas/Error"
-        }
-       }
-      }
+      "$ref": "#/components/responses/UNAUTHORIZED"
      },
      "404": {
-      "description": "Not Found",
+      "description": "`NOT_FOUND`: The service has no such path. `REPO_NOT_TRACKED`: The account does not track the repository. `PR_NOT_FOUND`: GitHub has no such pull request, or the account's token may not read it.",
       "content": {
        "application/json": {
         "schema": {
-         "$ref": "#/components/schemas/Error"
+         "allOf": [
+          {
+           "$ref": "#/components/schemas/Error"
+          },
+          {
+           "properties": {
+            "code": {
+             "enum": [
+              "NOT_FOUND",
+              "REPO_NOT_TRACKED",
+              "PR_NOT_FOUND"
+             ]
+            }
+           }
+          }
+         ]
         }
        }
       }
      },
+     "405": {
+      "$ref": "#/components/responses/METHOD_NOT_ALLOWED"
+     },
+     "500": {
+      "$ref": "#/components/responses/INTERNAL_ERROR"
+     },
      "503": {
-      "description": "Service Unavailable",
-      "content": {
-       "application/json": {
-        "schema": {
-         "$ref": "#/components/schemas/Error"
-        }
-       }
-      }
+      "$ref": "#/components/responses/SERVICE_UNAVAILABLE"
      }
     },
     "security": [
@@ -635,14 +711,10 @@ OPENAPI: JsonObject = json.loads(r"""
       }
      },
      "401": {
-      "description": "Unauthorized",
-      "content": {
-       "application/json": {
-        "schema": {
-         "$ref": "#/components/schemas/Error"
-        }
-       }
-      }
+      "$ref": "#/components/responses/UNAUTHORIZED"
+     },
+     "500": {
+      "$ref": "#/components/responses/INTERNAL_ERROR"
      }
     },
     "security": [
@@ -668,14 +740,10 @@ OPENAPI: JsonObject = json.loads(r"""
       }
      },
      "401": {
-      "description": "Unauthorized",
-      "content": {
-       "application/json": {
-        "schema": {
-         "$ref": "#/components/schemas/Error"
-        }
-       }
-      }
+      "$ref": "#/components/responses/UNAUTHORIZED"
+     },
+     "500": {
+      "$ref": "#/components/responses/INTERNAL_ERROR"
      }
     },
     "security": [
@@ -701,14 +769,10 @@ OPENAPI: JsonObject = json.loads(r"""
       }
      },
      "401": {
-      "description": "Unauthorized",
-      "content": {
-       "application/json": {
-        "schema": {
-         "$ref": "#/components/schemas/Error"
-        }
-       }
-      }
+      "$ref": "#/components/responses/UNAUTHORIZED"
+     },
+     "500": {
+      "$ref": "#/components/responses/INTERNAL_ERROR"
      }
     },
     "security": [
@@ -943,6 +1007,32 @@ OPENAPI: JsonObject = json.loads(r"""
      "progress"
     ]
    },
+   "RepoOwner": {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": 100,
+    "pattern": "^[^/\\s\\x00-\\x1f\\x7f-\\x9f\\ufeff]+$",
+    "not": {
+     "enum": [
+      ".",
+      ".."
+     ]
+    },
+    "description": "The user or organization that a repository belongs to."
+   },
+   "RepoName": {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": 100,
+    "pattern": "^[^/\\s\\x00-\\x1f\\x7f-\\x9f\\ufeff]+$",
+    "not": {
+     "enum": [
+      ".",
+      ".."
+     ]
+    },
+    "description": "A repository's name, without its owner."
+   },
    "GitHubConfig": {
     "type": "object",
     "description": "How to reach GitHub.",
@@ -967,6 +1057,7 @@ OPENAPI: JsonObject = json.loads(r"""
      "url": {
       "type": "string",
       "maxLength": 2048,
+      "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://[^\\s/?#]",
       "format": "uri"
      },
      "model": {
@@ -980,7 +1071,10 @@ OPENAPI: JsonObject = json.loads(r"""
       "default": ""
      },
      "batch": {
-      "type": "boolean",
+      "type": [
+       "boolean",
+       "null"
+      ],
       "description": "Send verify and rank through the provider's batch interface."
      }
     },
@@ -1000,6 +1094,7 @@ OPENAPI: JsonObject = json.loads(r"""
      "url": {
       "type": "string",
       "maxLength": 2048,
+      "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://[^\\s/?#]",
       "format": "uri"
      },
      "model": {
@@ -1013,7 +1108,10 @@ OPENAPI: JsonObject = json.loads(r"""
       "default": ""
      },
      "batch": {
-      "type": "boolean",
+      "type": [
+       "boolean",
+       "null"
+      ],
       "description": "Send embeddings through the provider's batch interface."
      }
     },
@@ -1030,6 +1128,7 @@ OPENAPI: JsonObject = json.loads(r"""
      "url": {
       "type": "string",
       "maxLength": 2048,
+      "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://[^\\s/?#]",
       "format": "uri"
      },
      "api_key": {
@@ -1047,18 +1146,27 @@ OPENAPI: JsonObject = json.loads(r"""
     "description": "How scans of this account behave.",
     "properties": {
      "concurrency": {
-      "type": "integer",
+      "type": [
+       "integer",
+       "null"
+      ],
       "minimum": 1,
       "maximum": 6
      },
      "code_similarity_threshold": {
-      "type": "number",
+      "type": [
+       "number",
+       "null"
+      ],
       "minimum": 0,
       "maximum": 1,
       "description": "0.85 when absent."
      },
      "intent_similarity_threshold": {
-      "type": "number",
+      "type": [
+       "number",
+       "null"
+      ],
       "minimum": 0,
       "maximum": 1,
       "description": "0.80 when absent."
@@ -1078,7 +1186,10 @@ OPENAPI: JsonObject = json.loads(r"""
       "pattern": "^[A-Za-z0-9_-]{1,64}$"
      },
      "cache_ttl": {
-      "type": "integer",
+      "type": [
+       "integer",
+       "null"
+      ],
       "minimum": 60,
       "maximum": 2592000,
       "description": "Seconds for which the gateway answers a repeated chat request from its cache."
@@ -1103,13 +1214,34 @@ OPENAPI: JsonObject = json.loads(r"""
       "$ref": "#/components/schemas/EmbeddingConfig"
      },
      "vector_store": {
-      "$ref": "#/components/schemas/VectorStoreConfig"
+      "anyOf": [
+       {
+        "$ref": "#/components/schemas/VectorStoreConfig"
+       },
+       {
+        "type": "null"
+       }
+      ]
      },
      "scan": {
-      "$ref": "#/components/schemas/ScanConfig"
+      "anyOf": [
+       {
+        "$ref": "#/components/schemas/ScanConfig"
+       },
+       {
+        "type": "null"
+       }
+      ]
      },
      "ai_gateway": {
-      "$ref": "#/components/schemas/AiGatewayConfig"
+      "anyOf": [
+       {
+        "$ref": "#/components/schemas/AiGatewayConfig"
+       },
+       {
+        "type": "null"
+       }
+      ]
      }
     },
     "required": [
@@ -1239,16 +1371,10 @@ OPENAPI: JsonObject = json.loads(r"""
     "type": "object",
     "properties": {
      "owner": {
-      "type": "string",
-      "minLength": 1,
-      "maxLength": 100,
-      "pattern": "^[^/\\s]+$"
+      "$ref": "#/components/schemas/RepoOwner"
      },
      "name": {
-      "type": "string",
-      "minLength": 1,
-      "maxLength": 100,
-      "pattern": "^[^/\\s]+$"
+      "$ref": "#/components/schemas/RepoName"
      }
     },
     "required": [
@@ -1261,11 +1387,14 @@ OPENAPI: JsonObject = json.loads(r"""
     "properties": {
      "full": {
       "type": "boolean",
-      "default": false,
-      "description": "Read every pull request again; ignore what is stored."
+      "description": "Read every pull request again; ignore what is stored.",
+      "default": false
      },
      "maxPrs": {
-      "type": "integer",
+      "type": [
+       "integer",
+       "null"
+      ],
       "minimum": 1,
       "maximum": 9007199254740991,
       "description": "Scan at most this many pull requests."
@@ -1524,15 +1653,44 @@ OPENAPI: JsonObject = json.loads(r"""
      "ok"
     ]
    },
+   "ErrorCode": {
+    "type": "string",
+    "description": "- `INVALID_REQUEST`: The body or a path parameter is not what this document asks for. (400)\n- `CONFIG_REFUSED`: The configuration has the right form, and cannot work on this host. (400)\n- `CONFIG_INVALID`: The account's stored configuration is not valid any more. (400)\n- `GITHUB_TOKEN_REFUSED`: GitHub refuses the token of the configuration. (400)\n- `SERVICE_REFUSED`: GitHub, a provider or the vector store refuses what it is asked on behalf of the account. (400)\n- `SCAN_NEEDED`: What is stored of the repository was embedded by another model; a scan embeds it anew. (400)\n- `UNAUTHORIZED`: The request has no API key, or one that is not known. (401)\n- `NOT_FOUND`: The service has no such path. (404)\n- `REPO_NOT_TRACKED`: The account does not track the repository. (404)\n- `REPO_NOT_SCANNED`: No scan of the repository is completed yet. (404)\n- `SCAN_NOT_FOUND`: The account has no such scan. (404)\n- `PR_NOT_FOUND`: GitHub has no such pull request, or the account's token may not read it. (404)\n- `METHOD_NOT_ALLOWED`: The path is asked for by other methods; the header Allow names them. (405)\n- `REPO_ALREADY_TRACKED`: The account tracks the repository already. (409)\n- `BODY_TOO_LARGE`: The body is larger than the service reads. (413)\n- `INTERNAL_ERROR`: The service failed; its log tells why. (500)\n- `SCAN_NOT_STARTED`: Scans of the repository began and ended meanwhile; the same request may work in a second. (503)\n- `SERVICE_UNAVAILABLE`: GitHub, a provider or the vector store cannot be reached for now. (503)",
+    "enum": [
+     "INVALID_REQUEST",
+     "CONFIG_REFUSED",
+     "CONFIG_INVALID",
+     "GITHUB_TOKEN_REFUSED",
+     "SERVICE_REFUSED",
+     "SCAN_NEEDED",
+     "UNAUTHORIZED",
+     "NOT_FOUND",
+     "REPO_NOT_TRACKED",
+     "REPO_NOT_SCANNED",
+     "SCAN_NOT_FOUND",
+     "PR_NOT_FOUND",
+     "METHOD_NOT_ALLOWED",
+     "REPO_ALREADY_TRACKED",
+     "BODY_TOO_LARGE",
+     "INTERNAL_ERROR",
+     "SCAN_NOT_STARTED",
+     "SERVICE_UNAVAILABLE"
+    ]
+   },
    "Error": {
     "type": "object",
     "properties": {
      "error": {
-      "type": "string"
+      "type": "string",
+      "description": "For people to read."
+     },
+     "code": {
+      "$ref": "#/components/schemas/ErrorCode"
      }
     },
     "required": [
-     "error"
+     "error",
+     "code"
     ]
    },
    "ValidationError": {
@@ -1568,11 +1726,431 @@ OPENAPI: JsonObject = json.loads(r"""
         "type": "string"
        }
       ]
+     },
+     "code": {
+      "$ref": "#/components/schemas/ErrorCode"
      }
     },
     "required": [
-     "error"
+     "error",
+     "code"
     ]
+   }
+  },
+  "responses": {
+   "INVALID_REQUEST": {
+    "description": "`INVALID_REQUEST`: The body or a path parameter is not what this document asks for.",
+    "content": {
+     "application/json": {
+      "schema": {
+       "allOf": [
+        {
+         "$ref": "#/components/schemas/ValidationError"
+        },
+        {
+         "properties": {
+          "code": {
+           "enum": [
+            "INVALID_REQUEST"
+           ]
+          }
+         }
+        }
+       ]
+      }
+     }
+    }
+   },
+   "CONFIG_REFUSED": {
+    "description": "`CONFIG_REFUSED`: The configuration has the right form, and cannot work on this host.",
+    "content": {
+     "application/json": {
+      "schema": {
+       "allOf": [
+        {
+         "$ref": "#/components/schemas/ValidationError"
+        },
+        {
+         "properties": {
+          "code": {
+           "enum": [
+            "CONFIG_REFUSED"
+           ]
+          }
+         }
+        }
+       ]
+      }
+     }
+    }
+   },
+   "CONFIG_INVALID": {
+    "description": "`CONFIG_INVALID`: The account's stored configuration is not valid any more.",
+    "content": {
+     "application/json": {
+      "schema": {
+       "allOf": [
+        {
+         "$ref": "#/components/schemas/ValidationError"
+        },
+        {
+         "properties": {
+          "code": {
+           "enum": [
+            "CONFIG_INVALID"
+           ]
+          }
+         }
+        }
+       ]
+      }
+     }
+    }
+   },
+   "GITHUB_TOKEN_REFUSED": {
+    "description": "`GITHUB_TOKEN_REFUSED`: GitHub refuses the token of the configuration.",
+    "content": {
+     "application/json": {
+      "schema": {
+       "allOf": [
+        {
+         "$ref": "#/components/schemas/ValidationError"
+        },
+        {
+         "properties": {
+          "code": {
+           "enum": [
+            "GITHUB_TOKEN_REFUSED"
+           ]
+          }
+         }
+        }
+       ]
+      }
+     }
+    }
+   },
+   "SERVICE_REFUSED": {
+    "description": "`SERVICE_REFUSED`: GitHub, a provider or the vector store refuses what it is asked on behalf of the account.",
+    "content": {
+     "application/json": {
+      "schema": {
+       "allOf": [
+        {
+         "$ref": "#/components/schemas/ValidationError"
+        },
+        {
+         "properties": {
+          "code": {
+           "enum": [
+            "SERVICE_REFUSED"
+           ]
+          }
+         }
+        }
+       ]
+      }
+     }
+    }
+   },
+   "SCAN_NEEDED": {
+    "description": "`SCAN_NEEDED`: What is stored of the repository was embedded by another model; a scan embeds it anew.",
+    "content": {
+     "application/json": {
+      "schema": {
+       "allOf": [
+        {
+         "$ref": "#/components/schemas/ValidationError"
+        },
+        {
+         "properties": {
+          "code": {
+           "enum": [
+            "SCAN_NEEDED"
+           ]
+          }
+         }
+        }
+       ]
+      }
+     }
+    }
+   },
+   "UNAUTHORIZED": {
+    "description": "`UNAUTHORIZED`: The request has no API key, or one that is not known.",
+    "content": {
+     "application/json": {
+      "schema": {
+       "allOf": [
+        {
+         "$ref": "#/components/schemas/Error"
+        },
+        {
+         "properties": {
+          "code": {
+           "enum": [
+            "UNAUTHORIZED"
+           ]
+          }
+         }
+        }
+       ]
+      }
+     }
+    }
+   },
+   "NOT_FOUND": {
+    "description": "`NOT_FOUND`: The service has no such path.",
+    "content": {
+     "application/json": {
+      "schema": {
+       "allOf": [
+        {
+         "$ref": "#/components/schemas/Error"
+        },
+        {
+         "properties": {
+          "code": {
+           "enum": [
+            "NOT_FOUND"
+           ]
+          }
+         }
+        }
+       ]
+      }
+     }
+    }
+   },
+   "REPO_NOT_TRACKED": {
+    "description": "`REPO_NOT_TRACKED`: The account does not track the repository.",
+    "content": {
+     "application/json": {
+      "schema": {
+       "allOf": [
+        {
+         "$ref": "#/components/schemas/Error"
+        },
+        {
+         "properties": {
+          "code": {
+           "enum": [
+            "REPO_NOT_TRACKED"
+           ]
+          }
+         }
+        }
+       ]
+      }
+     }
+    }
+   },
+   "REPO_NOT_SCANNED": {
+    "description": "`REPO_NOT_SCANNED`: No scan of the repository is completed yet.",
+    "content": {
+     "application/json": {
+      "schema": {
+       "allOf": [
+        {
+         "$ref": "#/components/schemas/Error"
+        },
+        {
+         "properties": {
+          "code": {
+           "enum": [
+            "REPO_NOT_SCANNED"
+           ]
+          }
+         }
+        }
+       ]
+      }
+     }
+    }
+   },
+   "SCAN_NOT_FOUND": {
+    "description": "`SCAN_NOT_FOUND`: The account has no such scan.",
+    "content": {
+     "application/json": {
+      "schema": {
+       "allOf": [
+        {
+         "$ref": "#/components/schemas/Error"
+        },
+        {
+         "properties": {
+          "code": {
+           "enum": [
+            "SCAN_NOT_FOUND"
+           ]
+          }
+         }
+        }
+       ]
+      }
+     }
+    }
+   },
+   "PR_NOT_FOUND": {
+    "description": "`PR_NOT_FOUND`: GitHub has no such pull request, or the account's token may not read it.",
+    "content": {
+     "application/json": {
+      "schema": {
+       "allOf": [
+        {
+         "$ref": "#/components/schemas/Error"
+        },
+        {
+         "properties": {
+          "code": {
+           "enum": [
+            "PR_NOT_FOUND"
+           ]
+          }
+         }
+        }
+       ]
+      }
+     }
+    }
+   },
+   "METHOD_NOT_ALLOWED": {
+    "description": "`METHOD_NOT_ALLOWED`: The path is asked for by other methods; the header Allow names them.",
+    "content": {
+     "application/json": {
+      "schema": {
+       "allOf": [
+        {
+         "$ref": "#/components/schemas/Error"
+        },
+        {
+         "properties": {
+          "code": {
+           "enum": [
+            "METHOD_NOT_ALLOWED"
+           ]
+          }
+         }
+        }
+       ]
+      }
+     }
+    }
+   },
+   "REPO_ALREADY_TRACKED": {
+    "description": "`REPO_ALREADY_TRACKED`: The account tracks the repository already.",
+    "content": {
+     "application/json": {
+      "schema": {
+       "allOf": [
+        {
+         "$ref": "#/components/schemas/Error"
+        },
+        {
+         "properties": {
+          "code": {
+           "enum": [
+            "REPO_ALREADY_TRACKED"
+           ]
+          }
+         }
+        }
+       ]
+      }
+     }
+    }
+   },
+   "BODY_TOO_LARGE": {
+    "description": "`BODY_TOO_LARGE`: The body is larger than the service reads.",
+    "content": {
+     "application/json": {
+      "schema": {
+       "allOf": [
+        {
+         "$ref": "#/components/schemas/Error"
+        },
+        {
+         "properties": {
+          "code": {
+           "enum": [
+            "BODY_TOO_LARGE"
+           ]
+          }
+         }
+        }
+       ]
+      }
+     }
+    }
+   },
+   "INTERNAL_ERROR": {
+    "description": "`INTERNAL_ERROR`: The service failed; its log tells why.",
+    "content": {
+     "application/json": {
+      "schema": {
+       "allOf": [
+        {
+         "$ref": "#/components/schemas/Error"
+        },
+        {
+         "properties": {
+          "code": {
+           "enum": [
+            "INTERNAL_ERROR"
+           ]
+          }
+         }
+        }
+       ]
+      }
+     }
+    }
+   },
+   "SCAN_NOT_STARTED": {
+    "description": "`SCAN_NOT_STARTED`: Scans of the repository began and ended meanwhile; the same request may work in a second.",
+    "content": {
+     "application/json": {
+      "schema": {
+       "allOf": [
+        {
+         "$ref": "#/components/schemas/Error"
+        },
+        {
+         "properties": {
+          "code": {
+           "enum": [
+            "SCAN_NOT_STARTED"
+           ]
+          }
+         }
+        }
+       ]
+      }
+     }
+    }
+   },
+   "SERVICE_UNAVAILABLE": {
+    "description": "`SERVICE_UNAVAILABLE`: GitHub, a provider or the vector store cannot be reached for now.",
+    "content": {
+     "application/json": {
+      "schema": {
+       "allOf": [
+        {
+         "$ref": "#/components/schemas/Error"
+        },
+        {
+         "properties": {
+          "code": {
+           "enum": [
+            "SERVICE_UNAVAILABLE"
+           ]
+          }
+         }
+        }
+       ]
+      }
+     }
+    }
    }
   },
   "securitySchemes": {
@@ -1583,4 +2161,4 @@ OPENAPI: JsonObject = json.loads(r"""
   }
  }
 }
-""")
+"""

@@ -1,0 +1,23 @@
+/** The errors of the HTTP interface: the codes that clients see beside the texts, and their statuses. */
+export const ERROR_STATUSES = {
+  INVALID_REQUEST: 400,
+  CONFIG_REFUSED: 400,
+  CONFIG_INVALID: 400,
+  GITHUB_TOKEN_REFUSED: 400,
+  SERVICE_REFUSED: 400,
+  SCAN_NEEDED: 400,
+  UNAUTHORIZED: 401,
+  NOT_FOUND: 404,
+  REPO_NOT_TRACKED: 404,
+  REPO_NOT_SCANNED: 404,
+  SCAN_NOT_FOUND: 404,
+  PR_NOT_FOUND: 404,
+  METHOD_NOT_ALLOWED: 405,
+  REPO_ALREADY_TRACKED: 409,
+  BODY_TOO_LARGE: 413,
+  INTERNAL_ERROR: 500,
+  SCAN_NOT_STARTED: 503,
+  SERVICE_UNAVAILABLE: 503,
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_STATUSES;
