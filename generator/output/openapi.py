@@ -45,7 +45,10 @@ def _operation(routes: RoutesSpec, route: RouteSpec) -> Schema:
     if parameters:
         operation["parameters"] = parameters
     if route.body:
-        content = {"application/json": {"schema": _reference(route.body.model)}}
+        schema = _reference(route.body.model)
+        if route.body.lenient:
+            schema = {"anyOf": [schema, {"type": "null"}, {"type": "array", "maxItems": 0}]}
+        content = {"application/json": {"schema": schema}}
         operation["requestBody"] = {"required": not route.body.lenient, "content": content}
     operation["responses"] = _responses(routes, route)
     operation["security"] = [{"apiKey": []}] if route.auth == "account" else []

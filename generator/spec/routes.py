@@ -66,7 +66,7 @@ class BodySpec(SpecModel):
     """A request body."""
 
     model: Name = Field(description="The model that it has to fit.")
-    lenient: bool = Field(default=False, description="An absent or unreadable body means the defaults.")
+    lenient: bool = Field(default=False, description="An absent body, null and [] mean the defaults.")
 
 
 def _body(value: Any) -> Any:

@@ -100,12 +100,24 @@ def test_an_error_that_passes_does_no_harm(account: Account, github: GitHubApi) 
     assert (scan["status"], scan["error"]) == ("done", None)
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b"nope", b"{", b"\xff", b'{"other": 1}'])
-def test_an_absent_or_unreadable_body_means_the_defaults(account: Account, busy_repository: str, body: bytes) -> None:
+@pytest.mark.parametrize("body", [b"", b"{}", b"null", b" [ ]\n", b'{"other": 1}', b'{"maxPrs": null}'])
+def test_a_body_without_options_means_the_defaults(account: Account, busy_repository: str, body: bytes) -> None:
     answer = account.post(f"/repos/{busy_repository}/scan", content=body)
     assert answer.status_code == 202
     scan = account.get(f"/scans/{answer.json()['scanId']}").json()
     assert scan["phaseCursor"] == {"full": False, "maxPrs": None}
+
+
+@pytest.mark.parametrize("body", [b"nope", b"{", b"\xff", b"\0", b"[1]", b"0", b'""', b"false", b'{"maxPrs": 1'])
+def test_a_body_that_cannot_be_read_is_refused(account: Account, body: bytes) -> None:
+    answer = account.post("/repos/acme/rocket/scan", content=body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_REQUEST")
+    assert account.get("/repos").json() == []
+
+
+def test_a_whole_number_may_be_written_with_a_fraction_of_zero(account: Account, busy_repository: str) -> None:
+    scan_id = account.post(f"/repos/{busy_repository}/scan", content=b'{"maxPrs": 1e1}').json()["scanId"]
+    assert account.get(f"/scans/{scan_id}").json()["phaseCursor"] == {"full": False, "maxPrs": 10}
 
 
 @pytest.mark.parametrize(

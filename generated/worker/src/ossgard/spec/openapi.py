@@ -381,7 +381,18 @@ OPENAPI = rb"""{
      "content": {
       "application/json": {
        "schema": {
-        "$ref": "#/components/schemas/ScanOptions"
+        "anyOf": [
+         {
+          "$ref": "#/components/schemas/ScanOptions"
+         },
+         {
+          "type": "null"
+         },
+         {
+          "type": "array",
+          "maxItems": 0
+         }
+        ]
        }
       }
      }
