@@ -29,7 +29,7 @@ MAX_DRAINED_BYTES = 16 * MAX_BODY_BYTES
 
 _INTEGER = re.compile(r"-?[0-9]+")
 # What clients send that have no options to send.
-_NO_OPTIONS = re.compile(rb"\s*(null|\[\s*\])?\s*")
+_NO_OPTIONS = re.compile(rb"(null|\[\s*\])?")
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ async def read_lenient_body(request: Request, model: type[M]) -> M:
         HttpError: 400, when it is not JSON or does not fit the model; 413, when it is too large.
     """
     text = await _read_bytes(request)
-    return parse_json(model, b"{}" if _NO_OPTIONS.fullmatch(text) else text)
+    return parse_json(model, b"{}" if _NO_OPTIONS.fullmatch(text.strip()) else text)
 
 
 def json_reply(status: int, body: BaseModel | Sequence[BaseModel] | JsonObject | bytes | None) -> Response:
