@@ -5,6 +5,7 @@ from pathlib import Path
 from generator.checks import (
     bindings,
     budgets,
+    errors,
     fields,
     isolation,
     names,
@@ -25,6 +26,7 @@ CHECKS = (
     types.check,
     fields.check,
     routes.check,
+    errors.check,
     phases.check,
     bindings.check,
     budgets.check,

@@ -1,4 +1,4 @@
-"""The constraints of model fields: each fits the type, and every pattern is one that pydantic can compile."""
+"""The constraints of fields and scalars: each fits the type, and every pattern is one that pydantic can compile."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ from pydantic import Field, TypeAdapter
 from pydantic_core import SchemaError
 
 from generator.checks.context import Context
-from generator.spec.routes import FieldSpec
+from generator.spec.routes import Constraints, FieldSpec
 from generator.spec.source import Location
 from generator.spec.types import SCALARS, TypeExpression, parse_type
 
@@ -14,7 +14,10 @@ _DEFAULTS: dict[str, tuple[type, ...]] = {"text": (str,), "integer": (int,), "re
 
 
 def check(context: Context) -> None:
-    """Check the fields of every model."""
+    """Check every scalar, and the fields of every model."""
+    for name, scalar in context.spec.routes.scalars.items():
+        if not context.is_broken("routes", "scalars", name):
+            _check_constraints(context, ("scalars", name), scalar, parse_type(scalar.type))
     for name, model in context.spec.routes.models.items():
         for key, field in model.fields.items():
             location: Location = ("models", name, "fields", key)
@@ -23,6 +26,21 @@ def check(context: Context) -> None:
 
 
 def _check_field(context: Context, location: Location, key: str, field: FieldSpec, type_: TypeExpression) -> None:
+    for name, fits in (("secret", type_.name == "text" and not type_.is_list), ("default", type_.is_scalar)):
+        if getattr(field, name) not in (None, False) and not fits:
+            message, hint = f"'{name}' does not go with the type {type_}", "remove it, or change the type"
+            if name == "default":
+                optional = key.removesuffix("?") + "?"
+                hint = f"a default is a text, number or boolean; a field that may be absent is written '{optional}'"
+            context.add("routes", (*location, name), message, hint, at_key=True)
+            return
+    _check_constraints(context, location, field, type_)
+    if field.default is not None and not _is_default(field.default, type_):
+        hint = f"write {_example(type_.name)}"
+        context.add("routes", (*location, "default"), f"the default {field.default!r} is not of type {type_}", hint)
+
+
+def _check_constraints(context: Context, location: Location, spec: Constraints, type_: TypeExpression) -> None:
     is_text = type_.name == "text" and not type_.is_list
     is_number = type_.name in ("integer", "real") and not type_.is_list
     fitting = {
@@ -31,32 +49,25 @@ def _check_field(context: Context, location: Location, key: str, field: FieldSpe
         "min_length": is_text or type_.is_list,
         "max_length": is_text or type_.is_list,
         "pattern": is_text,
+        "but_not": is_text,
         "format": is_text,
-        "secret": is_text,
-        "default": type_.is_scalar,
     }
     for constraint, fits in fitting.items():
-        if getattr(field, constraint) not in (None, False) and not fits:
-            message, hint = f"'{constraint}' does not go with the type {type_}", "remove it, or change the type"
-            if constraint == "default":
-                optional = key.removesuffix("?") + "?"
-                hint = f"a default is a text, number or boolean; a field that may be absent is written '{optional}'"
-            context.add("routes", (*location, constraint), message, hint, at_key=True)
+        if getattr(spec, constraint) not in (None, []) and not fits:
+            message = f"'{constraint}' does not go with the type {type_}"
+            context.add("routes", (*location, constraint), message, "remove it, or change the type", at_key=True)
             return
     for smaller, larger in (("min", "max"), ("min_length", "max_length")):
-        low, high = getattr(field, smaller), getattr(field, larger)
+        low, high = getattr(spec, smaller), getattr(spec, larger)
         if low is not None and high is not None and low > high:
             context.add("routes", (*location, smaller), f"no value is at least {low} and at most {high}", "swap them")
-    if field.pattern is not None:
+    if spec.pattern is not None:
         try:
-            TypeAdapter(Annotated[str, Field(pattern=field.pattern)])
+            TypeAdapter(Annotated[str, Field(pattern=spec.pattern)])
         except SchemaError as error:
             reason = str(error).strip().rsplit("error: ", 1)[-1].splitlines()[0]
             hint = "patterns have Rust's syntax: no look-around, no back-references"
             context.add("routes", (*location, "pattern"), f"the pattern cannot be compiled: {reason}", hint)
-    if field.default is not None and not _is_default(field.default, type_):
-        hint = f"write {_example(type_.name)}"
-        context.add("routes", (*location, "default"), f"the default {field.default!r} is not of type {type_}", hint)
 
 
 def _is_default(value: object, type_: TypeExpression) -> bool:

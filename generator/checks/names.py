@@ -23,9 +23,10 @@ from generator.spec.source import Location
 
 # What the templates import or define beside the spec's types, in Python or TypeScript.
 USED_TYPES = frozenset("""
-    AccountDatabase Annotated Bridge BridgeDatabase BunDatabase CamelModel Database Error Executor Field IDatabase
-    JsonObject JsonText JsonValue Mapping Model Promise Protocol Query Readonly Record Row Sequence SqlDatabase
-    SqlMethods Statement StrEnum StrictBool StrictFloat StrictInt TypedDict UrlText ValidationError Write
+    AccountDatabase Annotated Bridge BridgeDatabase BunDatabase CamelModel Database Error ErrorCode Executor Field
+    IDatabase JsonObject JsonText JsonValue Mapping Model Promise Protocol Query Readonly Record Row Sequence
+    SqlDatabase SqlMethods Statement StrEnum StrictBool StrictFloat TypeAdapter TypedDict UrlText ValidationError
+    WholeNumber Write
     """.split())  # noqa: SIM905
 # What a generated database class has already, and what its callers, Python or JavaScript give a meaning.
 USED_METHODS = frozenset("""
@@ -37,7 +38,8 @@ USED_PARAMETERS = frozenset("bool float int list patch queries self str super un
 # What a pydantic model has already, and the types that are named after a field in a class body.
 USED_FIELDS = {name for name in dir(BaseModel) if not name.startswith("_")} | {"bool", "float", "int", "list", "str"}
 USED_ROUTES = frozenset("""
-    account_context integer_parameter json_reply models public_context read_body read_lenient_body text_parameter
+    account_context integer_parameter json_reply models public_context read_body read_lenient_body scalar_parameter
+    text_parameter
     """.split())  # noqa: SIM905
 USED_ROUTE_PARAMETERS = USED_ROUTES | {"context", "body", "request", "reply"}
 _BUILTINS = frozenset(dir(builtins))
@@ -62,6 +64,7 @@ def _check_types(context: Context) -> None:
         *(("database", ("records", name), name) for name in database.records),
         *(("database", ("entities", name), name) for name in database.entities),
         *(("routes", ("enums", name), name) for name in routes.enums),
+        *(("routes", ("scalars", name), name) for name in routes.scalars),
         *(("routes", ("models", name), name) for name in routes.models),
     ]
     for method, spec in database.methods.items():

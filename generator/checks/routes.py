@@ -1,4 +1,4 @@
-"""Routes: the handler exists and takes what the route gives, paths do not collide, responses and errors make sense."""
+"""Routes: the handler exists and takes what the route gives, paths do not collide, and the answers make sense."""
 
 import ast
 from collections.abc import Iterable
@@ -25,6 +25,7 @@ def check(context: Context) -> None:
     routes = context.spec.routes.routes
     for index, route in enumerate(routes):
         _check_path(context, index, route)
+        _check_parameters(context, index, route)
         _check_collisions(context, index, routes[:index], route)
         _check_body(context, types, index, route)
         _check_responses(context, types, index, route)
@@ -62,6 +63,14 @@ def _check_path(context: Context, index: int, route: RouteSpec) -> None:
     if sorted(route.params) == sorted(named) and list(route.params) != named:
         context.add("routes", ("routes", index, "params"), "the parameters stand in another order than in the path",
                     f"write {', '.join(named)}", at_key=True)  # fmt: skip
+
+
+def _check_parameters(context: Context, index: int, route: RouteSpec) -> None:
+    known = ("text", "integer", *context.spec.routes.scalars)
+    for name, kind in route.params.items():
+        location: Location = ("routes", index, "params", name)
+        if kind not in known and not context.is_broken("routes", *location):
+            context.add("routes", location, f"a path parameter cannot be '{kind}'", did_you_mean(kind, known))
 
 
 def _check_collisions(context: Context, index: int, earlier: Iterable[RouteSpec], route: RouteSpec) -> None:
@@ -121,14 +130,6 @@ def _check_responses(context: Context, types: TypeNames, index: int, route: Rout
         elif text not in ("none", "json"):
             kinds = ("model", "entity", "record")
             types.check("routes", location, text, *kinds, label="model or entity", scalars=False)
-    for position, status in enumerate(route.errors):
-        location = ("routes", index, "errors", position)
-        if status not in _STATUSES:
-            context.add("routes", location, f"{status} is not a status of HTTP", "400, 404 or 409, for example")
-        elif status in route.errors[:position]:
-            context.add("routes", location, f"{status} stands twice", "remove one")
-        elif status == 401 and route.auth == "account":
-            context.add("routes", location, "`auth: account` brings 401 already", "remove it")
 
 
 def _check_handler(context: Context, index: int, route: RouteSpec) -> None:

@@ -9,7 +9,7 @@ from generator.spec.source import Location
 from generator.spec.types import JSON, SCALARS, parse_type
 
 _SCALARS = frozenset(SCALARS)
-_KINDS = ("enum", "record", "entity", "model")
+_KINDS = ("scalar", "enum", "record", "entity", "model")
 
 
 def check(context: Context) -> None:
@@ -37,7 +37,7 @@ def check(context: Context) -> None:
             spelled: Location = ("models", name, "fields", field)
             inner = (*spelled, "type")
             at = inner if inner in context.loaded.sources["routes"].values else spelled
-            types.check("routes", at, constraints.type, "enum", "record", "entity", "model")
+            types.check("routes", at, constraints.type, "scalar", "enum", "record", "entity", "model")
     for phase_index, phase in enumerate(context.spec.jobs.phases):
         for field, text in phase.payload.items():
             types.check("jobs", ("phases", phase_index, "payload", field), text, "enum")
@@ -53,6 +53,7 @@ class TypeNames:
         database, routes = context.spec.database, context.spec.routes
         self.context = context
         self.kinds: dict[str, Iterable[str]] = {
+            "scalar": routes.scalars,
             "enum": [*database.enums, *routes.enums],
             "record": database.records,
             "entity": database.entities,

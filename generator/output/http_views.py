@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from generator.spec.names import camel, snake
-from generator.spec.routes import FieldSpec, ModelSpec, RouteSpec, RoutesSpec
-from generator.spec.types import TypeExpression, definition_order, parse_type
+from generator.spec.routes import Constraints, FieldSpec, ModelSpec, RouteSpec, RoutesSpec
+from generator.spec.types import SCALARS, TypeExpression, definition_order, parse_type
 
-_STRICT = {"integer": "StrictInt", "real": "StrictFloat", "boolean": "StrictBool"}
+_STRICT = {"integer": "WholeNumber", "real": "StrictFloat", "boolean": "StrictBool"}
 PATH_PARAMETER = re.compile(r"\{([^{}]*)\}")
 
 
@@ -45,16 +45,10 @@ class FieldView:
         return f"{self.name}: {annotation}" + (f" = {default}" if default else "")
 
     def _constrained(self) -> str:
-        spec, base = self.spec, self.type.without_null.python
+        base = self.type.without_null.python
         if self.strict and not self.type.is_list:
             base = _STRICT.get(self.type.name, base)
-        if spec.format == "url":
-            base = "UrlText"
-        limits = {"ge": spec.min, "le": spec.max, "min_length": spec.min_length, "max_length": spec.max_length}
-        arguments = [f"{name}={value}" for name, value in limits.items() if value is not None]
-        if spec.pattern is not None:
-            arguments.append(f"pattern={_pattern(spec.pattern)}")
-        return f"Annotated[{base}, Field({', '.join(arguments)})]" if arguments else base
+        return constrained(base, self.spec)
 
     def _described(self) -> list[str]:
         arguments = []
@@ -63,6 +57,20 @@ class FieldView:
         if self.spec.secret:
             arguments.append('json_schema_extra={"secret": True}')
         return arguments
+
+
+def constrained(base: str, spec: Constraints) -> str:
+    """A type with its constraints, as Python has them."""
+    if spec.format == "url":
+        base = "UrlText"
+    limits = {"ge": spec.min, "le": spec.max, "min_length": spec.min_length, "max_length": spec.max_length}
+    arguments = [f"{name}={value}" for name, value in limits.items() if value is not None]
+    if spec.pattern is not None:
+        arguments.append(f"pattern={_pattern(spec.pattern)}")
+    more = [f"Field({', '.join(arguments)})"] if arguments else []
+    if spec.but_not:
+        more.append(f"but_not({', '.join(map(python_string, spec.but_not))})")
+    return f"Annotated[{', '.join([base, *more])}]" if more else base
 
 
 def _pattern(pattern: str) -> str:
@@ -157,13 +165,9 @@ class RouteView:
         return snake(self.spec.name)
 
     @property
-    def starlette_path(self) -> str:
-        return self.spec.path
-
-    @property
     def reads(self) -> list[str]:
         """The lines that read what the handler needs out of the request."""
-        lines = [f'{snake(name)} = {kind}_parameter(request, "{name}")' for name, kind in self.spec.params.items()]
+        lines = [f"{snake(name)} = {_read_parameter(name, kind)}" for name, kind in self.spec.params.items()]
         if self.spec.body:
             reader = "read_lenient_body" if self.spec.body.lenient else "read_body"
             lines.append(f"body = await {reader}(request, models.{self.spec.body.model})")
@@ -185,3 +189,14 @@ class RouteView:
     @property
     def empty(self) -> bool:
         return self.spec.responses[self.status] == "none"
+
+
+def _read_parameter(name: str, kind: str) -> str:
+    if kind in SCALARS:
+        return f'{kind}_parameter(request, "{name}")'
+    return f'scalar_parameter(request, "{name}", {adapter_name(kind)})'
+
+
+def adapter_name(scalar: str) -> str:
+    """The constant that checks values of a scalar."""
+    return f"_{snake(scalar).upper()}"

@@ -1,17 +1,21 @@
 """The OpenAPI 3.1 document of the spec's routes (https://spec.openapis.org/oas/v3.1.0)."""
 
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
 from generator.output.http_views import PATH_PARAMETER
 from generator.spec.names import camel
-from generator.spec.routes import FieldSpec, RouteSpec
+from generator.spec.routes import Constraints, FieldSpec, RouteSpec, RoutesSpec
 from generator.spec.spec import Spec
 from generator.spec.types import SCALARS, TypeExpression, parse_type
 
 Schema = dict[str, Any]
 VALIDATION_ERROR = "ValidationError"
 ERROR = "Error"
+ERROR_CODE = "ErrorCode"
+# What `format: url` asks for, as far as a pattern can say it.
+URL_PATTERN = r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s/?#]"
 
 
 def build_openapi(spec: Spec) -> Schema:
@@ -19,49 +23,65 @@ def build_openapi(spec: Spec) -> Schema:
     routes = spec.routes
     paths: dict[str, Schema] = {}
     for route in routes.routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(routes, route)
     return {
         "openapi": "3.1.0",
         "info": {"title": routes.title, "version": routes.version, "description": routes.description},
         "paths": paths,
         "components": {
             "schemas": _schemas(spec),
+            "responses": {code: _error_response(routes, [code]) for code in routes.errors},
             "securitySchemes": {"apiKey": {"type": "http", "scheme": "bearer"}},
         },
     }
 
 
-def _operation(route: RouteSpec) -> Schema:
+def _operation(routes: RoutesSpec, route: RouteSpec) -> Schema:
     operation: Schema = {"operationId": route.name, "summary": route.doc}
     parameters = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": _scalar(route.params.get(name, "text"))}}
+        {"name": name, "in": "path", "required": True, "schema": type_schema(parse_type(route.params[name]))}
         for name in PATH_PARAMETER.findall(route.path)
     ]
     if parameters:
         operation["parameters"] = parameters
     if route.body:
-        content = {"application/json": {"schema": _reference(route.body.model)}}
+        schema = _reference(route.body.model)
+        if route.body.lenient:
+            schema = {"anyOf": [schema, {"type": "null"}, {"type": "array", "maxItems": 0}]}
+        content = {"application/json": {"schema": schema}}
         operation["requestBody"] = {"required": not route.body.lenient, "content": content}
-    operation["responses"] = _responses(route)
+    operation["responses"] = _responses(routes, route)
     operation["security"] = [{"apiKey": []}] if route.auth == "account" else []
     return operation
 
 
-def _responses(route: RouteSpec) -> Schema:
+def _responses(routes: RoutesSpec, route: RouteSpec) -> Schema:
     responses: Schema = {}
     for status, text in route.responses.items():
         response: Schema = {"description": HTTPStatus(status).phrase}
         if text != "none":
             response["content"] = {"application/json": {"schema": type_schema(parse_type(text))}}
         responses[str(status)] = response
-    errors = {*route.errors, *([401] if route.auth == "account" else []), *([400] if route.body else [])}
-    for status in sorted(errors):
-        schema = VALIDATION_ERROR if status == 400 and route.body else ERROR
-        responses[str(status)] = {
-            "description": HTTPStatus(status).phrase,
-            "content": {"application/json": {"schema": _reference(schema)}},
-        }
+    codes = routes.errors_of(route)
+    for status in sorted({routes.errors[code].status for code in codes}):
+        own = [code for code in codes if routes.errors[code].status == status]
+        only = {"$ref": f"#/components/responses/{own[0]}"}
+        responses[str(status)] = only if len(own) == 1 else _error_response(routes, own)
     return responses
+
+
+def _error_response(routes: RoutesSpec, codes: list[str]) -> Schema:
+    """The response of a status with one of these codes."""
+    shape = VALIDATION_ERROR if routes.errors[codes[0]].status == 400 else ERROR
+    schema = {"allOf": [_reference(shape), {"properties": {"code": {"enum": codes}}}]}
+    return {
+        "description": " ".join(_explained(routes, code) for code in codes),
+        "content": {"application/json": {"schema": schema}},
+    }
+
+
+def _explained(routes: RoutesSpec, code: str) -> str:
+    return f"`{code}`: {routes.errors[code].doc}"
 
 
 def _schemas(spec: Spec) -> Schema:
@@ -72,8 +92,10 @@ def _schemas(spec: Spec) -> Schema:
     for name, entity in database.entities.items():
         fields = {camel(column): type_schema(parse_type(text)) for column, text in entity.columns.items()}
         schemas[name] = _object(fields, entity.doc)
+    for name, scalar in spec.routes.scalars.items():
+        schemas[name] = _constrained({"type": _scalar(scalar.type)}, scalar)
     for name, model in spec.routes.models.items():
-        fields = {field.removesuffix("?"): _field_schema(constraints) for field, constraints in model.fields.items()}
+        fields = {field.removesuffix("?"): _field_schema(field, spec) for field, spec in model.fields.items()}
         optional = {
             field.removesuffix("?")
             for field, constraints in model.fields.items()
@@ -82,8 +104,12 @@ def _schemas(spec: Spec) -> Schema:
         schemas[name] = _object(fields, model.doc, optional)
     text_list = {"type": "array", "items": {"type": "string"}}
     flattened = _object({"formErrors": text_list, "fieldErrors": {"type": "object", "additionalProperties": text_list}})
-    schemas[ERROR] = _object({"error": {"type": "string"}})
-    schemas[VALIDATION_ERROR] = _object({"error": {"anyOf": [flattened, {"type": "string"}]}})
+    errors = spec.routes.errors
+    meanings = "\n".join(f"- {_explained(spec.routes, code)} ({error.status})" for code, error in errors.items())
+    schemas[ERROR_CODE] = {"type": "string", "description": meanings, "enum": list(errors)}
+    code = _reference(ERROR_CODE)
+    schemas[ERROR] = _object({"error": {"type": "string", "description": "For people to read."}, "code": code})
+    schemas[VALIDATION_ERROR] = _object({"error": {"anyOf": [flattened, {"type": "string"}]}, "code": code})
     used = _used(schemas, spec)
     return {name: schema for name, schema in schemas.items() if name in used}
 
@@ -94,6 +120,7 @@ def _used(schemas: Schema, spec: Spec) -> set[str]:
     for route in spec.routes.routes:
         pending += [parse_type(text).name for text in route.responses.values()]
         pending += [route.body.model] if route.body else []
+        pending += route.params.values()
     used: set[str] = set()
     while pending:
         name = pending.pop()
@@ -121,13 +148,21 @@ def _object(properties: Schema, doc: str = "", optional: set[str] | frozenset[st
     return {**schema, "required": required} if required else schema
 
 
-def _field_schema(field: FieldSpec) -> Schema:
-    schema = type_schema(parse_type(field.type))
+def _field_schema(name: str, field: FieldSpec) -> Schema:
+    type_ = parse_type(field.type)
+    schema = type_schema(replace(type_, nullable=type_.nullable or name.endswith("?")))
+    return _constrained(schema, field) | ({} if field.default is None else {"default": field.default})
+
+
+def _constrained(schema: Schema, spec: Constraints) -> Schema:
+    is_list = "items" in schema
     constraints = {
-        "minimum": field.min, "maximum": field.max, "minLength": field.min_length, "maxLength": field.max_length,
-        "pattern": field.pattern, "format": "uri" if field.format == "url" else None, "default": field.default,
-        "description": field.doc or None,
+        "minimum": spec.min, "maximum": spec.max, "minItems" if is_list else "minLength": spec.min_length,
+        "maxItems" if is_list else "maxLength": spec.max_length, "pattern": spec.pattern,
+        "not": {"enum": spec.but_not} if spec.but_not else None, "description": spec.doc or None,
     }  # fmt: skip
+    if spec.format == "url":
+        constraints |= {"format": "uri", "pattern": URL_PATTERN}
     return {**schema, **{name: value for name, value in constraints.items() if value is not None}}
 
 

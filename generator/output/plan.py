@@ -12,7 +12,7 @@ import jinja2
 
 from generator.layout import MIGRATIONS, TEMPLATE_SUFFIX, target_of, template_names
 from generator.output import python_source, typescript_source
-from generator.output.http_views import RouteView, build_models, python_string
+from generator.output.http_views import RouteView, adapter_name, build_models, constrained, python_string
 from generator.output.methods import Method, Patch, build_methods
 from generator.output.openapi import build_openapi
 from generator.spec.budgets import compute_budgets, dead_letter_budget
@@ -98,12 +98,16 @@ def build_variables(spec: Spec) -> dict[str, Any]:
             "Write",
             *_ts_names(parameter.type for method in methods if method.is_write for parameter in method.parameters),
         },
+        "scalars": {name: constrained("str", scalar) for name, scalar in spec.routes.scalars.items()},
+        "adapters": {
+            adapter_name(kind): kind for route in routes for kind in route.spec.params.values() if kind not in SCALARS
+        },
         "models": build_models(spec.routes),
         "routes": routes,
         "route_modules": sorted({route.handler.split(".")[0] for route in routes}),
         "phases": spec.jobs.phases,
         "message": [(_snake_wire(name), parse_type(text)) for name, text in spec.jobs.message.fields.items()],
-        "openapi_text": json.dumps(build_openapi(spec), indent=1, ensure_ascii=False),
+        "openapi_text": json.dumps(build_openapi(spec), indent=1),
         "migrations": spec.migrations,
         "budgets": compute_budgets(spec),
         "dead_letters": dead_letter_budget(spec),

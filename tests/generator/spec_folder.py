@@ -56,7 +56,14 @@ ROUTES: dict[str, Any] = {
     "title": "notes",
     "version": "1.0.0",
     "description": "Keeps notes.",
+    "scalars": {"City": {"type": "text", "max_length": 99, "pattern": "^[a-z]+$", "but_not": ["nowhere"]}},
     "models": {"Health": {"fields": {"status": "text"}}},
+    "errors": {
+        "INVALID_REQUEST": {"status": 400, "brought_by": ["body", "params"], "doc": "The request is not valid."},
+        "UNAUTHORIZED": {"status": 401, "brought_by": ["account"], "doc": "The API key is not known."},
+        "INTERNAL_ERROR": {"status": 500, "brought_by": ["any"], "doc": "The service failed."},
+    },
+    "max_body_bytes": 1000,
     "routes": [
         {
             "name": "getHealth",

@@ -54,6 +54,16 @@ def field(name: str, constraints: object) -> Mistake:
     return lambda spec: spec.routes["models"]["Health"]["fields"].update({name: constraints})
 
 
+def scalar(name: str, **constraints: object) -> Mistake:
+    return lambda spec: spec.routes["scalars"].update({name: {"type": "text", **constraints}})
+
+
+def error(code: str, **changes: object) -> Mistake:
+    """An error that every request can end with."""
+    declared = {"status": 404, "brought_by": ["any"], "doc": "Not there.", **changes}
+    return lambda spec: spec.routes["errors"].update({code: declared})
+
+
 def record(**fields: str) -> dict[str, dict[str, dict[str, str]]]:
     return {"Entry": {"fields": fields}}
 
@@ -64,6 +74,9 @@ def with_records(spec: SpecFolder, type_: str, sql: str, **fields: str) -> None:
 
 
 NAMES: dict[str, Mistake] = {
+    "a scalar in camelCase": scalar("cityName"),
+    "a scalar like a model": scalar("Health"),
+    "a scalar that the generated code uses": scalar("TypeAdapter"),
     "a method in snake_case": lambda spec: spec.method("count_notes", "DELETE FROM notes"),
     "a method that is a word of TypeScript": lambda spec: spec.method("delete", "DELETE FROM notes"),
     "a method that every database has": lambda spec: spec.method("batch", "DELETE FROM notes"),
@@ -140,6 +153,11 @@ FIELDS: dict[str, Mistake] = {
     "a default of a list": field("tags", {"type": "text[]", "default": "a"}),
     "an infinite limit": field("age", {"type": "real", "max": float("inf")}),
     "a secret number": field("pin", {"type": "integer", "secret": True}),
+    "a number that is not some text": field("pin", {"type": "integer", "but_not": ["0"]}),
+    "constraints of a scalar": field("city", {"type": "City", "max_length": 3}),
+    "a scalar that is not a text": scalar("City", type="integer"),
+    "a scalar that no value fits": scalar("City", min_length=9, max_length=3),
+    "a scalar with a broken pattern": scalar("City", pattern="["),
 }
 
 ROUTES: dict[str, Mistake] = {
@@ -173,9 +191,27 @@ ROUTES: dict[str, Mistake] = {
     "an unknown response": lambda spec: spec.route(responses={200: "Helath"}),
     "a response without content that is not 204": lambda spec: spec.route(responses={200: "none"}),
     "a scalar response": lambda spec: spec.route(responses={200: "text"}),
-    "a status that HTTP lacks": lambda spec: spec.route(errors=[444]),
-    "an error twice": lambda spec: spec.route(errors=[404, 404]),
+    "an unknown kind of parameter": lambda spec: spec.route(path="/things/{id}", params={"id": "intger"}),
+    "a parameter that is a model": lambda spec: spec.route(path="/things/{id}", params={"id": "Health"}),
+    "a parameter that is a real": lambda spec: spec.route(path="/things/{id}", params={"id": "real"}),
     "a method that is misspelt": lambda spec: spec.route(method="Get"),
+}
+
+ERRORS: dict[str, Mistake] = {
+    "a code that is not declared": lambda spec: spec.route(errors=["INVALID_REQEST"]),
+    "a status in place of a code": lambda spec: spec.route(errors=[404]),
+    "a code in small letters": error("thing_gone"),
+    "a code that no route can end with": error("THING_GONE", brought_by=[]),
+    "a code twice": lambda spec: [error("GONE", brought_by=[])(spec), spec.route(errors=["GONE", "GONE"])],
+    "a code that comes with the account": lambda spec: spec.route(auth="account", errors=["UNAUTHORIZED"]),
+    "a code that comes with the body": lambda spec: spec.route(
+        method="POST", body="Health", handler="repos.create_repo", errors=["INVALID_REQUEST"]
+    ),
+    "a code that Python cannot have": error("MRO"),
+    "a status that HTTP lacks": error("GONE", status=444),
+    "a status of success": error("GONE", status=200),
+    "a part that no request has": error("GONE", brought_by=["query"]),
+    "an error that is not explained": error("GONE", doc=" "),
 }
 
 PHASES: dict[str, Mistake] = {
@@ -454,8 +490,8 @@ def report(tmp_path: Path, mistakes: dict[str, Mistake]) -> str:
 
 @pytest.mark.parametrize(
     "mistakes",
-    [NAMES, TYPES, FIELDS, ROUTES, PHASES, BINDINGS, BUDGETS, STATEMENTS, RESULTS],
-    ids=["names", "types", "fields", "routes", "phases", "bindings", "budgets", "statements", "results"],
+    [NAMES, TYPES, FIELDS, ROUTES, ERRORS, PHASES, BINDINGS, BUDGETS, STATEMENTS, RESULTS],
+    ids=["names", "types", "fields", "routes", "errors", "phases", "bindings", "budgets", "statements", "results"],
 )
 def test_broken(tmp_path: Path, snapshot: SnapshotAssertion, mistakes: dict[str, Mistake]) -> None:
     assert report(tmp_path, mistakes) == snapshot

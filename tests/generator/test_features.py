@@ -188,6 +188,22 @@ def test_route_with_parameter_and_body(spec: SpecFolder, plain: dict[str, str], 
     assert added(spec, plain) == snapshot
 
 
+def test_scalar(spec: SpecFolder, plain: dict[str, str], snapshot: SnapshotAssertion) -> None:
+    spec.routes["scalars"]["RepoName"] = {
+        "type": "text", "min_length": 1, "pattern": "^[^/\\s]+$", "but_not": [".", ".."], "doc": "Without its owner."
+    }  # fmt: skip
+    spec.routes["models"]["Health"]["fields"]["repo?"] = "RepoName"
+    spec.route(name="getDupes", path="/repos/{owner}/{name}/dupes", auth="account", handler="dupes.get_dupes",
+               params={"owner": "text", "name": "RepoName"})  # fmt: skip
+    assert added(spec, plain) == snapshot
+
+
+def test_error(spec: SpecFolder, plain: dict[str, str], snapshot: SnapshotAssertion) -> None:
+    spec.routes["errors"]["THING_GONE"] = {"status": 410, "doc": "The thing was there once."}
+    spec.route(errors=["THING_GONE"])
+    assert added(spec, plain) == snapshot
+
+
 def test_model_constraints(spec: SpecFolder, plain: dict[str, str], snapshot: SnapshotAssertion) -> None:
     spec.routes["models"]["Health"]["fields"] |= {
         "token": {"type": "text", "min_length": 1, "max_length": 9, "secret": True},

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from ossgard.errors import ConnectionFailure, HttpError, RetryableError
 from ossgard.providers.github import GitHub, TokenRefused
 from ossgard.services import Services
+from ossgard.spec.error_codes import ErrorCode
 from ossgard.spec.models import Config
 from ossgard.validation import INVALID
 
@@ -36,12 +37,14 @@ async def check_services(services: Services, config: Config) -> list[str]:
 
 async def _check_token(services: Services, token: str) -> list[str]:
     if not (token.isascii() and token.isprintable()) or " " in token:
-        raise HttpError(400, INVALID, {"config": ["github.token has characters that no token has"]})
+        problems = {"config": ["github.token has characters that no token has"]}
+        raise HttpError(ErrorCode.CONFIG_REFUSED, INVALID, problems)
     github = GitHub(services.http, services.clock, services.settings.github_api_url, token)
     try:
         await github.check_token()
     except TokenRefused as error:
-        raise HttpError(400, f"{error}. Create one at https://github.com/settings/tokens") from None
+        message = f"{error}. Create one at https://github.com/settings/tokens"
+        raise HttpError(ErrorCode.GITHUB_TOKEN_REFUSED, message) from None
     except RetryableError as error:
         return [f"The GitHub token could not be checked: {error}"]
     return []

@@ -1,6 +1,7 @@
 """The HTTP application: the generated routes, and a JSON answer for whatever goes wrong in them."""
 
 import logging
+from urllib.parse import quote, unquote_to_bytes
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -15,15 +16,17 @@ from ossgard.http import error_reply
 from ossgard.log import log
 from ossgard.services import Services
 from ossgard.spec.api import ROUTES
+from ossgard.spec.error_codes import ErrorCode
 
-_MESSAGES = {404: "Not found", 405: "Method not allowed"}
+# The errors that Starlette itself has.
+_ERRORS = {404: (ErrorCode.NOT_FOUND, "Not found"), 405: (ErrorCode.METHOD_NOT_ALLOWED, "Method not allowed")}
 
 
 def create_app(services: Services) -> Starlette:
     """The application over one host's services."""
     app = Starlette(
         routes=ROUTES,
-        middleware=[Middleware(UnexpectedErrors)],
+        middleware=[Middleware(UnexpectedErrors), Middleware(EncodedPaths)],
         exception_handlers={HttpError: _answer_error, HTTPException: _answer_starlette_error},
     )
     app.router.redirect_slashes = False
@@ -56,8 +59,24 @@ class UnexpectedErrors:
             log(logging.ERROR, "request failed", error=error, method=method, path=path)
             if status:
                 raise
-            await error_reply(HttpError(500, "Internal server error"))(scope, receive, watch)
+            await error_reply(HttpError(ErrorCode.INTERNAL_ERROR, "Internal server error"))(scope, receive, watch)
         log(logging.DEBUG, "request", method=method, path=path, status=status)
+
+
+class EncodedPaths:
+    """Has the routes see a path as it was sent, in one spelling: an encoded slash is part of a parameter.
+
+    The parameters are decoded when they are read, where a bad one can be told.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            segments = [quote(unquote_to_bytes(segment), safe="") for segment in scope["raw_path"].split(b"/")]
+            scope = {**scope, "path": "/".join(segments)}
+        await self._app(scope, receive, send)
 
 
 async def _answer_error(request: Request, error: Exception) -> Response:
@@ -67,11 +86,9 @@ async def _answer_error(request: Request, error: Exception) -> Response:
 
 async def _answer_starlette_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    headers = dict(error.headers or {})
-    if error.status_code == 405:
-        headers["Allow"] = ", ".join(_allowed_methods(request))
-    message = _MESSAGES.get(error.status_code, error.detail)
-    return error_reply(HttpError(error.status_code, message, headers=headers))
+    code, message = _ERRORS[error.status_code]
+    headers = {"Allow": ", ".join(_allowed_methods(request))} if code is ErrorCode.METHOD_NOT_ALLOWED else None
+    return error_reply(HttpError(code, message, headers=headers))
 
 
 def _allowed_methods(request: Request) -> list[str]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from ossgard.spec.error_codes import ErrorCode
+
 
 class OssgardError(Exception):
     """Anything that goes wrong in ossgard; the text is fit for a user's eyes."""
@@ -20,20 +22,21 @@ class ConstraintError(DatabaseError):
 
 
 class HttpError(OssgardError):
-    """A request that is answered with an error status.
+    """A request that is answered with an error: a code, which has a status, and a text for people.
 
+    The text names what is wrong, not the call that would mend it, since callers have words of their own for that.
     With `fields` (messages by top-level field) the answer has the shape of a validation error.
     """
 
     def __init__(
         self,
-        status: int,
+        code: ErrorCode,
         message: str,
         fields: Mapping[str, Sequence[str]] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
-        self.status = status
+        self.code = code
         self.message = message
         self.fields = fields
         self.headers = headers

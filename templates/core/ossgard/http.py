@@ -4,9 +4,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
+from urllib.parse import unquote
 
-from pydantic import BaseModel
-from pydantic_core import from_json, to_json
+from pydantic import BaseModel, TypeAdapter
+from pydantic_core import to_json
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -16,16 +17,19 @@ from ossgard.model import JsonObject
 from ossgard.services import Services
 from ossgard.spec.database import AccountDatabase
 from ossgard.spec.entities import Account
+from ossgard.spec.error_codes import ErrorCode
+from ossgard.spec.settings import MAX_BODY_BYTES
 from ossgard.sql_methods import MAX_INTEGER
-from ossgard.validation import parse_json
+from ossgard.validation import INVALID, parse_json, parse_text
 
 M = TypeVar("M", bound=BaseModel)
 
-MAX_BODY_BYTES = 1024 * 1024
 # A client that sends more than allowed is read on for a while, so that it sees the answer and not a broken connection.
 MAX_DRAINED_BYTES = 16 * MAX_BODY_BYTES
 
 _INTEGER = re.compile(r"-?[0-9]+")
+# What clients send that have no options to send.
+_NO_OPTIONS = re.compile(rb"(null|\[\s*\])?")
 
 
 @dataclass(frozen=True)
@@ -70,23 +74,37 @@ async def account_context(request: Request) -> AccountContext:
 
 
 def integer_parameter(request: Request, name: str) -> int:
-    """A path parameter that is a whole number.
+    """A path parameter that is a whole number; one that no row can have comes as -1.
 
     Raises:
-        HttpError: 400, when it is no number; 404, when it is one that no row can have.
+        HttpError: 400, when it is no number.
     """
-    text = str(request.path_params[name])
+    text = text_parameter(request, name)
     if _INTEGER.fullmatch(text) is None:
-        raise HttpError(400, f"{name} must be a whole number, got '{text[:100]}'")
+        raise HttpError(ErrorCode.INVALID_REQUEST, f"{name} must be a whole number, got '{text[:100]}'")
     # The largest integer itself is one that D1 refuses.
-    if len(text) > 20 or abs(int(text)) >= MAX_INTEGER:
-        raise HttpError(404, "Not found")
-    return int(text)
+    return int(text) if len(text) <= 20 and abs(int(text)) < MAX_INTEGER else -1
 
 
 def text_parameter(request: Request, name: str) -> str:
-    """A path parameter, percent-decoded."""
-    return str(request.path_params[name])
+    """A path parameter, percent-decoded.
+
+    Raises:
+        HttpError: 400, when it is not UTF-8.
+    """
+    try:
+        return unquote(request.path_params[name], errors="strict")
+    except UnicodeDecodeError:
+        raise HttpError(ErrorCode.INVALID_REQUEST, INVALID, {name: ["must be valid Unicode"]}) from None
+
+
+def scalar_parameter(request: Request, name: str, scalar: TypeAdapter[str]) -> str:
+    """A path parameter that fits a scalar of the spec.
+
+    Raises:
+        HttpError: 400, when it does not.
+    """
+    return parse_text(scalar, name, text_parameter(request, name))
 
 
 async def read_body(request: Request, model: type[M]) -> M:
@@ -99,20 +117,21 @@ async def read_body(request: Request, model: type[M]) -> M:
 
 
 async def read_lenient_body(request: Request, model: type[M]) -> M:
-    """The validated body; one that is absent or not JSON at all stands for the defaults.
+    """The validated body; one that is absent, `null` or `[]` stands for the defaults.
 
     Raises:
-        HttpError: 400, when it is JSON that does not fit the model; 413, when it is too large.
+        HttpError: 400, when it is not JSON or does not fit the model; 413, when it is too large.
     """
     text = await _read_bytes(request)
-    return parse_json(model, text if _is_json(text) else b"{}")
+    return parse_json(model, b"{}" if _NO_OPTIONS.fullmatch(text.strip()) else text)
 
 
-def json_reply(status: int, body: BaseModel | Sequence[BaseModel] | JsonObject | None) -> Response:
-    """An answer in its wire form; None is an answer without a body."""
+def json_reply(status: int, body: BaseModel | Sequence[BaseModel] | JsonObject | bytes | None) -> Response:
+    """An answer in its wire form, which bytes have already; None is an answer without a body."""
     if body is None:
         return Response(status_code=status)
-    return Response(to_json(body, by_alias=True), status_code=status, media_type="application/json")
+    content = body if isinstance(body, bytes) else to_json(body, by_alias=True)
+    return Response(content, status_code=status, media_type="application/json")
 
 
 def error_reply(error: HttpError) -> Response:
@@ -121,8 +140,8 @@ def error_reply(error: HttpError) -> Response:
     if error.fields is not None:
         content = {"formErrors": [] if error.fields else [error.message], "fieldErrors": error.fields}
     return Response(
-        to_json({"error": content}),
-        status_code=error.status,
+        to_json({"error": content, "code": error.code}),
+        status_code=error.code.status,
         headers=dict(error.headers or {}),
         media_type="application/json",
     )
@@ -139,15 +158,7 @@ async def _read_bytes(request: Request) -> bytes:
             elif size > MAX_DRAINED_BYTES:
                 break
     except ClientDisconnect:
-        raise HttpError(400, "The body ended early") from None
+        raise HttpError(ErrorCode.INVALID_REQUEST, "The body ended early") from None
     if size > MAX_BODY_BYTES:
-        raise HttpError(413, f"The body may have at most {MAX_BODY_BYTES} bytes")
+        raise HttpError(ErrorCode.BODY_TOO_LARGE, f"The body may have at most {MAX_BODY_BYTES} bytes")
     return b"".join(chunks)
-
-
-def _is_json(text: bytes) -> bool:
-    try:
-        from_json(text)
-    except ValueError:
-        return False
-    return True

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from ossgard.errors import HttpError
+from ossgard.spec.error_codes import ErrorCode
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -61,10 +62,23 @@ def parse_values(model: type[M], values: Mapping[str, object]) -> M:
         raise invalid(error) from None
 
 
+def parse_text(scalar: TypeAdapter[str], name: str, text: str) -> str:
+    """A text that fits a scalar of the spec.
+
+    Raises:
+        HttpError: 400, under the text's name, when it does not fit.
+    """
+    try:
+        return scalar.validate_python(text)
+    except ValidationError as error:
+        messages = [_message(details) for details in error.errors(include_url=False)]
+        raise HttpError(ErrorCode.INVALID_REQUEST, INVALID, {name: messages}) from None
+
+
 def invalid(error: ValidationError) -> HttpError:
     """The answer to a request that failed validation."""
     whole, fields = flatten(error)
-    return HttpError(400, "; ".join(whole) or INVALID, fields)
+    return HttpError(ErrorCode.INVALID_REQUEST, "; ".join(whole) or INVALID, fields)
 
 
 def flatten(error: ValidationError) -> tuple[list[str], dict[str, list[str]]]:

@@ -11,6 +11,7 @@ import { LocalJobQueue } from "./job-queue.ts";
 import { createLog, type Log } from "./log.ts";
 import { PyodideHost } from "./pyodide-host.ts";
 import { BunDatabase } from "./spec/bun-database.ts";
+import { ERROR_STATUSES, type ErrorCode } from "./spec/error-codes.ts";
 import { VectorStores } from "./vectors/vector-stores.ts";
 import { WorkerLoop } from "./worker-loop.ts";
 
@@ -110,17 +111,24 @@ function serve(config: Config, core: Promise<PyodideHost>, log: Log): Server {
       return await (await core).handleHttp(request);
     } catch (error) {
       log("error", `${request.method} ${request.url}: ${messageOf(error)}`);
-      return Response.json({ error: "Internal server error" }, { status: 500 });
+      return errorResponse("INTERNAL_ERROR", "Internal server error");
     }
   };
   const { hostname, port } = config;
   try {
-    return Bun.serve({ hostname, port, idleTimeout: IDLE_SECONDS, fetch });
+    // Bodies are limited where they are read: Bun's own answer to a large one has no code.
+    const maxRequestBodySize = Number.MAX_SAFE_INTEGER;
+    return Bun.serve({ hostname, port, idleTimeout: IDLE_SECONDS, maxRequestBodySize, fetch });
   } catch (error) {
     const reason =
       error instanceof Error && "code" in error && error.code === "EADDRINUSE" ? "it is in use" : messageOf(error);
     throw new StartError(`Cannot listen on port ${port} of ${hostname}: ${reason}. Set PORT to another one.`);
   }
+}
+
+/** An error in the form in which the core answers its own. */
+function errorResponse(code: ErrorCode, message: string): Response {
+  return Response.json({ error: message, code }, { status: ERROR_STATUSES[code] });
 }
 
 // Connections that are kept alive stay open after their last answer, so what is counted is requests.

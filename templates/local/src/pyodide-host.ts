@@ -6,6 +6,7 @@ import { loadPyodide, type PyodideAPI } from "pyodide";
 import type { PyCallable, PyProxy } from "pyodide/ffi";
 import type { HostFunctions } from "./bridge.ts";
 import { PermanentError, RetryError, StartError } from "./errors.ts";
+import { readBody } from "./request-body.ts";
 import type { Job } from "./spec/types.ts";
 
 /** The folders that Python reads: third-party packages, the core, and this host's own Python half. */
@@ -68,7 +69,7 @@ export class PyodideHost {
 
   /** Answers an HTTP request. */
   async handleHttp(request: Request): Promise<Response> {
-    const body = request.body === null ? undefined : await request.bytes();
+    const body = request.body === null ? undefined : await readBody(request.body);
     const answer: string = await this.#handleHttp(
       request.method,
       request.url,

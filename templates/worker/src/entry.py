@@ -65,7 +65,7 @@ class BatchPoller(DurableObject):
         try:
             asked = read_request(await request.text(), self.ctx.id.name)
         except HttpError as error:
-            return Response.from_json({"error": error.message}, status=error.status)
+            return Response.from_json({"error": error.message, "code": error.code}, status=error.code.status)
         store = ObjectPollStore(self.ctx.storage)
         is_started = await polling.start_poll(store, SystemClock(), asked.batch_id, asked.message)
         return Response(status=STARTED if is_started else REFUSED)

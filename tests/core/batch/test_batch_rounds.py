@@ -241,7 +241,7 @@ def test_it_waits_for_two_days_and_then_gives_up(outside: Outside, monkeypatch: 
     assert (scan["status"], scan["error"]) == (
         "failed",
         "Other batches have taken up the token limit of OpenAI model 'text-embedding-3-small' for two days. Start the "
-        "scan again when they are done, or turn batch mode off (PUT /accounts/me)",
+        "scan again when they are done, or turn batch mode off in the account's configuration",
     )
     assert len(scanning.submitted("embed")) == 3
 

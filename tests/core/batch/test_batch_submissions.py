@@ -120,4 +120,4 @@ def test_a_server_without_batches_is_named_with_what_to_do(
     outside.fail("openai.files,openai.batches.create", status)
     assert isinstance(scanning.deliver(), Failed)
     assert "has no batch interface" in scanning.scan()["error"]
-    assert "Turn llm.batch off with PUT /accounts/me, then start the scan again" in scanning.scan()["error"]
+    assert "Turn llm.batch off in the account's configuration, then start the scan again" in scanning.scan()["error"]

@@ -165,7 +165,7 @@ def test_a_refused_key_fails_the_scan_at_once(outside: Outside, pairs: Repositor
     assert error is not None
     assert error.startswith(f"Batch {batch_id} cannot be read: ")
     assert "llm.api_key" in error
-    assert "PUT /accounts/me" in error
+    assert "account's configuration" in error
     assert scanning.polls() == []
 
 
@@ -216,7 +216,7 @@ def test_a_batch_that_was_cancelled_fails_the_scan(outside: Outside, pairs: Repo
     assert scan["status"] == "failed"
     assert f"Batch {batch.id} of" in scan["error"]
     assert scan["error"].endswith(
-        "was cancelled at the provider. Start the scan again, or turn batch mode off (PUT /accounts/me)"
+        "was cancelled at the provider. Start the scan again, or turn batch mode off in the account's configuration"
     )
 
 
@@ -239,7 +239,7 @@ def test_a_batch_that_failed_fails_the_scan_in_the_providers_words(outside: Outs
     assert (scan["status"], scan["error"]) == (
         "failed",
         f"Batch {batch.id} of OpenAI model 'text-embedding-3-small' failed: This line is not parseable as valid JSON. "
-        "Start the scan again, or turn batch mode off (PUT /accounts/me)",
+        "Start the scan again, or turn batch mode off in the account's configuration",
     )
 
 

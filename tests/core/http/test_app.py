@@ -287,7 +287,8 @@ def test_an_error_that_is_nobodys_is_logged_and_not_shown() -> None:
         answer = request(world, "GET", "/repos")
     finally:
         logging.getLogger("ossgard").handlers = []
-    assert (answer.status_code, answer.json()) == (500, {"error": "Internal server error"})
+    assert answer.status_code == 500
+    assert answer.json() == {"error": "Internal server error", "code": "INTERNAL_ERROR"}
     [line] = [json.loads(line) for line in lines]
     assert (line["level"], line["message"], line["path"]) == ("error", "request failed", "/repos")
     assert "disk I/O error" in line["traceback"]

@@ -163,7 +163,7 @@ def test_vectors_of_another_size_are_not_mixed(
     )
     answer = review(number)
     assert answer.status_code == 400
-    assert answer.json()["error"].startswith("What is stored was embedded by another model: start a scan")
+    assert answer.json()["code"] == "SCAN_NEEDED"
 
 
 @pytest.mark.parametrize(("status", "answered"), [(500, 503), (429, 503), (401, 400)])

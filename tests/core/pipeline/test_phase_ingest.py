@@ -230,7 +230,7 @@ def test_a_token_that_is_revoked_in_the_middle_fails_the_scan(
     outside.when("github.files", lambda: outside.github.revoke(token))
     assert scanning.scan_all()["error"] == (
         "GitHub refuses the account's token: Bad credentials. "
-        "Replace it with PUT /accounts/me, then start the scan again"
+        "Replace github.token in the account's configuration, then start the scan again"
     )
 
 

@@ -145,4 +145,4 @@ def test_a_refused_key_fails_the_scan_and_says_what_to_do(
     outside.fail("openai.chat", 401)
     ranked([[1, 2]])
     assert scanning.scan()["status"] == "failed"
-    assert "PUT /accounts/me" in scanning.scan()["error"]
+    assert "account's configuration" in scanning.scan()["error"]

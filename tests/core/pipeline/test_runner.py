@@ -171,7 +171,7 @@ def test_a_stored_configuration_that_is_not_valid_fails_the_scan_clearly() -> No
     world.handle(first())
     assert world.scan()["error"] == (
         "The account's configuration is not valid (llm: must be an object; embedding: is required). "
-        "Replace it with PUT /accounts/me, then start the scan again"
+        "Correct it, then start the scan again"
     )
 
 

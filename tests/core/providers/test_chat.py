@@ -181,7 +181,9 @@ def test_a_provider_that_fails_can_be_asked_again(outside: World, llm: str) -> N
 
 @pytest.mark.parametrize("llm", ["openai", "anthropic"])
 def test_a_wrong_key_is_named(outside: World, llm: str) -> None:
-    with pytest.raises(PermanentError, match=r"refuses the API key \(llm\.api_key\).*PUT /accounts/me") as caught:
+    with pytest.raises(
+        PermanentError, match=r"refuses the API key \(llm\.api_key\).*account's configuration"
+    ) as caught:
         verify(outside, {"llm": {"api_key": "sk-not-the-right-one"}}, llm=llm)
     assert "sk-not-the-right-one" not in str(caught.value)
 

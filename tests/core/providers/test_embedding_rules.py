@@ -68,7 +68,7 @@ def test_only_models_that_can_are_asked_for_a_size() -> None:
     ],
 )
 def test_wrong_vectors_are_refused_with_advice(answers: list[HttpResponse], dimensions: int | None, words: str) -> None:
-    with pytest.raises(PermanentError, match=rf"OpenAI model 'some-model' .*{words}.*PUT /accounts/me"):
+    with pytest.raises(PermanentError, match=rf"OpenAI model 'some-model' .*{words}.*account's configuration"):
         embed(["a", "b"], *answers, dimensions=dimensions)
 
 

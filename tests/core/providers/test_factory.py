@@ -24,7 +24,7 @@ from tests.outside.world import World
     ],
 )
 def test_the_cloud_refuses_what_it_cannot_serve(outside: World, config: dict[str, object], words: str) -> None:
-    with pytest.raises(PermanentError, match=f"{words}.*PUT /accounts/me"):
+    with pytest.raises(PermanentError, match=f"account's configuration.*{words}"):
         providers(outside, CLOUD_HOST, **config)
 
 

@@ -129,7 +129,7 @@ def test_a_token_revoked_in_the_middle_is_named(outside: World) -> None:
         for page in (1, 2, 3):
             await github.list_open_pulls(OWNER, NAME, page)
 
-    with pytest.raises(TokenRefused, match="PUT /accounts/me"):
+    with pytest.raises(TokenRefused, match="account's configuration"):
         run(outside, read, token)
     assert outside.count("github.pulls").calls == 2
 

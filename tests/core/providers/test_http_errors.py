@@ -45,7 +45,7 @@ def test_a_rate_limit_is_one() -> None:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (response(401, openai_error(f"Incorrect API key provided: {KEY}")), "llm.api_key.*PUT /accounts/me"),
+        (response(401, openai_error(f"Incorrect API key provided: {KEY}")), "llm.api_key.*account's configuration"),
         (response(403, openai_error("Country not supported")), "llm.api_key.*Country not supported"),
         (response(404, openai_error("The model does not exist")), "was not found at .*llm.model and llm.url"),
         (response(429, openai_error("You exceeded your quota", "insufficient_quota")), "plan and billing"),

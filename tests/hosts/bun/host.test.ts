@@ -56,6 +56,19 @@ describe("the local host", () => {
   }
 
   test(
+    "answers a body that is too large with a code, however large it is",
+    async () => {
+      const url = await start().ready();
+      for (const size of [2_000_000, 150_000_000]) {
+        const answer = await fetch(`${url}/accounts`, { method: "POST", body: new Uint8Array(size) });
+        const { code } = (await answer.json()) as { code: string };
+        expect([answer.status, code]).toEqual([413, "BODY_TOO_LARGE"]);
+      }
+    },
+    SLOW,
+  );
+
+  test(
     "says where it is and how to register, serves, and ends when it is told to",
     async () => {
       const host = start();

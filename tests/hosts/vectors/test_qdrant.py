@@ -106,7 +106,7 @@ def test_a_refused_key_is_named_and_not_tried_again(server: Server, key: str) ->
 
 
 def test_a_key_that_no_header_can_carry_is_refused(server: Server) -> None:
-    with pytest.raises(PermanentError, match=r"cannot be used.*Change vector_store with PUT /accounts/me"):
+    with pytest.raises(PermanentError, match=r"cannot be used.*Change vector_store in the account's configuration"):
         run(fill(server.store(key="line\nbreak")))
 
 
@@ -125,7 +125,7 @@ def test_a_server_that_does_not_answer_is_given_up(server: Server) -> None:
     with pytest.raises(RetryableError, match=r"there was no answer within 0\.5 seconds"):
         run(server.store().search_by_id(CODE, "1-7-code", repo_id=1, limit=3))
     server.watch.clear()
-    assert len(run(server.store().search_by_id(CODE, "1-7-code", repo_id=1, limit=3))) == 3
+    assert len(run(server.store().search_by_id(CODE, "1-7-code", repo_id=1, limit=3)) or ()) == 3
 
 
 @pytest.mark.parametrize("where", ["before", "body"])

@@ -172,7 +172,7 @@ def test_keeps_large_numbers(space: Space) -> None:
     async def story() -> None:
         number = 2**31 + 7
         await space.put({number: {0: 1}, 1: {0: 1}})
-        [match] = await space.store.search_by_id(CODE, space.id(1), repo_id=space.repo_id, limit=10)
+        [match] = await space.store.search_by_id(CODE, space.id(1), repo_id=space.repo_id, limit=10) or []
         assert (match.pr_number, match.pr_id, match.id) == (number, number + 100_000, space.id(number))
 
     run(story())
@@ -183,8 +183,10 @@ def test_a_vector_of_zeros_is_near_to_nothing(space: Space) -> None:
         await space.put({1: {0: 1}, 2: {0: 1, 1: 0.1}, 3: {}, 4: {}, 5: {}})
         assert (await space.near(1, limit=1)) == [2]
         found = await space.store.search_by_id(CODE, space.id(3), repo_id=space.repo_id, limit=10)
+        assert found is not None
         assert all(match.score < 0.01 for match in found)
         found = await space.store.search_by_id(CODE, space.id(1), repo_id=space.repo_id, limit=10)
+        assert found is not None
         assert all(match.score < 0.01 for match in found if match.pr_number != 2)
 
     run(story())

@@ -48,6 +48,7 @@ def test_stores_a_thousand_points_a_call(store: WorkerVectors) -> None:
         await store.upsert(CODE, points(1001))
         assert await calls(store) == [2]
         found = await store.search_by_id(CODE, "1-1000-code", repo_id=1, limit=30)
+        assert found is not None
         # With the ids of pull requests, Vectorize tells twenty at most, among which may be the point itself.
         assert len(found) in (19, 20)
 

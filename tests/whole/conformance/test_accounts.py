@@ -89,7 +89,8 @@ def test_a_token_that_github_refuses_is_refused(anonymous: httpx.Client, config:
     answer = register(anonymous, config)
     assert answer.status_code == 400
     assert answer.json() == {
-        "error": "GitHub refuses the account's token: Bad credentials. Create one at https://github.com/settings/tokens"
+        "error": "GitHub refuses the account's token: Bad credentials. Create one at https://github.com/settings/tokens",
+        "code": "GITHUB_TOKEN_REFUSED",
     }
 
 
@@ -249,7 +250,8 @@ def test_several_faults_are_named_at_once(anonymous: httpx.Client) -> None:
         "error": {
             "formErrors": [],
             "fieldErrors": {"label": ["must be a text"], "config": ["must be an object"]},
-        }
+        },
+        "code": "INVALID_REQUEST",
     }
 
 

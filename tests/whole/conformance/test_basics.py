@@ -7,6 +7,8 @@ import pytest
 
 from tests.whole.conformance.client import Account
 
+METHOD_NOT_ALLOWED = {"error": "Method not allowed", "code": "METHOD_NOT_ALLOWED"}
+
 
 def test_health(anonymous: httpx.Client) -> None:
     answer = anonymous.get("/health")
@@ -24,12 +26,12 @@ def test_head_is_get_without_a_body(anonymous: httpx.Client) -> None:
 )
 def test_an_unknown_route_is_not_found(anonymous: httpx.Client, path: str) -> None:
     answer = anonymous.get(path)
-    assert (answer.status_code, answer.json()) == (404, {"error": "Not found"})
+    assert (answer.status_code, answer.json()) == (404, {"error": "Not found", "code": "NOT_FOUND"})
 
 
 def test_an_unknown_method_is_refused_and_the_known_ones_named(anonymous: httpx.Client) -> None:
     answer = anonymous.delete("/repos")
-    assert (answer.status_code, answer.json()) == (405, {"error": "Method not allowed"})
+    assert (answer.status_code, answer.json()) == (405, METHOD_NOT_ALLOWED)
     assert answer.headers["allow"] == "GET, HEAD, POST"
 
 
@@ -79,14 +81,15 @@ def test_every_other_route_needs_a_known_api_key(anonymous: httpx.Client, author
         url = path.format(owner="acme", name="rocket", scanId="1", prNumber="1")
         answer = anonymous.request(method, url, headers=headers)
         assert answer.status_code == 401, (method, path)
-        assert set(answer.json()) == {"error"}
+        assert answer.json()["code"] == "UNAUTHORIZED"
         assert isinstance(answer.json()["error"], str)
         assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
 def test_an_api_key_with_foreign_letters_is_not_known(anonymous: httpx.Client) -> None:
     answer = anonymous.get("/repos", headers=[(b"Authorization", "Bearer schlüssel".encode())])
-    assert (answer.status_code, answer.json()) == (401, {"error": "The API key is not known"})
+    assert answer.status_code == 401
+    assert answer.json() == {"error": "The API key is not known", "code": "UNAUTHORIZED"}
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])

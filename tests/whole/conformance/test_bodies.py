@@ -5,8 +5,14 @@ import pytest
 
 from tests.whole.conformance.client import Account
 
-NOT_JSON = {"error": {"formErrors": ["The body is not valid JSON"], "fieldErrors": {}}}
-NOT_AN_OBJECT = {"error": {"formErrors": ["The body must be a JSON object"], "fieldErrors": {}}}
+
+def invalid(message: str) -> dict[str, object]:
+    return {"error": {"formErrors": [message], "fieldErrors": {}}, "code": "INVALID_REQUEST"}
+
+
+NOT_JSON = invalid("The body is not valid JSON")
+NOT_AN_OBJECT = invalid("The body must be a JSON object")
+TOO_LARGE = {"error": "The body may have at most 1048576 bytes", "code": "BODY_TOO_LARGE"}
 
 
 @pytest.mark.parametrize(
@@ -51,5 +57,5 @@ def test_a_body_of_a_megabyte_is_read(anonymous: httpx.Client) -> None:
 @pytest.mark.parametrize("route", ["/repos", "/repos/acme/rocket/scan"])
 def test_a_larger_body_is_too_large(account: Account, route: str) -> None:
     answer = account.post(route, content=b" " * (1024 * 1024 + 1))
-    assert (answer.status_code, answer.json()) == (413, {"error": "The body may have at most 1048576 bytes"})
+    assert (answer.status_code, answer.json()) == (413, TOO_LARGE)
     assert account.get("/repos").json() == []

@@ -133,7 +133,7 @@ def test_a_number_that_is_none_is_refused(scanned: Scanned, number: str) -> None
 def test_a_repository_that_is_not_tracked_has_no_reviews(account: Account, scanned: Scanned) -> None:
     answer = account.get(f"{scanned.path}/review/{scanned.repository.planted_groups[0][0]}")
     assert answer.status_code == 404
-    assert answer.json() == {"error": f"{scanned.repository.full_name} is not tracked: add it with POST /repos"}
+    assert answer.json() == {"error": f"{scanned.repository.full_name} is not tracked", "code": "REPO_NOT_TRACKED"}
 
 
 def test_a_review_needs_no_scan(account: Account, scanned: Scanned) -> None:
@@ -152,7 +152,7 @@ def test_a_review_says_when_github_refuses(register: Callable[[], Account], scan
     outside.github.fail(token, scanned.path, status=503, times=1)
     answer = account.get(path)
     assert answer.status_code == 503
-    assert answer.json() == {"error": "GitHub failed: Server Error (status 503)"}
+    assert answer.json() == {"error": "GitHub failed: Server Error (status 503)", "code": "SERVICE_UNAVAILABLE"}
     outside.github.revoke(token)
     answer = account.get(path)
     assert answer.status_code == 400

@@ -79,7 +79,7 @@ def test_a_token_revoked_after_registration_fails_the_scan(account: Account, git
     scan = account.ended_scan(account.post("/repos/acme/rocket/scan").json()["scanId"])
     assert scan["error"] == (
         "GitHub refuses the account's token: Bad credentials. "
-        "Replace it with PUT /accounts/me, then start the scan again"
+        "Replace github.token in the account's configuration, then start the scan again"
     )
 
 
@@ -89,7 +89,8 @@ def test_a_token_that_may_not_read_the_repository_fails_the_scan(account: Accoun
     scan = account.ended_scan(account.post("/repos/acme/rocket/scan").json()["scanId"])
     assert scan["error"] == (
         "GitHub does not let this token read acme/rocket: Resource protected by organization SAML enforcement "
-        "(status 403). Give the token access with PUT /accounts/me, then start the scan again"
+        "(status 403). Give it access, or replace github.token in the account's configuration, then start the scan "
+        "again"
     )
 
 
@@ -99,12 +100,24 @@ def test_an_error_that_passes_does_no_harm(account: Account, github: GitHubApi) 
     assert (scan["status"], scan["error"]) == ("done", None)
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b"nope", b"{", b"\xff", b'{"other": 1}'])
-def test_an_absent_or_unreadable_body_means_the_defaults(account: Account, busy_repository: str, body: bytes) -> None:
+@pytest.mark.parametrize("body", [b"", b"{}", b"null", b" [ ]\n", b'{"other": 1}', b'{"maxPrs": null}'])
+def test_a_body_without_options_means_the_defaults(account: Account, busy_repository: str, body: bytes) -> None:
     answer = account.post(f"/repos/{busy_repository}/scan", content=body)
     assert answer.status_code == 202
     scan = account.get(f"/scans/{answer.json()['scanId']}").json()
     assert scan["phaseCursor"] == {"full": False, "maxPrs": None}
+
+
+@pytest.mark.parametrize("body", [b"nope", b"{", b"\xff", b"\0", b"[1]", b"0", b'""', b"false", b'{"maxPrs": 1'])
+def test_a_body_that_cannot_be_read_is_refused(account: Account, body: bytes) -> None:
+    answer = account.post("/repos/acme/rocket/scan", content=body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_REQUEST")
+    assert account.get("/repos").json() == []
+
+
+def test_a_whole_number_may_be_written_with_a_fraction_of_zero(account: Account, busy_repository: str) -> None:
+    scan_id = account.post(f"/repos/{busy_repository}/scan", content=b'{"maxPrs": 1e1}').json()["scanId"]
+    assert account.get(f"/scans/{scan_id}").json()["phaseCursor"] == {"full": False, "maxPrs": 10}
 
 
 @pytest.mark.parametrize(
@@ -121,7 +134,8 @@ def test_an_absent_or_unreadable_body_means_the_defaults(account: Account, busy_
 )
 def test_options_that_make_no_sense_are_refused(account: Account, body: object, fields: object) -> None:
     answer = account.post("/repos/acme/rocket/scan", json=body)
-    assert (answer.status_code, answer.json()) == (400, {"error": {"formErrors": [], "fieldErrors": fields}})
+    assert answer.status_code == 400
+    assert answer.json() == {"error": {"formErrors": [], "fieldErrors": fields}, "code": "INVALID_REQUEST"}
     assert account.get("/repos").json() == []
 
 
@@ -151,7 +165,7 @@ def test_a_scan_id_that_is_not_a_number_is_refused(account: Account, scan_id: st
 def test_a_scan_that_does_not_exist_is_not_found(account: Account, scan_id: int) -> None:
     answer = account.get(f"/scans/{scan_id}")
     assert answer.status_code == 404
-    assert isinstance(answer.json()["error"], str)
+    assert answer.json()["code"] == "SCAN_NOT_FOUND"
 
 
 def test_another_accounts_scan_is_not_found(register: Callable[[], Account], github: GitHubApi) -> None:
@@ -159,7 +173,8 @@ def test_another_accounts_scan_is_not_found(register: Callable[[], Account], git
     scan_id = mine.post("/repos/acme/rocket/scan").json()["scanId"]
     assert mine.get(f"/scans/{scan_id}").status_code == 200
     answer = theirs.get(f"/scans/{scan_id}")
-    assert (answer.status_code, answer.json()) == (404, {"error": f"There is no scan {scan_id}"})
+    assert answer.status_code == 404
+    assert answer.json() == {"error": f"There is no scan {scan_id}", "code": "SCAN_NOT_FOUND"}
 
 
 def test_two_accounts_scan_the_same_repository_apart(register: Callable[[], Account]) -> None:
@@ -171,13 +186,11 @@ def test_two_accounts_scan_the_same_repository_apart(register: Callable[[], Acco
 def test_duplicates_of_a_repository_that_is_not_tracked_are_not_found(account: Account) -> None:
     answer = account.get("/repos/acme/rocket/dupes")
     assert answer.status_code == 404
-    assert answer.json() == {"error": "acme/rocket is not tracked: add it with POST /repos"}
+    assert answer.json() == {"error": "acme/rocket is not tracked", "code": "REPO_NOT_TRACKED"}
 
 
 def test_duplicates_of_a_repository_without_a_completed_scan_are_not_found(account: Account) -> None:
     account.ended_scan(account.post("/repos/acme/missing/scan").json()["scanId"])
     answer = account.get("/repos/acme/missing/dupes")
     assert answer.status_code == 404
-    assert answer.json() == {
-        "error": "No scan of acme/missing is completed yet: start one with POST /repos/acme/missing/scan"
-    }
+    assert answer.json() == {"error": "No scan of acme/missing is completed yet", "code": "REPO_NOT_SCANNED"}

@@ -150,7 +150,7 @@ def test_a_refused_key_fails_the_scan_at_once_and_says_what_to_do(
     watched = client.scan(repository.full_name)
     assert watched.status == "failed"
     assert watched.error is not None
-    assert "PUT /accounts/me" in watched.error
+    assert "account's configuration" in watched.error
     assert core.queue.waits == []
     assert_whole(running.rows, watched.scan["id"])
 
@@ -184,7 +184,7 @@ def test_a_token_is_revoked_in_the_middle(
     assert watched.status == "failed"
     assert watched.error is not None
     assert watched.error.startswith("GitHub refuses the account's token")
-    assert "PUT /accounts/me" in watched.error
+    assert "account's configuration" in watched.error
     assert_whole(running.rows, watched.scan["id"])
     new = client.request("PUT", "/accounts/me", json={"config": outside.config()})
     assert new.status_code == 200

@@ -4,6 +4,9 @@
 /** The port that it listens on, unless PORT says otherwise. */
 export const DEFAULT_PORT = 3400;
 
+/** The most bytes that the body of a request may have. */
+export const MAX_BODY_BYTES = 1048576;
+
 /** How often an idle worker loop looks for due jobs, in seconds. */
 export const POLL_SECONDS = 1;
 

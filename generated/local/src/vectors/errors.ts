@@ -82,7 +82,7 @@ export class VectorServerUnreachable extends VectorStoreError {
   ) {
     super(
       `The vector store ${server} could not be reached: ${reason}. Check that it runs, or change vector_store.url ` +
-        "with PUT /accounts/me",
+        "in the account's configuration",
     );
   }
 }
@@ -109,6 +109,6 @@ export class VectorServerRefusal extends VectorStoreError {
     advice: string,
     readonly status?: number,
   ) {
-    super(`The vector store ${server} ${reason}. ${advice} with PUT /accounts/me`);
+    super(`The vector store ${server} ${reason}. ${advice} in the account's configuration`);
   }
 }

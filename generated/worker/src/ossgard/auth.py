@@ -6,6 +6,7 @@ from ossgard.errors import HttpError
 from ossgard.ports import Entropy
 from ossgard.spec.database import Database
 from ossgard.spec.entities import Account
+from ossgard.spec.error_codes import ErrorCode
 
 API_KEY_PREFIX = "ossgard_"
 API_KEY_BYTES = 32
@@ -30,7 +31,7 @@ async def authenticate(db: Database, authorization: str | None) -> Account:
     scheme, _, api_key = (authorization or "").strip().partition(" ")
     api_key = api_key.strip()
     if scheme.lower() != "bearer" or not api_key:
-        raise unauthorized("An API key is needed: send the header 'Authorization: Bearer <api key>'")
+        raise unauthorized("An API key is needed, as a bearer token")
     account = await db.get_account_by_api_key(hash_api_key(api_key))
     if account is None:
         raise unauthorized("The API key is not known")
@@ -39,4 +40,4 @@ async def authenticate(db: Database, authorization: str | None) -> Account:
 
 def unauthorized(message: str) -> HttpError:
     """The answer to a caller without an account."""
-    return HttpError(401, message, headers={"WWW-Authenticate": 'Bearer realm="ossgard"'})
+    return HttpError(ErrorCode.UNAUTHORIZED, message, headers={"WWW-Authenticate": 'Bearer realm="ossgard"'})

@@ -43,7 +43,7 @@ def parse_stored(stored: JsonObject) -> Config:
         problems = [*whole, *(f"{field}: {message}" for field, messages in fields.items() for message in messages)]
         raise PermanentError(
             f"The account's configuration is not valid ({'; '.join(problems)}). "
-            "Replace it with PUT /accounts/me, then start the scan again"
+            "Correct it, then start the scan again"
         ) from None
 
 

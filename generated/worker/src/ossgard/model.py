@@ -4,7 +4,7 @@ import json
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, JsonValue
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, JsonValue, StrictInt
 from pydantic.alias_generators import to_camel
 
 JsonObject = dict[str, JsonValue]
@@ -37,8 +37,26 @@ def _check_url(value: str) -> str:
     return value
 
 
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def but_not(*texts: str) -> AfterValidator:
+    """Marks a text that must not be one of these."""
+
+    def check(value: str) -> str:
+        if value in texts:
+            raise ValueError(f"must not be '{value}'")
+        return value
+
+    return AfterValidator(check)
+
+
 # Marks a column that the database keeps as JSON text.
 JsonText = BeforeValidator(_parse_text)
 
 # A text that is an absolute http or https URL.
 UrlText = Annotated[str, AfterValidator(_check_url)]
+
+# A number without a fraction: 1.0 is one in JSON, and a text is none.
+WholeNumber = Annotated[StrictInt, BeforeValidator(_whole)]

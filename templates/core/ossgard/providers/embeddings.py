@@ -157,14 +157,14 @@ class Embedder(ABC):
         if len(vectors) != expected:
             raise PermanentError(
                 f"{self.name} answered {expected} texts with {len(vectors)} vectors. "
-                "Use another embedding.model or embedding.url (PUT /accounts/me), then start the scan again"
+                "Use another embedding.model or embedding.url in the account's configuration, then start the scan again"
             )
         sizes = {len(vector) for vector in vectors}
         wanted = {self._dimensions} if self._dimensions else set(list(sizes)[:1])
         if not sizes <= wanted:
             raise PermanentError(
                 f"{self.name} sent vectors of {_listed(sizes)} dimensions where {_listed(wanted)} are needed. "
-                "Use another embedding.model (PUT /accounts/me), then start the scan again"
+                "Use another embedding.model in the account's configuration, then start the scan again"
             )
 
 

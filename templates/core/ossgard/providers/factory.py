@@ -113,5 +113,5 @@ def check_served(services: Services, config: Config) -> None:
     if problems:
         raise PermanentError(
             f"The account's configuration does not fit this host: {'; '.join(problems)}. "
-            "Change it with PUT /accounts/me, then start the scan again"
+            "Change it, then start the scan again"
         )

@@ -213,13 +213,15 @@ class GitHub:
         if is_success(response):
             return
         if response.status == HTTPStatus.UNAUTHORIZED:
-            raise TokenRefused(f"{_refused(response)}. Replace it with PUT /accounts/me, then start the scan again")
+            raise TokenRefused(
+                f"{_refused(response)}. Replace github.token in the account's configuration, then start the scan again"
+            )
         if response.status in (*_GONE, HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS):
             raise _not_found(owner, name)
         self._raise_retryable(response)
         raise PermanentError(
             f"GitHub does not let this token read {owner}/{name}: {reason(response)} (status {response.status}). "
-            "Give the token access with PUT /accounts/me, then start the scan again"
+            "Give it access, or replace github.token in the account's configuration, then start the scan again"
         )
 
     def _raise_retryable(self, response: HttpResponse) -> None:

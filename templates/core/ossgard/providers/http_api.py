@@ -22,7 +22,7 @@ _MAX_ERROR_BYTES = 65_536
 # A file of 100 MB, read while what is in it is stored; a Worker has 15 minutes for all that it does.
 STREAM_TIMEOUT_SECONDS = 600.0
 _JSON = "application/json"
-_CHANGE_CONFIG = "Change it with PUT /accounts/me, then start the scan again"
+_CHANGE_CONFIG = "Change it in the account's configuration, then start the scan again"
 # Codes of refusals that are sent as rate limits, although waiting does not lift them.
 _OUT_OF_CREDIT = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
 

@@ -21,8 +21,8 @@ from ossgard.providers.github import Diff, PullGone
 from ossgard.routes.dupes import read_groups
 from ossgard.routes.repos import not_tracked
 from ossgard.spec.entities import PR, EmbedHash, PRInput, PRState, ReviewRow
+from ossgard.spec.error_codes import ErrorCode
 from ossgard.spec.models import Config, Review, ReviewedPR, SimilarPR
-from ossgard.sql_methods import MAX_INTEGER
 
 SIMILAR = 10
 
@@ -40,14 +40,17 @@ async def get_review(context: AccountContext, owner: str, name: str, pr_number: 
 
     One whose vectors the store has lost is embedded again.
     """
-    if not 0 < pr_number < MAX_INTEGER:
+    if pr_number < 1:
         raise _no_pull(owner, name, pr_number)
     rows = await context.db.list_review(owner, name, pr_number)
     if not rows:
         raise not_tracked(owner, name)
     row = rows[0]
     owner, name = row.owner, row.name
-    config = parse_stored(context.account.config)
+    try:
+        config = parse_stored(context.account.config)
+    except PermanentError as error:
+        raise HttpError(ErrorCode.CONFIG_INVALID, str(error)) from error
     try:
         if row.this_embed_hash is None:
             stored = await _fetch(context, config, row, pr_number)
@@ -58,9 +61,9 @@ async def get_review(context: AccountContext, owner: str, name: str, pr_number: 
     except PullGone:
         raise _no_pull(owner, name, pr_number) from None
     except RetryableError as error:
-        raise HttpError(503, str(error)) from error
+        raise HttpError(ErrorCode.SERVICE_UNAVAILABLE, str(error)) from error
     except PermanentError as error:
-        raise HttpError(400, str(error)) from error
+        raise HttpError(ErrorCode.SERVICE_REFUSED, str(error)) from error
     return Review(
         repo=f"{owner}/{name}",
         scan_id=row.scan_id,
@@ -111,7 +114,8 @@ async def _embed(context: AccountContext, config: Config, pull: PR) -> _Matches:
     signals, _ = await embed_pulls(services, config, [pull])
     store = services.vectors(config.vector_store)
     if await has_other_size(store, size_of(signals)):
-        raise PermanentError("What is stored was embedded by another model: start a scan, which embeds everything anew")
+        message = "What is stored of this repository was embedded by another model: a scan embeds it anew"
+        raise HttpError(ErrorCode.SCAN_NEEDED, message)
     await ensure_collections(store, size_of(signals))
     [signal] = signals
     code = await store.search(CODE_COLLECTION, signal.code, repo_id=repo_id, limit=SIMILAR + 1) if signal.code else []
@@ -174,4 +178,5 @@ async def _similar(context: AccountContext, repo_id: int, pull: ReviewedPR, matc
 
 
 def _no_pull(owner: str, name: str, number: int) -> HttpError:
-    return HttpError(404, f"GitHub has no pull request {number} in {owner}/{name}, or the token may not read it")
+    message = f"GitHub has no pull request {number} in {owner}/{name}, or the token may not read it"
+    return HttpError(ErrorCode.PR_NOT_FOUND, message)

@@ -10,6 +10,7 @@ from ossgard.errors import BatchRefused, HttpError, RetryableError
 from ossgard.model import CamelModel
 from ossgard.pipeline.batch.polling import poller_name
 from ossgard.spec.entities import BatchPoll
+from ossgard.spec.error_codes import ErrorCode
 from ossgard.spec.messages import PipelineMessage
 from ossgard.spec.phases import PHASES
 
@@ -58,13 +59,13 @@ def read_request(text: str, name: str | None) -> PollRequest:
     try:
         request = PollRequest.model_validate_json(text)
     except ValidationError as error:
-        raise HttpError(400, f"Not a request to poll a batch: {error}") from error
+        raise HttpError(ErrorCode.INVALID_REQUEST, f"Not a request to poll a batch: {error}") from error
     phase = PHASES.get(request.message.type)
     if phase is None or phase.batch is None:
-        raise HttpError(400, f"Phase '{request.message.type}' does not wait for batches")
+        raise HttpError(ErrorCode.INVALID_REQUEST, f"Phase '{request.message.type}' does not wait for batches")
     own_name = poller_name(request.message.scan_id, phase.name)
     if name is not None and name != own_name:
-        raise HttpError(400, f"The poller {name} does not poll for {own_name}")
+        raise HttpError(ErrorCode.INVALID_REQUEST, f"The poller {name} does not poll for {own_name}")
     return request
 
 

@@ -9,6 +9,7 @@ from ossgard.model import JsonObject
 from ossgard.services import Services
 from ossgard.spec import writes
 from ossgard.spec.entities import UpdateAccountConfigChanges
+from ossgard.spec.error_codes import ErrorCode
 from ossgard.spec.models import AccountView, Config, CreateAccount, CreatedAccount, UpdateAccount, UpdatedAccount
 from ossgard.validation import INVALID, parse_values
 
@@ -60,5 +61,5 @@ async def _check(services: Services, config: JsonObject) -> list[str]:
     parsed = parse_values(Config, config)
     problems += unserved(parsed, services.host)
     if problems:
-        raise HttpError(400, INVALID, {"config": problems})
+        raise HttpError(ErrorCode.CONFIG_REFUSED, INVALID, {"config": problems})
     return await check_services(services, parsed)

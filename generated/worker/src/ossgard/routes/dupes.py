@@ -7,6 +7,7 @@ from ossgard.errors import HttpError
 from ossgard.http import AccountContext
 from ossgard.routes.repos import not_tracked
 from ossgard.spec.entities import DupeRow, ReviewRow
+from ossgard.spec.error_codes import ErrorCode
 from ossgard.spec.models import DupeGroupView, DupeMember, Dupes
 
 
@@ -17,9 +18,7 @@ async def get_dupes(context: AccountContext, owner: str, name: str) -> Dupes:
         raise not_tracked(owner, name)
     scan_id = rows[0].scan_id
     if scan_id is None:
-        raise HttpError(
-            404, f"No scan of {owner}/{name} is completed yet: start one with POST /repos/{owner}/{name}/scan"
-        )
+        raise HttpError(ErrorCode.REPO_NOT_SCANNED, f"No scan of {owner}/{name} is completed yet")
     groups = read_groups(rows)
     return Dupes(
         repo=f"{rows[0].owner}/{rows[0].name}",

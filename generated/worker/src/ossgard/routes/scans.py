@@ -8,12 +8,11 @@ from ossgard.http import AccountContext, Reply
 from ossgard.log import log
 from ossgard.pipeline.batch.rounds import WAITING, batch_cursor
 from ossgard.pipeline.outbox import job_id, send_step
-from ossgard.routes.repos import check_names
 from ossgard.spec.entities import Scan
-from ossgard.spec.models import ActiveScan, CreateRepo, ScanOptions, StartedScan
+from ossgard.spec.error_codes import ErrorCode
+from ossgard.spec.models import ActiveScan, ScanOptions, StartedScan
 from ossgard.spec.phases import FIRST_PHASE
 from ossgard.times import from_text, to_text
-from ossgard.validation import parse_values
 
 # How often a scan is started again that ended just while it stood in the way of a new one.
 _ATTEMPTS = 3
@@ -21,26 +20,25 @@ _ATTEMPTS = 3
 
 async def start_scan(context: AccountContext, owner: str, name: str, body: ScanOptions) -> Reply:
     """Start a scan, or answer with the one that is active."""
-    repo = parse_values(CreateRepo, {"owner": owner, "name": name})
-    check_names(repo)
     options = body.model_dump(mode="json", by_alias=True)
     for _ in range(_ATTEMPTS):
         due_at = to_text(context.services.clock.now())
-        scan = await context.db.start_scan(repo.owner, repo.name, options, FIRST_PHASE, due_at)
+        scan = await context.db.start_scan(owner, name, options, FIRST_PHASE, due_at)
         if scan is not None:
             await _send_first(context, scan.id, due_at)
             return Reply(202, StartedScan(scan_id=scan.id, job_id=job_id(scan.id, 1), status=scan.status))
-        active = await _active_scan(context, repo.owner, repo.name)
+        active = await _active_scan(context, owner, name)
         if active is not None:
             return Reply(200, ActiveScan(scan_id=active.id, status=active.status))
-    raise HttpError(503, f"The scan of {owner}/{name} could not be started: try again", headers={"Retry-After": "1"})
+    message = f"The scan of {owner}/{name} could not be started: try again"
+    raise HttpError(ErrorCode.SCAN_NOT_STARTED, message, headers={"Retry-After": "1"})
 
 
 async def get_scan(context: AccountContext, scan_id: int) -> Scan:
     """A scan, as far as it has come."""
     scan = await context.db.get_scan(scan_id)
     if scan is None:
-        raise HttpError(404, f"There is no scan {scan_id}")
+        raise HttpError(ErrorCode.SCAN_NOT_FOUND, f"There is no scan {scan_id}")
     return _with_age(scan, context.services.clock.now())
 
 

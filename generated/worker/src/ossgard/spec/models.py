@@ -3,10 +3,20 @@
 
 from typing import Annotated
 
-from pydantic import Field, StrictBool, StrictFloat, StrictInt
+from pydantic import Field, StrictBool, StrictFloat
 
-from ossgard.model import CamelModel, JsonObject, Model, UrlText
+from ossgard.model import CamelModel, JsonObject, Model, UrlText, WholeNumber, but_not
 from ossgard.spec.entities import EmbeddingProvider, LlmProvider, PRState, ScanStatus
+
+# The user or organization that a repository belongs to.
+RepoOwner = Annotated[
+    str, Field(min_length=1, max_length=100, pattern=r"^[^/\s\x00-\x1f\x7f-\x9f\ufeff]+$"), but_not(".", "..")
+]
+
+# A repository's name, without its owner.
+RepoName = Annotated[
+    str, Field(min_length=1, max_length=100, pattern=r"^[^/\s\x00-\x1f\x7f-\x9f\ufeff]+$"), but_not(".", "..")
+]
 
 
 class GitHubConfig(CamelModel):
@@ -49,7 +59,7 @@ class VectorStoreConfig(Model):
 class ScanConfig(Model):
     """How scans of this account behave."""
 
-    concurrency: Annotated[StrictInt, Field(ge=1, le=6)] | None = None
+    concurrency: Annotated[WholeNumber, Field(ge=1, le=6)] | None = None
     code_similarity_threshold: Annotated[StrictFloat, Field(ge=0, le=1)] | None = Field(
         default=None, description="0.85 when absent."
     )
@@ -63,7 +73,7 @@ class AiGatewayConfig(Model):
 
     account_id: Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]
     gateway_name: Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]
-    cache_ttl: Annotated[StrictInt, Field(ge=60, le=2592000)] | None = Field(
+    cache_ttl: Annotated[WholeNumber, Field(ge=60, le=2592000)] | None = Field(
         default=None, description="Seconds for which the gateway answers a repeated chat request from its cache."
     )
 
@@ -116,13 +126,13 @@ class UpdatedAccount(CamelModel):
 
 
 class CreateRepo(CamelModel):
-    owner: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^/\s]+$")]
-    name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^/\s]+$")]
+    owner: RepoOwner
+    name: RepoName
 
 
 class ScanOptions(CamelModel):
     full: StrictBool = Field(default=False, description="Read every pull request again; ignore what is stored.")
-    max_prs: Annotated[StrictInt, Field(ge=1, le=9007199254740991)] | None = Field(
+    max_prs: Annotated[WholeNumber, Field(ge=1, le=9007199254740991)] | None = Field(
         default=None, description="Scan at most this many pull requests."
     )
 

@@ -20,6 +20,9 @@ VECTOR_INDEXES = (
     VectorIndex("ossgard-intent", "INTENT_INDEX", 1536, "cosine"),
 )
 
+# The most bytes that the body of a request may have.
+MAX_BODY_BYTES = 1048576
+
 # The longest delay of a queue message, in seconds.
 MAX_DELAY_SECONDS = 43200
 

@@ -167,7 +167,7 @@ async def _continue(slice: Slice, work: BatchWork, cursor: BatchCursor, id: str,
         return _make_room(slice, work.api, cursor, status.token_limit, progress)
     problem = (
         f"Batch {id} of {work.api.name} {_ENDS[status.state]}{f': {status.problem}' if status.problem else ''}. "
-        "Start the scan again, or turn batch mode off (PUT /accounts/me)"
+        "Start the scan again, or turn batch mode off in the account's configuration"
     )
     # What was done in time is paid for: where it outlasts the scan, it is stored before that fails. And whether a batch
     # that was found is ours, only its results tell.
@@ -254,7 +254,7 @@ async def _collect(
             # Submitted again, it would only be paid for again.
             raise PermanentError(
                 f"Batch {id} of {work.api.name} has no result for any request that it was submitted with. "
-                "Turn batch mode off (PUT /accounts/me), then start the scan again"
+                "Turn batch mode off in the account's configuration, then start the scan again"
             )
         log(logging.WARNING, "a batch was another's", scan=slice.scan_id, batch=id)
         tried = {"foreign": (*cursor.foreign, id), "tried_at": cursor.tried_at or cursor.submitted_at}
@@ -282,7 +282,7 @@ def _make_room(slice: Slice, api: BatchApi, cursor: BatchCursor, limit: int, pro
     if waits > MAX_ROOM_WAITS:
         raise PermanentError(
             f"Other batches have taken up the token limit of {cursor.model} for two days. Start the scan again when "
-            "they are done, or turn batch mode off (PUT /accounts/me)"
+            "they are done, or turn batch mode off in the account's configuration"
         )
     next = _claim(slice, cursor.model_copy(update={"room_waits": waits, "tokens_limit": usable}), api)
     shown = progress.model_copy(update={"note": WAITING_FOR_ROOM})

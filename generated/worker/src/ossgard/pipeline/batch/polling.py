@@ -147,7 +147,7 @@ class BatchPoller:
             raise PermanentError(
                 f"{api.name} was not done with batch {poll.batch_id} when it expired, at "
                 f"{status.expires_at:%Y-%m-%d %H:%M} UTC. Start the scan again, or turn batch mode off "
-                "(PUT /accounts/me)"
+                "in the account's configuration"
             )
         return False
 

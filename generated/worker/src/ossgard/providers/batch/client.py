@@ -195,7 +195,7 @@ class BatchClient(ABC):
     def _no_interface(self, words: str) -> PermanentError:
         return PermanentError(
             f"The server of {self.name} has no batch interface: {words}. "
-            f"Turn {self._api.role}.batch off with PUT /accounts/me, then start the scan again"
+            f"Turn {self._api.role}.batch off in the account's configuration, then start the scan again"
         )
 
     @contextmanager
