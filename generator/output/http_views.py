@@ -37,12 +37,22 @@ class FieldView:
         nullable = self.type.nullable or self.may_be_absent
         if nullable:
             annotation = f"{annotation} | None"
+            if self.spec.format == "url":
+                annotation = f"Annotated[{annotation}, BlankIsNone]"
         arguments = self._described()
-        default = "None" if self.may_be_absent and self.spec.default is None else repr_or_empty(self.spec.default)
+        if self.spec.default_by is not None:
+            # What the default is depends on another field, so it is for the validator to say.
+            arguments = ["validate_default=True", *arguments]
         if arguments:
-            arguments = [f"default={default}"] * bool(default) + arguments
+            arguments = [f"default={self._default}"] * bool(self._default) + arguments
             return f"{self.name}: {annotation} = Field({', '.join(arguments)})"
-        return f"{self.name}: {annotation}" + (f" = {default}" if default else "")
+        return f"{self.name}: {annotation}" + (f" = {self._default}" if self._default else "")
+
+    @property
+    def _default(self) -> str:
+        if self.spec.default_by is not None:
+            return '""'
+        return "None" if self.may_be_absent and self.spec.default is None else repr_or_empty(self.spec.default)
 
     def _constrained(self) -> str:
         spec, base = self.spec, self.type.without_null.python
@@ -54,7 +64,15 @@ class FieldView:
         arguments = [f"{name}={value}" for name, value in limits.items() if value is not None]
         if spec.pattern is not None:
             arguments.append(f"pattern={_pattern(spec.pattern)}")
-        return f"Annotated[{base}, Field({', '.join(arguments)})]" if arguments else base
+        metadata = ["Trimmed"] * spec.trim + ([f"Field({', '.join(arguments)})"] if arguments else [])
+        for field, urls in (spec.default_by or {}).items():
+            listed = ", ".join(f"{python_string(value)}: {python_string(url)}" for value, url in urls.items())
+            metadata.append(f"default_by({python_string(field)}, {{{listed}}})")
+        if spec.hosts_with is not None:
+            metadata.append(f"for_hosts_with({python_string(spec.hosts_with)})")
+        if self.strict and spec.default is not None:
+            metadata.append(f"null_is({repr_or_empty(spec.default)})")
+        return f"Annotated[{', '.join([base, *metadata])}]" if metadata else base
 
     def _described(self) -> list[str]:
         arguments = []

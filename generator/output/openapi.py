@@ -1,5 +1,6 @@
 """The OpenAPI 3.1 document of the spec's routes (https://spec.openapis.org/oas/v3.1.0)."""
 
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -73,11 +74,14 @@ def _schemas(spec: Spec) -> Schema:
         fields = {camel(column): type_schema(parse_type(text)) for column, text in entity.columns.items()}
         schemas[name] = _object(fields, entity.doc)
     for name, model in spec.routes.models.items():
-        fields = {field.removesuffix("?"): _field_schema(constraints) for field, constraints in model.fields.items()}
+        fields = {
+            field.removesuffix("?"): _field_schema(constraints, _may_be_blank(field, constraints))
+            for field, constraints in model.fields.items()
+        }
         optional = {
             field.removesuffix("?")
             for field, constraints in model.fields.items()
-            if field.endswith("?") or constraints.default is not None
+            if field.endswith("?") or constraints.default is not None or constraints.default_by is not None
         }
         schemas[name] = _object(fields, model.doc, optional)
     text_list = {"type": "array", "items": {"type": "string"}}
@@ -121,14 +125,26 @@ def _object(properties: Schema, doc: str = "", optional: set[str] | frozenset[st
     return {**schema, "required": required} if required else schema
 
 
-def _field_schema(field: FieldSpec) -> Schema:
-    schema = type_schema(parse_type(field.type))
+def _field_schema(field: FieldSpec, may_be_blank: bool) -> Schema:
+    type_ = parse_type(field.type)
+    if field.default is not None:
+        type_ = replace(type_, nullable=True)
+    schema = type_schema(type_)
     constraints = {
         "minimum": field.min, "maximum": field.max, "minLength": field.min_length, "maxLength": field.max_length,
         "pattern": field.pattern, "format": "uri" if field.format == "url" else None, "default": field.default,
         "description": field.doc or None,
     }  # fmt: skip
-    return {**schema, **{name: value for name, value in constraints.items() if value is not None}}
+    found = {**schema, **{name: value for name, value in constraints.items() if value is not None}}
+    if not may_be_blank:
+        return found
+    described = {name: found.pop(name) for name in ("description",) if name in found}
+    return {"anyOf": [found, {"enum": ["", None]}], **described}
+
+
+def _may_be_blank(name: str, field: FieldSpec) -> bool:
+    """Whether an empty text stands for none: only of URLs, which cannot be empty themselves."""
+    return field.default_by is not None or (field.format == "url" and name.endswith("?"))
 
 
 def type_schema(type_: TypeExpression) -> Schema:

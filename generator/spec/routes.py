@@ -18,7 +18,15 @@ class FieldSpec(SpecModel):
     max_length: PositiveInt | None = Field(default=None, description="The most characters allowed.")
     pattern: str | None = Field(default=None, description="A regular expression that a text must match.")
     format: Literal["url"] | None = Field(default=None, description="url: an absolute http or https URL.")
-    default: str | Number | bool | None = Field(default=None, description="The value when it is absent.")
+    default: str | Number | bool | None = Field(default=None, description="The value when it is absent or null.")
+    default_by: dict[Name, dict[str, str]] | None = Field(
+        default=None,
+        description="An enum field before it: for each of its values, the URL that stands for an empty or absent one.",
+    )
+    trim: bool = Field(default=False, description="White space around the text is dropped.")
+    hosts_with: Name | None = Field(
+        default=None, description="An ability of HostProfile; hosts without it take anything here, and look at nothing."
+    )
     secret: bool = Field(default=False, description="Shown as `****` and the last four characters.")
     doc: Line = Field(default="", description="What it stands for.")
 
@@ -44,7 +52,7 @@ class BodySpec(SpecModel):
     """A request body."""
 
     model: Name = Field(description="The model that it has to fit.")
-    lenient: bool = Field(default=False, description="An absent or unreadable body means the defaults.")
+    lenient: bool = Field(default=False, description="An absent body, `null` and `[]` mean the defaults.")
 
 
 def _body(value: Any) -> Any:

@@ -1,10 +1,19 @@
 """The base of every data model: immutable, tolerant of unknown keys, spoken to the outside in its wire form."""
 
 import json
+from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, JsonValue
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    JsonValue,
+    StringConstraints,
+    ValidationInfo,
+)
 from pydantic.alias_generators import to_camel
 
 JsonObject = dict[str, JsonValue]
@@ -26,6 +35,37 @@ def _parse_text(value: object) -> object:
     return json.loads(value) if isinstance(value, str | bytes) else value
 
 
+def _is_blank(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def default_by(field: str, urls: Mapping[str, str]) -> BeforeValidator:
+    """What an empty, null or absent URL stands for, by the value of a field before it."""
+
+    def fill(value: object, info: ValidationInfo) -> object:
+        # Where the other field is wrong, that is all that there is to say.
+        return urls.get(info.data.get(field, ""), next(iter(urls.values()))) if _is_blank(value) else value
+
+    return BeforeValidator(fill)
+
+
+def for_hosts_with(ability: str) -> BeforeValidator:
+    """An object that means something only to hosts with an ability; the others see an empty one, whatever it is.
+
+    The host's profile is the context of the validation.
+    """
+
+    def look(value: object, info: ValidationInfo) -> object:
+        return value if info.context is None or getattr(info.context, ability) else {}
+
+    return BeforeValidator(look)
+
+
+def null_is(default: object) -> BeforeValidator:
+    """A field whose default `null` stands for, too."""
+    return BeforeValidator(lambda value: default if value is None else value)
+
+
 def _check_url(value: str) -> str:
     try:
         parts = urlsplit(value)
@@ -40,5 +80,11 @@ def _check_url(value: str) -> str:
 # Marks a column that the database keeps as JSON text.
 JsonText = BeforeValidator(_parse_text)
 
+# A text that loses the white space around it.
+Trimmed = StringConstraints(strip_whitespace=True)
+
 # A text that is an absolute http or https URL.
-UrlText = Annotated[str, AfterValidator(_check_url)]
+UrlText = Annotated[str, Trimmed, AfterValidator(_check_url)]
+
+# Marks a URL that may be absent, and is when it is empty.
+BlankIsNone = BeforeValidator(lambda value: None if _is_blank(value) else value)

@@ -99,12 +99,61 @@ def test_an_error_that_passes_does_no_harm(account: Account, github: GitHubApi) 
     assert (scan["status"], scan["error"]) == ("done", None)
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b"nope", b"{", b"\xff", b'{"other": 1}'])
-def test_an_absent_or_unreadable_body_means_the_defaults(account: Account, busy_repository: str, body: bytes) -> None:
+BOM = b"\xef\xbb\xbf"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b" \r\n\t",
+        BOM,
+        b"null",
+        b" null\n",
+        b"[]",
+        b"[ ]",
+        BOM + b"null",
+        b"{}",
+        BOM + b"{}",
+        b'{"other": 1}',
+        b'{"full": null, "maxPrs": null}',
+    ],
+)
+def test_a_body_that_says_nothing_means_the_defaults(account: Account, busy_repository: str, body: bytes) -> None:
     answer = account.post(f"/repos/{busy_repository}/scan", content=body)
     assert answer.status_code == 202
     scan = account.get(f"/scans/{answer.json()['scanId']}").json()
     assert scan["phaseCursor"] == {"full": False, "maxPrs": None}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"nope",
+        b"{",
+        b"\xff",
+        b'{"maxPrs": 1',
+        b'{"maxPrs": 1,}',
+        b"{'maxPrs': 1}",
+        b"maxPrs=1",
+        b'{"maxPrs": 1} x',
+        b'{"maxPrs": 1, "note": "\xff"}',
+        b"\xff\xfe{\x00}\x00",
+        b"[1]",
+        b"[{}]",
+        b"[null]",
+        b"1",
+        b"false",
+        b'""',
+        b"nullnull",
+        b"\x00",
+    ],
+)
+def test_a_body_that_cannot_be_read_starts_no_scan(account: Account, busy_repository: str, body: bytes) -> None:
+    answer = account.post(f"/repos/{busy_repository}/scan", content=body)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["formErrors"][0].startswith("The body ")
+    assert account.get("/repos").json() == []
 
 
 @pytest.mark.parametrize(

@@ -392,6 +392,8 @@ export interface IDatabase {
   getAccountByApiKey(apiKeyHash: string): Promise<Account | null>;
   /** The account itself. */
   getAccount(accountId: number): Promise<Account | null>;
+  /** Accounts in the order of their ids, from the one after :after_id on; those whose configuration is no object are left out. */
+  listAccounts(afterId: number, limit: number): Promise<Account[]>;
   /** Replace the account's configuration; the label only when the patch holds one. */
   updateAccountConfig(accountId: number, config: JsonObject, changes: UpdateAccountConfigChanges): Promise<number>;
   /** Forget which pull requests are embedded, since their vectors no longer fit the account's configuration. */

@@ -1,21 +1,24 @@
 """What the generated routes are made of: contexts of a request, its parameters and body, and JSON answers."""
 
+import codecs
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from pydantic import BaseModel
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from ossgard.auth import authenticate
-from ossgard.errors import HttpError
+from ossgard.config import parse_stored
+from ossgard.errors import HttpError, PermanentError
 from ossgard.model import JsonObject
 from ossgard.services import Services
 from ossgard.spec.database import AccountDatabase
 from ossgard.spec.entities import Account
+from ossgard.spec.models import Config
 from ossgard.sql_methods import MAX_INTEGER
 from ossgard.validation import parse_json
 
@@ -26,6 +29,8 @@ MAX_BODY_BYTES = 1024 * 1024
 MAX_DRAINED_BYTES = 16 * MAX_BODY_BYTES
 
 _INTEGER = re.compile(r"-?[0-9]+")
+# Bodies that say nothing: old clients send them.
+_DEFAULTS = re.compile(rb"\s*(?:null|\[\s*\])?\s*")
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,17 @@ class AccountContext:
     services: Services
     account: Account
     db: AccountDatabase
+
+    def config(self) -> Config:
+        """What the account uses.
+
+        Raises:
+            HttpError: 400, when what is stored is not valid.
+        """
+        try:
+            return parse_stored(self.account.config, self.services.host)
+        except PermanentError as error:
+            raise HttpError(400, str(error)) from None
 
 
 @dataclass(frozen=True)
@@ -95,17 +111,17 @@ async def read_body(request: Request, model: type[M]) -> M:
     Raises:
         HttpError: 400, when it is not JSON or does not fit the model; 413, when it is too large.
     """
-    return parse_json(model, await _read_bytes(request))
+    return _parse(request, model, await _read_bytes(request))
 
 
 async def read_lenient_body(request: Request, model: type[M]) -> M:
-    """The validated body; one that is absent or not JSON at all stands for the defaults.
+    """The validated body; one that is absent, `null` or `[]` stands for the defaults.
 
     Raises:
-        HttpError: 400, when it is JSON that does not fit the model; 413, when it is too large.
+        HttpError: 400, when it is not JSON or does not fit the model; 413, when it is too large.
     """
     text = await _read_bytes(request)
-    return parse_json(model, text if _is_json(text) else b"{}")
+    return _parse(request, model, b"{}" if _DEFAULTS.fullmatch(text) else text)
 
 
 def json_reply(status: int, body: BaseModel | Sequence[BaseModel] | JsonObject | None) -> Response:
@@ -142,12 +158,9 @@ async def _read_bytes(request: Request) -> bytes:
         raise HttpError(400, "The body ended early") from None
     if size > MAX_BODY_BYTES:
         raise HttpError(413, f"The body may have at most {MAX_BODY_BYTES} bytes")
-    return b"".join(chunks)
+    return b"".join(chunks).removeprefix(codecs.BOM_UTF8)
 
 
-def _is_json(text: bytes) -> bool:
-    try:
-        from_json(text)
-    except ValueError:
-        return False
-    return True
+def _parse(request: Request, model: type[M], text: bytes) -> M:
+    services: Services = request.app.state.services
+    return parse_json(model, text, services.host)

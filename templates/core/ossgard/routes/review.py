@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from ossgard.config import parse_stored
 from ossgard.errors import HttpError, PermanentError, RetryableError
 from ossgard.http import AccountContext
 from ossgard.pipeline.signals import embed_pulls, ensure_collections, has_other_size, size_of, store_signals
@@ -36,7 +35,7 @@ async def get_review(context: AccountContext, owner: str, name: str, pr_number: 
     rows = await context.db.list_review(owner, name, pr_number)
     if not rows:
         raise not_tracked(owner, name)
-    config = parse_stored(context.account.config)
+    config = context.config()
     try:
         if rows[0].this_embed_hash is None:
             pull, matches = await _read(context, config, rows[0].repo_id, owner, name, pr_number)

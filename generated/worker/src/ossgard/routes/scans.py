@@ -23,6 +23,8 @@ async def start_scan(context: AccountContext, owner: str, name: str, body: ScanO
     """Start a scan, or answer with the one that is active."""
     repo = parse_values(CreateRepo, {"owner": owner, "name": name})
     check_names(repo)
+    # Said now, not by a scan that fails at once.
+    context.config()
     options = body.model_dump(mode="json", by_alias=True)
     for _ in range(_ATTEMPTS):
         due_at = to_text(context.services.clock.now())

@@ -54,7 +54,7 @@ OPENAPI: JsonObject = json.loads(r"""
   "/accounts": {
    "post": {
     "operationId": "createAccount",
-    "summary": "Register an account. GitHub must accept the token; services that cannot be reached are warned about.",
+    "summary": "Register an account. GitHub must accept the token; services that do not answer a test are warned about.",
     "requestBody": {
      "required": true,
      "content": {
@@ -82,6 +82,16 @@ OPENAPI: JsonObject = json.loads(r"""
        "application/json": {
         "schema": {
          "$ref": "#/components/schemas/ValidationError"
+        }
+       }
+      }
+     },
+     "503": {
+      "description": "Service Unavailable",
+      "content": {
+       "application/json": {
+        "schema": {
+         "$ref": "#/components/schemas/Error"
         }
        }
       }
@@ -965,9 +975,20 @@ OPENAPI: JsonObject = json.loads(r"""
       "$ref": "#/components/schemas/LlmProvider"
      },
      "url": {
-      "type": "string",
-      "maxLength": 2048,
-      "format": "uri"
+      "anyOf": [
+       {
+        "type": "string",
+        "maxLength": 2048,
+        "format": "uri"
+       },
+       {
+        "enum": [
+         "",
+         null
+        ]
+       }
+      ],
+      "description": "Empty, null or absent is the provider's own address."
      },
      "model": {
       "type": "string",
@@ -975,7 +996,10 @@ OPENAPI: JsonObject = json.loads(r"""
       "maxLength": 256
      },
      "api_key": {
-      "type": "string",
+      "type": [
+       "string",
+       "null"
+      ],
       "maxLength": 1024,
       "default": ""
      },
@@ -986,7 +1010,6 @@ OPENAPI: JsonObject = json.loads(r"""
     },
     "required": [
      "provider",
-     "url",
      "model"
     ]
    },
@@ -998,9 +1021,20 @@ OPENAPI: JsonObject = json.loads(r"""
       "$ref": "#/components/schemas/EmbeddingProvider"
      },
      "url": {
-      "type": "string",
-      "maxLength": 2048,
-      "format": "uri"
+      "anyOf": [
+       {
+        "type": "string",
+        "maxLength": 2048,
+        "format": "uri"
+       },
+       {
+        "enum": [
+         "",
+         null
+        ]
+       }
+      ],
+      "description": "Empty, null or absent is the provider's own address."
      },
      "model": {
       "type": "string",
@@ -1008,7 +1042,10 @@ OPENAPI: JsonObject = json.loads(r"""
       "maxLength": 256
      },
      "api_key": {
-      "type": "string",
+      "type": [
+       "string",
+       "null"
+      ],
       "maxLength": 1024,
       "default": ""
      },
@@ -1019,7 +1056,6 @@ OPENAPI: JsonObject = json.loads(r"""
     },
     "required": [
      "provider",
-     "url",
      "model"
     ]
    },
@@ -1028,19 +1064,30 @@ OPENAPI: JsonObject = json.loads(r"""
     "description": "A Qdrant server; without one the local host keeps vectors in its SQLite file and the cloud host in Vectorize.",
     "properties": {
      "url": {
-      "type": "string",
-      "maxLength": 2048,
-      "format": "uri"
+      "anyOf": [
+       {
+        "type": "string",
+        "maxLength": 2048,
+        "format": "uri"
+       },
+       {
+        "enum": [
+         "",
+         null
+        ]
+       }
+      ],
+      "description": "Empty, null or absent: there is no server."
      },
      "api_key": {
-      "type": "string",
+      "type": [
+       "string",
+       "null"
+      ],
       "maxLength": 1024,
       "default": ""
      }
-    },
-    "required": [
-     "url"
-    ]
+    }
    },
    "ScanConfig": {
     "type": "object",
@@ -1103,7 +1150,8 @@ OPENAPI: JsonObject = json.loads(r"""
       "$ref": "#/components/schemas/EmbeddingConfig"
      },
      "vector_store": {
-      "$ref": "#/components/schemas/VectorStoreConfig"
+      "$ref": "#/components/schemas/VectorStoreConfig",
+      "description": "The cloud host ignores it."
      },
      "scan": {
       "$ref": "#/components/schemas/ScanConfig"
@@ -1260,7 +1308,10 @@ OPENAPI: JsonObject = json.loads(r"""
     "type": "object",
     "properties": {
      "full": {
-      "type": "boolean",
+      "type": [
+       "boolean",
+       "null"
+      ],
       "default": false,
       "description": "Read every pull request again; ignore what is stored."
      },
