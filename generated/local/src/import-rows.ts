@@ -259,8 +259,8 @@ function restartScans(database: Database, now: Date): number {
     UPDATE main.scans
     SET status = 'queued', completed_at = NULL, error = NULL,
         phase_cursor = (
-          SELECT json_object('full', json(iif(ifnull(max(full), 0), 'true', 'false')), 'maxPrs', max(max_prs))
-          FROM temp.asked WHERE scan_id = scans.id
+          SELECT json_object('full', json(iif(full, 'true', 'false')), 'maxPrs', max_prs)
+          FROM temp.asked WHERE scan_id = scans.id AND (full OR max_prs)
         )
     WHERE id IN (SELECT newest FROM temp.unfinished)`);
   // Overdue already, so that the first sweep sends it.
