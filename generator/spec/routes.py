@@ -25,7 +25,8 @@ class FieldSpec(SpecModel):
     )
     trim: bool = Field(default=False, description="White space around the text is dropped.")
     hosts_with: Name | None = Field(
-        default=None, description="An ability of HostProfile; hosts without it take anything here, and look at nothing."
+        default=None,
+        description="An ability of HostProfile; hosts without it take anything here, since they do not use it.",
     )
     secret: bool = Field(default=False, description="Shown as `****` and the last four characters.")
     doc: Line = Field(default="", description="What it stands for.")

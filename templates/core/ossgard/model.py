@@ -12,7 +12,10 @@ from pydantic import (
     ConfigDict,
     JsonValue,
     StringConstraints,
+    ValidationError,
     ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
 )
 from pydantic.alias_generators import to_camel
 
@@ -49,16 +52,21 @@ def default_by(field: str, urls: Mapping[str, str]) -> BeforeValidator:
     return BeforeValidator(fill)
 
 
-def for_hosts_with(ability: str) -> BeforeValidator:
-    """An object that means something only to hosts with an ability; the others see an empty one, whatever it is.
+def for_hosts_with(ability: str) -> WrapValidator:
+    """An object that means something only to hosts with an ability; to the others, one that is not valid is empty.
 
     The host's profile is the context of the validation.
     """
 
-    def look(value: object, info: ValidationInfo) -> object:
-        return value if info.context is None or getattr(info.context, ability) else {}
+    def look(value: object, check: ValidatorFunctionWrapHandler, info: ValidationInfo) -> object:
+        try:
+            return check(value)
+        except ValidationError:
+            if info.context is None or getattr(info.context, ability):
+                raise
+            return check({})
 
-    return BeforeValidator(look)
+    return WrapValidator(look)
 
 
 def null_is(default: object) -> BeforeValidator:

@@ -66,7 +66,7 @@ def test_what_the_wizard_sends(
     shown = stored(account, answer)
     for part, provider in parts.items():
         assert shown[part]["url"] == OWN_ADDRESSES.get(provider, outside.ollama_url)
-    assert ("vector_store" in shown) == (not target.is_cloud)
+    assert shown["vector_store"] == config["vector_store"]
 
 
 @pytest.mark.parametrize("route", ["POST /accounts", "PUT /accounts/me"])
@@ -106,6 +106,7 @@ def test_a_scan_asks_at_the_providers_own_address(account: Account, outside: Wor
 
 STORES = [{}, {"url": ""}, {"url": None}, {"url": " ", "api_key": None}, None]
 JUNK = ["text", 5, [], True, {"url": "localhost:6333"}, {"url": 5}, {"url": "ftp://x"}, {"api_key": "x" * 5000}]
+MASKED = {"url": "http://127.0.0.1:9", "api_key": "****zzzz"}
 
 
 @pytest.mark.parametrize("route", ["POST /accounts", "PUT /accounts/me"])
@@ -131,6 +132,13 @@ def test_the_cloud_host_looks_at_no_vector_store(
     else:
         assert answer.status_code == 400
         assert all(text.startswith("vector_store") for text in answer.json()["error"]["fieldErrors"]["config"])
+
+
+def test_a_masked_key_of_a_vector_store_is_the_matter_of_hosts_that_use_one(
+    account: Account, config: Config, target: Target
+) -> None:
+    answer = account.put("/accounts/me", json={"config": {**config, "vector_store": MASKED}})
+    assert answer.status_code == (200 if target.is_cloud else 400)
 
 
 def test_white_space_around_values_and_nulls_do_no_harm(account: Account, outside: World, config: Config) -> None:

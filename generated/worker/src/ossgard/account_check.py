@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from ossgard.errors import ConnectionFailure, HttpError, OssgardError, PermanentError, RetryableError
 from ossgard.pipeline.signals import has_other_size
-from ossgard.ports import HttpClient, HttpResponse, HttpStream
+from ossgard.ports import Clock, HttpClient, HttpResponse, HttpStream
 from ossgard.providers.factory import Providers
 from ossgard.providers.gateway import is_own_address
 from ossgard.providers.github import NotGitHub, TokenRefused
@@ -41,23 +41,33 @@ async def check_services(services: Services, config: Config, is_new: bool) -> li
         HttpError: 400, when GitHub refuses the token; 503, when a host that anybody can reach could not ask it about a
             new account.
     """
-    hasty = replace(services, http=_Hasty(services.http))
+    hasty = replace(services, http=_Hasty(services.http, services.clock))
     warnings = await _check_token(hasty, config, is_new)
     tests = [_test_part(hasty, config, "llm"), _test_part(hasty, config, "embedding")]
-    if config.vector_store is not None and config.vector_store.url is not None:
-        tests.append(_probe(hasty, config.vector_store.url))
+    store = config.vector_store
+    if services.host.vector_store and store is not None and store.url is not None:
+        tests.append(_probe(hasty, store.url))
     return warnings + await _all(tests)
 
 
 class _Hasty:
     """An HTTP client that waits no longer than a test may take."""
 
-    def __init__(self, http: HttpClient) -> None:
+    def __init__(self, http: HttpClient, clock: Clock) -> None:
         self._http = http
+        self._clock = clock
 
     async def request(self, method: str, url: str, *, timeout_seconds: float, **options: Any) -> HttpResponse:
         """Send a request and read the whole answer."""
-        return await self._http.request(method, url, timeout_seconds=min(timeout_seconds, TEST_SECONDS), **options)
+        options["timeout_seconds"] = min(timeout_seconds, TEST_SECONDS)
+        begun = self._clock.now()
+        try:
+            return await self._http.request(method, url, **options)
+        except ConnectionFailure:
+            # A connection that was kept open may have been closed meanwhile; what is slow is not tried again.
+            if (self._clock.now() - begun).total_seconds() > TEST_SECONDS / 2:
+                raise
+            return await self._http.request(method, url, **options)
 
     def stream(self, method: str, url: str, **options: Any) -> AbstractAsyncContextManager[HttpStream]:
         """Send a request and read the answer piece by piece; no test does."""
@@ -79,8 +89,8 @@ async def _check_token(services: Services, config: Config, is_new: bool) -> list
         wait = min(max(1, math.ceil(RETRY_SECONDS if asked is None else asked)), _MOST_RETRY_SECONDS)
         raise HttpError(
             503,
-            f"The GitHub token could not be checked, and nobody is registered here without that: {error}. "
-            "Try again later",
+            f"The GitHub token could not be checked, and nobody is registered here without that: "
+            f"{str(error).rstrip('.')}. Try again later",
             headers={"Retry-After": str(wait)},
         ) from None
     return []

@@ -84,7 +84,7 @@ def unserved(config: Config, host: HostProfile) -> list[str]:
             f"{host.vector_dimensions}: use text-embedding-3-small"
         )
     secrets = {"llm.api_key": config.llm.api_key, "embedding.api_key": config.embedding.api_key}
-    if config.vector_store is not None:
+    if config.vector_store is not None and host.vector_store:
         secrets["vector_store.api_key"] = config.vector_store.api_key
     for field, secret in secrets.items():
         if not (secret.isascii() and secret.isprintable()):
@@ -107,9 +107,10 @@ def restore_secrets(config: JsonObject, stored: JsonObject) -> JsonObject:
     return _restore(Config, config, stored)
 
 
-def masked_secrets(config: JsonObject) -> list[str]:
-    """The paths of secrets that look like shown ones: stored, they would be lost."""
-    return [path for path, secret in _secrets(Config, config, "") if _MASKED.fullmatch(secret)]
+def masked_secrets(config: JsonObject, host: HostProfile) -> list[str]:
+    """The paths of secrets that look like shown ones: stored, they would be lost to a host that uses them."""
+    unused = () if host.vector_store else ("vector_store.api_key",)
+    return [path for path, secret in _secrets(Config, config, "") if _MASKED.fullmatch(secret) and path not in unused]
 
 
 def mask(secret: str) -> str:

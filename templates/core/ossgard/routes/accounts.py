@@ -57,7 +57,7 @@ async def _check(services: Services, config: JsonObject, is_new: bool) -> list[s
     Raises:
         HttpError: 400, when it cannot work; 503, when it cannot be told whether it may be registered.
     """
-    problems = [f"{path} is a masked secret: send the secret itself" for path in masked_secrets(config)]
+    problems = [f"{path} is a masked secret: send the secret itself" for path in masked_secrets(config, services.host)]
     parsed = parse_values(Config, config)
     problems += unserved(parsed, services.host)
     if problems:
