@@ -74,9 +74,7 @@ def unserved(config: Config, host: HostProfile) -> list[str]:
         if config.llm.provider == "ollama":
             found.append("llm.provider 'ollama' is not available here: use 'anthropic' or 'openai'")
         if config.embedding.provider == "ollama":
-            found.append(
-                "embedding.provider 'ollama' is not available here: use 'openai' with text-embedding-3-small"
-            )
+            found.append("embedding.provider 'ollama' is not available here: use 'openai' with text-embedding-3-small")
     dimensions = _EMBEDDING_DIMENSIONS.get(config.embedding.model)
     if host.vector_dimensions and dimensions and dimensions != host.vector_dimensions:
         found.append(
