@@ -1,5 +1,6 @@
 """The constraints of fields and scalars: each fits the type, and every pattern is one that pydantic can compile."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field, TypeAdapter
@@ -26,15 +27,28 @@ def check(context: Context) -> None:
 
 
 def _check_field(context: Context, location: Location, key: str, field: FieldSpec, type_: TypeExpression) -> None:
-    for name, fits in (("secret", type_.name == "text" and not type_.is_list), ("default", type_.is_scalar)):
+    is_text = type_.name == "text" and not type_.is_list
+    optional = key.removesuffix("?") + "?"
+    fitting = {
+        "secret": (is_text, "remove it, or change the type"),
+        "trim": (is_text, "remove it, or change the type"),
+        "default": (
+            type_.is_scalar,
+            f"a default is a text, number or boolean; a field that may be absent is written '{optional}'",
+        ),
+        "default_by": (is_text and field.format == "url", "it is for URLs: add 'format: url', or remove it"),
+        "hosts_with": (
+            type_.name in context.spec.routes.models and not type_.is_list,
+            "it is for models: remove it, or make the type a model",
+        ),
+    }
+    for name, (fits, hint) in fitting.items():
         if getattr(field, name) not in (None, False) and not fits:
-            message, hint = f"'{name}' does not go with the type {type_}", "remove it, or change the type"
-            if name == "default":
-                optional = key.removesuffix("?") + "?"
-                hint = f"a default is a text, number or boolean; a field that may be absent is written '{optional}'"
-            context.add("routes", (*location, name), message, hint, at_key=True)
+            context.add("routes", (*location, name), f"'{name}' does not go with the type {type_}", hint, at_key=True)
             return
     _check_constraints(context, location, field, type_)
+    if field.default_by is not None:
+        _check_default_by(context, location, key, field.default_by)
     if field.default is not None and not _is_default(field.default, type_):
         hint = f"write {_example(type_.name)}"
         context.add("routes", (*location, "default"), f"the default {field.default!r} is not of type {type_}", hint)
@@ -68,6 +82,20 @@ def _check_constraints(context: Context, location: Location, spec: Constraints, 
             reason = str(error).strip().rsplit("error: ", 1)[-1].splitlines()[0]
             hint = "patterns have Rust's syntax: no look-around, no back-references"
             context.add("routes", (*location, "pattern"), f"the pattern cannot be compiled: {reason}", hint)
+
+
+def _check_default_by(context: Context, location: Location, key: str, urls: Mapping[str, Mapping[str, str]]) -> None:
+    """Whether it names one enum field that is validated before, and knows a URL for each of its values."""
+    place = (*location, "default_by")
+    model = context.spec.routes.models[str(location[1])]
+    before = list(model.fields)[: list(model.fields).index(key)]
+    enums = {name: context.spec.enums.get(model.fields[name].type) for name in before}
+    enum = enums.get(next(iter(urls))) if len(urls) == 1 else None
+    if enum is None:
+        known = ", ".join(name for name in before if enums[name] is not None) or "there is none"
+        context.add("routes", place, "it must name one field of an enum that stands before it", f"known: {known}")
+    elif set(next(iter(urls.values()))) != set(enum.values):
+        context.add("routes", place, "it must have a URL for each value", f"the values are {', '.join(enum.values)}")
 
 
 def _is_default(value: object, type_: TypeExpression) -> bool:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from generator.spec.names import camel, snake
@@ -37,18 +37,36 @@ class FieldView:
         nullable = self.type.nullable or self.may_be_absent
         if nullable:
             annotation = f"{annotation} | None"
+            if self.spec.format == "url":
+                annotation = f"Annotated[{annotation}, BlankIsNone]"
         arguments = self._described()
-        default = "None" if self.may_be_absent and self.spec.default is None else repr_or_empty(self.spec.default)
+        if self.spec.default_by is not None:
+            # What the default is depends on another field, so it is for the validator to say.
+            arguments = ["validate_default=True", *arguments]
         if arguments:
-            arguments = [f"default={default}"] * bool(default) + arguments
+            arguments = [f"default={self._default}"] * bool(self._default) + arguments
             return f"{self.name}: {annotation} = Field({', '.join(arguments)})"
-        return f"{self.name}: {annotation}" + (f" = {default}" if default else "")
+        return f"{self.name}: {annotation}" + (f" = {self._default}" if self._default else "")
+
+    @property
+    def _default(self) -> str:
+        if self.spec.default_by is not None:
+            return '""'
+        return "None" if self.may_be_absent and self.spec.default is None else repr_or_empty(self.spec.default)
 
     def _constrained(self) -> str:
         base = self.type.without_null.python
         if self.strict and not self.type.is_list:
             base = _STRICT.get(self.type.name, base)
-        return constrained(base, self.spec)
+        spec, metadata = self.spec, []
+        for field, urls in (spec.default_by or {}).items():
+            listed = ", ".join(f"{python_string(value)}: {python_string(url)}" for value, url in urls.items())
+            metadata.append(f"default_by({python_string(field)}, {{{listed}}})")
+        if spec.hosts_with is not None:
+            metadata.append(f"for_hosts_with({python_string(spec.hosts_with)})")
+        if self.strict and spec.default is not None:
+            metadata.append(f"null_is({repr_or_empty(spec.default)})")
+        return constrained(base, spec, before=["Trimmed"] * spec.trim, after=metadata)
 
     def _described(self) -> list[str]:
         arguments = []
@@ -59,18 +77,19 @@ class FieldView:
         return arguments
 
 
-def constrained(base: str, spec: Constraints) -> str:
-    """A type with its constraints, as Python has them."""
+def constrained(base: str, spec: Constraints, before: Sequence[str] = (), after: Sequence[str] = ()) -> str:
+    """A type with its constraints, as Python has them, and what else is to be done `before` and `after` them."""
     if spec.format == "url":
         base = "UrlText"
     limits = {"ge": spec.min, "le": spec.max, "min_length": spec.min_length, "max_length": spec.max_length}
     arguments = [f"{name}={value}" for name, value in limits.items() if value is not None]
     if spec.pattern is not None:
         arguments.append(f"pattern={_pattern(spec.pattern)}")
-    more = [f"Field({', '.join(arguments)})"] if arguments else []
+    metadata = [*before, *([f"Field({', '.join(arguments)})"] if arguments else [])]
     if spec.but_not:
-        more.append(f"but_not({', '.join(map(python_string, spec.but_not))})")
-    return f"Annotated[{', '.join([base, *more])}]" if more else base
+        metadata.append(f"but_not({', '.join(map(python_string, spec.but_not))})")
+    metadata += after
+    return f"Annotated[{', '.join([base, *metadata])}]" if metadata else base
 
 
 def _pattern(pattern: str) -> str:

@@ -95,11 +95,13 @@ def _schemas(spec: Spec) -> Schema:
     for name, scalar in spec.routes.scalars.items():
         schemas[name] = _constrained({"type": _scalar(scalar.type)}, scalar)
     for name, model in spec.routes.models.items():
-        fields = {field.removesuffix("?"): _field_schema(field, spec) for field, spec in model.fields.items()}
+        fields = {
+            field.removesuffix("?"): _field_schema(field, constraints) for field, constraints in model.fields.items()
+        }
         optional = {
             field.removesuffix("?")
             for field, constraints in model.fields.items()
-            if field.endswith("?") or constraints.default is not None
+            if field.endswith("?") or constraints.default is not None or constraints.default_by is not None
         }
         schemas[name] = _object(fields, model.doc, optional)
     text_list = {"type": "array", "items": {"type": "string"}}
@@ -150,8 +152,19 @@ def _object(properties: Schema, doc: str = "", optional: set[str] | frozenset[st
 
 def _field_schema(name: str, field: FieldSpec) -> Schema:
     type_ = parse_type(field.type)
-    schema = type_schema(replace(type_, nullable=type_.nullable or name.endswith("?")))
-    return _constrained(schema, field) | ({} if field.default is None else {"default": field.default})
+    may_be_null = type_.nullable or name.endswith("?") or field.default is not None
+    schema = _constrained(type_schema(replace(type_, nullable=may_be_null)), field)
+    if field.default is not None:
+        schema["default"] = field.default
+    if not _may_be_blank(name, field):
+        return schema
+    described = {key: schema.pop(key) for key in ("description",) if key in schema}
+    return {"anyOf": [schema, {"enum": ["", None]}], **described}
+
+
+def _may_be_blank(name: str, field: FieldSpec) -> bool:
+    """Whether an empty text stands for none: only of URLs, which cannot be empty themselves."""
+    return field.default_by is not None or (field.format == "url" and name.endswith("?"))
 
 
 def _constrained(schema: Schema, spec: Constraints) -> Schema:

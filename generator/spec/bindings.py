@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from generator.spec.base import Line, Name, NaturalInt, PositiveInt, SpecModel
+from generator.spec.base import EnumValue, Line, Name, NaturalInt, PositiveInt, SpecModel
 
 BindingName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$", max_length=64)]
 ResourceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
@@ -116,6 +116,9 @@ class BindingsSpec(SpecModel):
     )
     durable_objects: list[DurableObjectSpec] = Field(default_factory=list, description="Durable Object classes.")
     vars: dict[BindingName, VarSpec] = Field(default_factory=dict, description="Plain settings, by name.")
+    log_levels: dict[EnumValue, list[EnumValue]] = Field(
+        default_factory=dict, description="The levels of the log, the least severe first: their other names."
+    )
     secrets: dict[BindingName, SecretSpec] = Field(default_factory=dict, description="Secret settings, by name.")
     limits: LimitsSpec = Field(description="Platform limits that all plans share.")
     plans: Annotated[dict[Name, PlanSpec], Field(min_length=1)] = Field(description="Platform limits by plan.")

@@ -41,7 +41,16 @@ class FieldSpec(Constraints):
     """A field of a model with its constraints."""
 
     type: TypeText = Field(description="T, T? (may be null) or T[] (a list).")
-    default: str | Number | bool | None = Field(default=None, description="The value when it is absent.")
+    default: str | Number | bool | None = Field(default=None, description="The value when it is absent or null.")
+    default_by: dict[Name, dict[str, str]] | None = Field(
+        default=None,
+        description="An enum field before it: for each of its values, the URL that stands for an empty or absent one.",
+    )
+    trim: bool = Field(default=False, description="White space around the text is dropped.")
+    hosts_with: Name | None = Field(
+        default=None,
+        description="An ability of HostProfile; hosts without it take anything here, since they do not use it.",
+    )
     secret: bool = Field(default=False, description="Shown as `****` and the last four characters.")
 
 

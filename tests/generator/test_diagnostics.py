@@ -151,6 +151,15 @@ FIELDS: dict[str, Mistake] = {
     "a pattern that Rust does not know": field("code", {"type": "text", "pattern": "(?<!a)b"}),
     "a default of another type": field("age", {"type": "integer", "default": "three"}),
     "a default of a list": field("tags", {"type": "text[]", "default": "a"}),
+    "a default by another field of what is no URL": field(
+        "code", {"type": "text", "default_by": {"status": {"a": "b"}}}
+    ),
+    "a default by no enum": field("url", {"type": "text", "format": "url", "default_by": {"status": {"a": "b"}}}),
+    "a default by an enum that lacks a value": lambda spec: spec.routes["models"]["Health"]["fields"].update(
+        {"scan": "ScanStatus", "url": {"type": "text", "format": "url", "default_by": {"scan": {"queued": "http://a"}}}}
+    ),
+    "a scalar for some hosts only": field("size", {"type": "integer", "hosts_with": "sizes"}),
+    "a trimmed number": field("age", {"type": "integer", "trim": True}),
     "an infinite limit": field("age", {"type": "real", "max": float("inf")}),
     "a secret number": field("pin", {"type": "integer", "secret": True}),
     "a number that is not some text": field("pin", {"type": "integer", "but_not": ["0"]}),

@@ -213,6 +213,26 @@ def test_model_constraints(spec: SpecFolder, plain: dict[str, str], snapshot: Sn
         "tags": {"type": "text[]", "max_length": 3},
         "note": "text?",
         "label": {"type": "text", "default": 'a "quoted" text'},
+        "name": {"type": "text", "trim": True, "max_length": 5},
+        "site?": {"type": "text", "format": "url"},
+    }
+    assert added(spec, plain) == snapshot
+
+
+def test_what_other_fields_and_hosts_decide(
+    spec: SpecFolder, plain: dict[str, str], snapshot: SnapshotAssertion
+) -> None:
+    spec.routes["enums"] = {"Maker": {"doc": "Who makes it.", "values": ["acme", "other"]}}
+    spec.routes["models"]["Part"] = {"fields": {"size": "integer"}}
+    spec.routes["models"]["Health"]["fields"] |= {
+        "maker": "Maker",
+        "url": {
+            "type": "text",
+            "format": "url",
+            "default_by": {"maker": {"acme": "https://acme.example", "other": "http://localhost"}},
+            "doc": "Where it is.",
+        },
+        "part?": {"type": "Part", "hosts_with": "parts"},
     }
     assert added(spec, plain) == snapshot
 

@@ -1,5 +1,6 @@
 """What the generated routes are made of: contexts of a request, its parameters and body, and JSON answers."""
 
+import codecs
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +13,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from ossgard.auth import authenticate
-from ossgard.errors import HttpError
+from ossgard.config import parse_stored
+from ossgard.errors import HttpError, PermanentError
 from ossgard.model import JsonObject
 from ossgard.services import Services
 from ossgard.spec.database import AccountDatabase
 from ossgard.spec.entities import Account
 from ossgard.spec.error_codes import ErrorCode
+from ossgard.spec.models import Config
 from ossgard.spec.settings import MAX_BODY_BYTES
 from ossgard.sql_methods import MAX_INTEGER
 from ossgard.validation import INVALID, parse_json, parse_text
@@ -28,7 +31,7 @@ M = TypeVar("M", bound=BaseModel)
 MAX_DRAINED_BYTES = 16 * MAX_BODY_BYTES
 
 _INTEGER = re.compile(r"-?[0-9]+")
-# What clients send that have no options to send.
+# Bodies that say nothing: old clients send them.
 _NO_OPTIONS = re.compile(rb"(null|\[\s*\])?")
 
 
@@ -46,6 +49,17 @@ class AccountContext:
     services: Services
     account: Account
     db: AccountDatabase
+
+    def config(self) -> Config:
+        """What the account uses.
+
+        Raises:
+            HttpError: 400, when what is stored is not valid.
+        """
+        try:
+            return parse_stored(self.account.config, self.services.host)
+        except PermanentError as error:
+            raise HttpError(ErrorCode.CONFIG_INVALID, str(error)) from None
 
 
 @dataclass(frozen=True)
@@ -113,7 +127,7 @@ async def read_body(request: Request, model: type[M]) -> M:
     Raises:
         HttpError: 400, when it is not JSON or does not fit the model; 413, when it is too large.
     """
-    return parse_json(model, await _read_bytes(request))
+    return _parse(request, model, await _read_bytes(request))
 
 
 async def read_lenient_body(request: Request, model: type[M]) -> M:
@@ -123,7 +137,7 @@ async def read_lenient_body(request: Request, model: type[M]) -> M:
         HttpError: 400, when it is not JSON or does not fit the model; 413, when it is too large.
     """
     text = await _read_bytes(request)
-    return parse_json(model, b"{}" if _NO_OPTIONS.fullmatch(text.strip()) else text)
+    return _parse(request, model, b"{}" if _NO_OPTIONS.fullmatch(text.strip()) else text)
 
 
 def json_reply(status: int, body: BaseModel | Sequence[BaseModel] | JsonObject | bytes | None) -> Response:
@@ -161,4 +175,9 @@ async def _read_bytes(request: Request) -> bytes:
         raise HttpError(ErrorCode.INVALID_REQUEST, "The body ended early") from None
     if size > MAX_BODY_BYTES:
         raise HttpError(ErrorCode.BODY_TOO_LARGE, f"The body may have at most {MAX_BODY_BYTES} bytes")
-    return b"".join(chunks)
+    return b"".join(chunks).removeprefix(codecs.BOM_UTF8)
+
+
+def _parse(request: Request, model: type[M], text: bytes) -> M:
+    services: Services = request.app.state.services
+    return parse_json(model, text, services.host)

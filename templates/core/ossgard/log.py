@@ -1,11 +1,15 @@
 """Logging: events with fields on the logger `ossgard`; a host decides the level and where the lines go."""
 
+import functools
 import json
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from ossgard.spec.settings import LOG_LEVELS
+
 LOGGER = logging.getLogger("ossgard")
+_DEFAULT = "info"
 
 
 def log(level: int, message: str, *, error: BaseException | None = None, **fields: object) -> None:
@@ -42,8 +46,21 @@ class _LineHandler(logging.Handler):
         self._write(self.format(record))
 
 
+@functools.cache
+def _level(name: str) -> str:
+    """The level of a name; that it is none is said once, however often a host sets logging up."""
+    level = LOG_LEVELS.get(name.strip().lower())
+    if level is None and name.strip():
+        log(logging.WARNING, f"LOG_LEVEL is '{name}': it stays {_DEFAULT}, since it can be {', '.join(LOG_LEVELS)}")
+    return level or _DEFAULT
+
+
 def configure(level: str, write: Callable[[str], None]) -> None:
-    """Send events from `level` on (`debug`, `info`, `warning`, `error`) to `write`, one line each."""
+    """Send events from `level` on (a name in `LOG_LEVELS`, in whatever case) to `write`, one line each.
+
+    A host that cannot refuse to start goes on at the level `info` when nobody knows the name, and says so.
+    """
     LOGGER.handlers = [_LineHandler(write)]
     LOGGER.propagate = False
-    LOGGER.setLevel(logging.getLevelNamesMapping().get(level.upper(), logging.INFO))
+    LOGGER.setLevel(_DEFAULT.upper())
+    LOGGER.setLevel(_level(level).upper())

@@ -1,10 +1,23 @@
 """The base of every data model: immutable, tolerant of unknown keys, spoken to the outside in its wire form."""
 
 import json
+from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, JsonValue, StrictInt
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    JsonValue,
+    StrictInt,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 from pydantic.alias_generators import to_camel
 
 JsonObject = dict[str, JsonValue]
@@ -24,6 +37,42 @@ class CamelModel(Model):
 
 def _parse_text(value: object) -> object:
     return json.loads(value) if isinstance(value, str | bytes) else value
+
+
+def _is_blank(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def default_by(field: str, urls: Mapping[str, str]) -> BeforeValidator:
+    """What an empty, null or absent URL stands for, by the value of a field before it."""
+
+    def fill(value: object, info: ValidationInfo) -> object:
+        # Where the other field is wrong, that is all that there is to say.
+        return urls.get(info.data.get(field, ""), next(iter(urls.values()))) if _is_blank(value) else value
+
+    return BeforeValidator(fill)
+
+
+def for_hosts_with(ability: str) -> WrapValidator:
+    """An object that means something only to hosts with an ability; to the others, one that is not valid is empty.
+
+    The host's profile is the context of the validation.
+    """
+
+    def look(value: object, check: ValidatorFunctionWrapHandler, info: ValidationInfo) -> object:
+        try:
+            return check(value)
+        except ValidationError:
+            if info.context is None or getattr(info.context, ability):
+                raise
+            return check({})
+
+    return WrapValidator(look)
+
+
+def null_is(default: object) -> BeforeValidator:
+    """A field whose default `null` stands for, too."""
+    return BeforeValidator(lambda value: default if value is None else value)
 
 
 def _check_url(value: str) -> str:
@@ -55,8 +104,14 @@ def but_not(*texts: str) -> AfterValidator:
 # Marks a column that the database keeps as JSON text.
 JsonText = BeforeValidator(_parse_text)
 
+# A text that loses the white space around it.
+Trimmed = StringConstraints(strip_whitespace=True)
+
 # A text that is an absolute http or https URL.
-UrlText = Annotated[str, AfterValidator(_check_url)]
+UrlText = Annotated[str, Trimmed, AfterValidator(_check_url)]
+
+# Marks a URL that may be absent, and is when it is empty.
+BlankIsNone = BeforeValidator(lambda value: None if _is_blank(value) else value)
 
 # A number without a fraction: 1.0 is one in JSON, and a text is none.
 WholeNumber = Annotated[StrictInt, BeforeValidator(_whole)]

@@ -7,6 +7,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from ossgard.errors import HttpError
+from ossgard.services import HostProfile
 from ossgard.spec.error_codes import ErrorCode
 
 M = TypeVar("M", bound=BaseModel)
@@ -38,14 +39,14 @@ _MESSAGES = {
 }
 
 
-def parse_json(model: type[M], text: bytes) -> M:
-    """The model that a JSON text holds; without coercion, so that `"5"` is no number.
+def parse_json(model: type[M], text: bytes, host: HostProfile | None = None) -> M:
+    """The model that a JSON text holds, as a host sees it; without coercion, so that `"5"` is no number.
 
     Raises:
         HttpError: 400, when it is not JSON or does not fit the model.
     """
     try:
-        return model.model_validate_json(text, strict=True, by_alias=True, by_name=False)
+        return model.model_validate_json(text, strict=True, context=host, by_alias=True, by_name=False)
     except ValidationError as error:
         raise invalid(error) from None
 
@@ -98,6 +99,14 @@ def flatten(error: ValidationError) -> tuple[list[str], dict[str, list[str]]]:
         else:
             fields.setdefault(path[0], []).append(f"{_dotted(path[1:])} {message}")
     return whole, fields
+
+
+def problems(error: ValidationError) -> list[str]:
+    """What is wrong, a sentence each: `github.token is required`."""
+    return [
+        f"{_dotted([str(part) for part in details['loc']])} {_message(details)}".strip()
+        for details in error.errors(include_url=False)
+    ]
 
 
 def _message(details: ErrorDetails) -> str:

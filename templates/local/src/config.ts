@@ -3,8 +3,8 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { StartError } from "./errors.ts";
-import { isLogLevel, LOG_LEVELS, type LogLevel } from "./log.ts";
-import { DEFAULT_PORT, VARIABLES } from "./spec/settings.ts";
+import { isLogLevel, type LogLevel } from "./log.ts";
+import { DEFAULT_PORT, LOG_LEVELS, VARIABLES } from "./spec/settings.ts";
 
 export interface Config {
   databasePath: string;
@@ -39,7 +39,8 @@ function readPort(text: string | undefined): number {
 }
 
 function readLogLevel(text: string | undefined): LogLevel {
-  const level = (text || VARIABLES.LOG_LEVEL || "info").toLowerCase();
-  if (isLogLevel(level)) return level;
-  throw new StartError(`LOG_LEVEL must be one of ${LOG_LEVELS.join(", ")}, but is '${text}'.`);
+  const name = (text?.trim() || VARIABLES.LOG_LEVEL || "info").toLowerCase();
+  const level = Object.hasOwn(LOG_LEVELS, name) ? LOG_LEVELS[name] : undefined;
+  if (level && isLogLevel(level)) return level;
+  throw new StartError(`LOG_LEVEL must be one of ${Object.keys(LOG_LEVELS).join(", ")}, but is '${text}'.`);
 }

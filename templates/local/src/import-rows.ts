@@ -13,6 +13,8 @@ export interface ImportReport {
   /** Repositories that became part of another one, since their names differ only in case. */
   mergedRepos: number;
   restartedScans: number;
+  /** Accounts whose configuration was unreadable, and is empty now. */
+  emptiedAccounts: number[];
   /** Rows of the old file that pointed to rows which were gone already. */
   leftOut: number;
   /** The key of the account that was made for repositories which no account could own. */
@@ -77,7 +79,7 @@ export function refuseOtherTables(database: Database, source: string): void {
 
 /** Copies everything, to be called inside a transaction; raises an error when a row would be lost. */
 export function copyRows(database: Database, now: Date): ImportReport {
-  copyAccounts(database);
+  const emptiedAccounts = copyAccounts(database);
   const newApiKey = adoptOrphans(database);
   findOwners(database);
   copyRepos(database);
@@ -91,22 +93,36 @@ export function copyRows(database: Database, now: Date): ImportReport {
     copiedRepos: count(database, "SELECT count(*) FROM temp.owners WHERE NOT is_first AND stays"),
     mergedRepos: count(database, "SELECT count(*) FROM temp.owners WHERE NOT stays"),
     restartedScans,
+    emptiedAccounts,
     leftOut: refuseLoss(database, newApiKey === undefined ? 0 : 1),
     newApiKey,
   };
 }
 
-// SQL cannot compute a SHA-256, so accounts are copied one by one.
-function copyAccounts(database: Database): void {
+// SQL cannot compute a SHA-256, so accounts are copied one by one. What a configuration says is for the core to put
+// right, once it has started; returned are the accounts whose configuration was no JSON object at all.
+function copyAccounts(database: Database): number[] {
+  const emptied: number[] = [];
   const insert = database.query(
     `INSERT INTO main.accounts (id, api_key_hash, label, config, created_at, updated_at)
      VALUES (?1, ?2, ?3, ?4, ifnull(?5, datetime('now')), ifnull(?6, datetime('now')))`,
   );
   const accounts = database.query<OldAccount, []>("SELECT * FROM old.accounts ORDER BY id").all();
   for (const { id, api_key, label, config, created_at, updated_at } of accounts) {
-    insert.run(id, sha256(api_key), label, config, created_at, updated_at);
+    if (!isObject(config)) emptied.push(id);
+    insert.run(id, sha256(api_key), label, isObject(config) ? config : "{}", created_at, updated_at);
   }
   raiseSequence(database, "accounts");
+  return emptied;
+}
+
+function isObject(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value);
+  } catch {
+    return false;
+  }
 }
 
 interface OldAccount {
@@ -260,8 +276,22 @@ function restartScans(database: Database, now: Date): number {
        WHERE unfinished.id = scans.id AND unfinished.id <> unfinished.newest`,
     )
     .run(now.toISOString());
+  // What was asked of a scan stands in its jobs, in the first as in those of later phases.
   database.run(`
-    UPDATE main.scans SET status = 'queued', phase_cursor = NULL, completed_at = NULL, error = NULL
+    CREATE TEMP TABLE asked AS
+    SELECT payload ->> '$.scanId' AS scan_id,
+           max(json_type(payload, '$.full') = 'true') AS full,
+           max(iif(json_type(payload, '$.maxPrs') = 'integer' AND payload ->> '$.maxPrs' > 0, payload ->> '$.maxPrs', NULL))
+             AS max_prs
+    FROM (SELECT iif(json_valid(payload), payload, '{}') AS payload FROM old.jobs)
+    GROUP BY scan_id`);
+  database.run(`
+    UPDATE main.scans
+    SET status = 'queued', completed_at = NULL, error = NULL,
+        phase_cursor = (
+          SELECT json_object('full', json(iif(full, 'true', 'false')), 'maxPrs', max_prs)
+          FROM temp.asked WHERE scan_id = scans.id AND (full OR max_prs)
+        )
     WHERE id IN (SELECT newest FROM temp.unfinished)`);
   // Overdue already, so that the first sweep sends it.
   const due = new Date(now.getTime() - OVERDUE_MILLISECONDS).toISOString();

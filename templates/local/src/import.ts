@@ -151,7 +151,7 @@ function syncFolder(path: string): void {
 function describe(path: string, backup: string, report: ImportReport): string[] {
   const counts = Object.entries(report.counts).map(([table, count]) => `${count} ${table.replaceAll("_", " ")}`);
   const lines = [`Imported the data file ${path}: ${counts.join(", ")}.`, `The old file is kept as ${backup}.`];
-  const { copiedRepos, mergedRepos, restartedScans, leftOut, newApiKey } = report;
+  const { copiedRepos, mergedRepos, restartedScans, emptiedAccounts, leftOut, newApiKey } = report;
   if (copiedRepos === 1) lines.push("1 repository was copied, since more than one account scanned it.");
   if (copiedRepos > 1) lines.push(`${copiedRepos} repositories were copied for each account that scanned them.`);
   if (mergedRepos > 0) {
@@ -159,6 +159,9 @@ function describe(path: string, backup: string, report: ImportReport): string[] 
   }
   if (restartedScans === 1) lines.push("1 unfinished scan starts again.");
   if (restartedScans > 1) lines.push(`${restartedScans} unfinished scans start again.`);
+  for (const id of emptiedAccounts) {
+    lines.push(`The configuration of account ${id} could not be read, and is empty now: it has to be set anew.`);
+  }
   if (leftOut > 0) {
     const rows = leftOut === 1 ? "1 row" : `${leftOut} rows`;
     lines.push(`${rows} belonged to repositories or groups that no longer exist, and are in the backup only.`);

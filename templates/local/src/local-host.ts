@@ -79,6 +79,7 @@ export class LocalHost {
       const pollStarted = () => poller.wake();
       const functions = createHostFunctions({ database, queue, vectors, clock, pollStarted, writeLog });
       const host = await PyodideHost.boot(functions, { ...config.variables, LOG_LEVEL: config.logLevel });
+      for (const line of await host.mendAccounts()) tell(line);
       const onFailed = host.jobFailed.bind(host);
       const loop = new WorkerLoop(queue, host.handleJob.bind(host), { clock, log, onFailed });
       await loop.start();

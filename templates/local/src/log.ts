@@ -1,20 +1,20 @@
 /** The local host's log: one JSON object a line, from the chosen level on, in the same form as the core's own. */
 
-export const LOG_LEVELS = ["debug", "info", "warning", "error"] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
+const LEVELS = ["debug", "info", "warning", "error"] as const;
+export type LogLevel = (typeof LEVELS)[number];
 
 /** Writes one event. */
 export type Log = (level: LogLevel, message: string) => void;
 
 export function isLogLevel(text: string): text is LogLevel {
-  return (LOG_LEVELS as readonly string[]).includes(text);
+  return (LEVELS as readonly string[]).includes(text);
 }
 
 /** A log that writes what is at least as severe as `threshold`. */
 export function createLog(threshold: LogLevel, write: (line: string) => void): Log {
-  const lowest = LOG_LEVELS.indexOf(threshold);
+  const lowest = LEVELS.indexOf(threshold);
   return (level, message) => {
-    if (LOG_LEVELS.indexOf(level) < lowest) return;
+    if (LEVELS.indexOf(level) < lowest) return;
     write(JSON.stringify({ time: new Date().toISOString(), level, message }));
   };
 }

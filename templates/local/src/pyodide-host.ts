@@ -46,6 +46,7 @@ export class PyodideHost {
   readonly #jobFailed: PyCallable;
   readonly #poll: PyCallable;
   readonly #sweep: PyCallable;
+  readonly #mendAccounts: PyCallable;
 
   private constructor(main: PyProxy) {
     // Looked up once: each look-up makes a new proxy.
@@ -54,6 +55,7 @@ export class PyodideHost {
     this.#jobFailed = main.job_failed;
     this.#poll = main.poll;
     this.#sweep = main.sweep;
+    this.#mendAccounts = main.mend_accounts;
   }
 
   /** Starts Python and the core in it. */
@@ -103,6 +105,11 @@ export class PyodideHost {
   /** Asks once for the provider's batch that is polled under a name. */
   async poll(name: string): Promise<void> {
     await this.#poll(name);
+  }
+
+  /** Puts stored configurations right that older versions let pass; returns what it did, for the console. */
+  async mendAccounts(): Promise<string[]> {
+    return JSON.parse(await this.#mendAccounts()) as string[];
   }
 
   /** Sends messages that were committed but not sent; returns how many. */

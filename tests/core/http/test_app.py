@@ -14,9 +14,10 @@ from ossgard.errors import ConnectionFailure, DatabaseError
 from ossgard.log import configure
 from ossgard.pipeline.texts import INTENT_COLLECTION, intent_point_id
 from ossgard.ports import HttpResponse, VectorPoint
-from ossgard.services import CLOUD_HOST
+from ossgard.services import CLOUD_HOST, LOCAL_HOST, HostProfile
 from ossgard.spec.entities import PRInput, PRState
 from ossgard.spec.messages import PipelineMessage
+from ossgard.spec.settings import Settings
 from tests.core.world import CONFIG, World
 
 KEY = "key"
@@ -200,6 +201,10 @@ def embedded(world: World) -> int:
         ({"embedding": {**CONFIG["embedding"], "model": "other"}}, True),
         ({"embedding": {**CONFIG["embedding"], "provider": "ollama"}}, True),
         ({"vector_store": {"url": "http://qdrant:6333"}}, True),
+        ({"vector_store": {"url": "", "api_key": "x"}}, False),
+        ({"vector_store": None}, False),
+        ({"embedding": {**CONFIG["embedding"], "url": ""}}, False),
+        ({"embedding": {**CONFIG["embedding"], "model": " text-embedding-3-small "}}, False),
     ],
 )
 def test_a_change_of_where_vectors_come_from_forgets_what_is_embedded(change: dict[str, Any], forgotten: bool) -> None:
@@ -207,6 +212,15 @@ def test_a_change_of_where_vectors_come_from_forgets_what_is_embedded(change: di
     embedded(world)
     request(world, "PUT", "/accounts/me", json={"config": {**CONFIG, **change}}).raise_for_status()
     assert world.rows("SELECT embed_hash IS NULL FROM prs") == [(forgotten,)]
+
+
+@pytest.mark.parametrize("url", ["http://qdrant:6333/", " http://qdrant:6333", "http://qdrant:6333//"])
+def test_another_way_to_write_an_address_is_no_change(url: str) -> None:
+    world = prepared(config={**CONFIG, "vector_store": {"url": "http://qdrant:6333"}})
+    embedded(world)
+    change = {**CONFIG, "vector_store": {"url": url}}
+    request(world, "PUT", "/accounts/me", json={"config": change}).raise_for_status()
+    assert world.rows("SELECT embed_hash FROM prs") == [("embedded",)]
 
 
 def test_a_cloud_host_refuses_what_it_cannot_serve() -> None:
@@ -230,15 +244,66 @@ def test_a_cloud_host_has_no_use_for_a_vector_store() -> None:
     world = prepared(host=CLOUD_HOST, http=http)
     config = {**CONFIG, "vector_store": {"url": "http://qdrant:6333"}}
     answer = request(world, "POST", "/accounts", json={"config": config})
-    assert answer.json()["warnings"] == ["vector_store is ignored: this host keeps vectors in its own index"]
+    assert answer.json()["warnings"][0] == "vector_store is ignored: this host keeps vectors in its own index"
     assert not any("qdrant" in url for url in http.urls)
 
 
-def test_a_gateway_is_not_probed() -> None:
+def test_models_are_tried_where_a_scan_will_ask_them() -> None:
     http = Answering()
-    config = {**CONFIG, "ai_gateway": {"account_id": "0123", "gateway_name": "mine"}}
+    config = {
+        **CONFIG,
+        "llm": {**CONFIG["llm"], "url": ""},
+        "vector_store": {"url": "http://qdrant:6333"},
+        "ai_gateway": {"account_id": "0123", "gateway_name": "mine"},
+    }
     request(prepared(http=http), "POST", "/accounts", json={"config": config}).raise_for_status()
-    assert http.urls == ["GET https://api.github.com/user", "HEAD http://127.0.0.1:9", "HEAD http://127.0.0.1:9"]
+    assert http.urls[0] == "GET https://api.github.com/user"
+    assert sorted(http.urls[1:]) == [
+        "HEAD http://qdrant:6333",
+        "POST http://127.0.0.1:9/embeddings",
+        "POST https://gateway.ai.cloudflare.com/v1/0123/mine/openai/chat/completions",
+    ]
+
+
+def test_nobody_else_is_asked_about_a_token_that_github_refuses() -> None:
+    http = Answering(HttpResponse(401, {}, b'{"message": "Bad credentials"}'))
+    assert request(prepared(http=http), "POST", "/accounts", json={"config": CONFIG}).status_code == 400
+    assert http.urls == ["GET https://api.github.com/user"]
+
+
+@pytest.mark.parametrize(
+    ("address", "meant"),
+    [
+        ("https://github.example.com", "https://github.example.com/api/v3"),
+        ("https://github.example.com/", "https://github.example.com/api/v3"),
+        ("http://ghe.local:8443/api", "http://ghe.local:8443/api/v3"),
+        ("https://github.com", "https://api.github.com"),
+        ("https://www.github.com/", "https://api.github.com"),
+        ("https://acme.ghe.com", "https://api.acme.ghe.com"),
+        ("https://github.example.com/api/v3", None),
+        ("https://api.github.com", None),
+    ],
+)
+@pytest.mark.parametrize("page", [(200, b"<html>Sign in</html>"), (404, b"Not found"), (406, b"{}"), (302, b"")])
+@pytest.mark.parametrize("host", [LOCAL_HOST, CLOUD_HOST])
+def test_an_address_that_is_not_the_rest_api_is_told_with_the_right_one(
+    address: str, meant: str | None, page: tuple[int, bytes], host: HostProfile
+) -> None:
+    http = Answering(HttpResponse(page[0], {"content-type": "text/html"}, page[1]))
+    world = prepared(http=http, host=host, settings=Settings(github_api_url=address))
+    answer = request(world, "POST", "/accounts", json={"config": CONFIG})
+    assert answer.status_code == (503 if host is CLOUD_HOST else 201)
+    told = answer.json()["error"] if host is CLOUD_HOST else answer.json()["warnings"][0]
+    assert f"What answers at {address.rstrip('/')} is not GitHub's REST API (status {page[0]})" in told
+    assert (f"GITHUB_API_URL has to be {meant}" in told) if meant else ("Check GITHUB_API_URL" in told)
+    assert world.rows("SELECT count(*) FROM accounts") == [(1 if host is CLOUD_HOST else 2,)]
+
+
+def test_an_enterprise_server_is_where_its_tokens_are_made() -> None:
+    http = Answering(HttpResponse(401, {}, b'{"message": "Bad credentials"}'))
+    settings = Settings(github_api_url="https://github.example.com/api/v3/")
+    answer = request(prepared(http=http, settings=settings), "POST", "/accounts", json={"config": CONFIG})
+    assert answer.json()["error"].endswith("Create one at https://github.example.com/settings/tokens")
 
 
 def test_github_out_of_reach_is_a_warning() -> None:
@@ -248,12 +313,6 @@ def test_github_out_of_reach_is_a_warning() -> None:
     assert answer.json()["warnings"][0] == (
         "The GitHub token could not be checked: https://api.github.com/user could not be reached: no route to host"
     )
-
-
-def test_an_installation_token_has_no_user_and_is_accepted() -> None:
-    http = Answering(HttpResponse(403, {}, b'{"message": "Resource not accessible by integration"}'))
-    answer = request(prepared(http=http), "POST", "/accounts", json={"config": CONFIG})
-    assert (answer.status_code, answer.json()["warnings"]) == (201, [])
 
 
 def test_only_the_hash_of_an_api_key_is_stored() -> None:

@@ -170,8 +170,8 @@ def test_a_stored_configuration_that_is_not_valid_fails_the_scan_clearly() -> No
     world.start_scan()
     world.handle(first())
     assert world.scan()["error"] == (
-        "The account's configuration is not valid (llm: must be an object; embedding: is required). "
-        "Correct it, then start the scan again"
+        "The account's stored configuration is not valid: llm must be an object; embedding is required. "
+        "Save the account's configuration anew, with that corrected"
     )
 
 

@@ -5,7 +5,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "../../../generated/local/src/connection.ts";
 import { GitHubStandIn, HostProcess, until } from "./host-process.ts";
-import { writeOldFile } from "./old-file.ts";
+import { writeOldFile, writeOldTables } from "./old-file.ts";
 import { rows, temporaryFolder } from "./support.ts";
 
 const SLOW = 60_000;
@@ -150,6 +150,60 @@ describe("the local host", () => {
     SLOW,
   );
 
+  test(
+    "mends the configurations of an existing data file, says so, and scans with them",
+    async () => {
+      const service = { provider: "cohere", url: "", model: "m", api_key: "" };
+      const config = {
+        github: { token: github.token },
+        llm: service,
+        embedding: { ...service, provider: "openai" },
+        vector_store: { url: "", api_key: "" },
+        scan: { concurrency: 10, code_similarity_threshold: 85 },
+      };
+      writeOldTables(databasePath, {
+        statements: [
+          `INSERT INTO accounts (api_key, config) VALUES
+             ('key', '${JSON.stringify(config)}'), ('empty', '{}'), ('broken', 'no JSON')`,
+          "INSERT INTO repos (owner, name) VALUES ('acme', 'app')",
+          "INSERT INTO scans (repo_id, account_id, status) VALUES (1, 1, 'ingesting')",
+          `INSERT INTO jobs (id, type, payload, status) VALUES ('j', 'ingest', '{"scanId":1,"maxPrs":7}', 'running')`,
+        ],
+      });
+      github.silent = true;
+      const host = start({ LOG_LEVEL: "WARN" });
+      const url = await host.ready();
+      const mended = "The configuration of account 1 was mended:";
+      for (const line of [
+        "The configuration of account 3 could not be read, and is empty now: it has to be set anew.",
+        `${mended} llm.provider was 'cohere' and is now 'ollama'.`,
+        `${mended} llm.url was '' and is now 'http://127.0.0.1:11434'.`,
+        `${mended} embedding.url was '' and is now 'https://api.openai.com/v1'.`,
+        `${mended} vector_store is left out.`,
+        `${mended} scan.concurrency was 10 and is now 6.`,
+        `${mended} scan.code_similarity_threshold was 85 and is now 1.0.`,
+      ]) {
+        expect(host.output).toContain(`${line}\n`);
+      }
+      const me = (await call(`${url}/accounts/me`, "key")).body.config as Record<string, unknown>;
+      expect(me.scan).toEqual({ concurrency: 6, code_similarity_threshold: 1 });
+      expect(await call(`${url}/scans/1`, "key")).toMatchObject({ body: { phaseCursor: { full: false, maxPrs: 7 } } });
+      await until(() => github.requests.includes("GET /repos/acme/app"));
+      for (const key of ["empty", "broken"]) {
+        const { status, body } = await call(`${url}/repos/acme/app/scan`, key, "POST");
+        expect(status).toBe(400);
+        expect(body.error).toStartWith("The account's stored configuration is not valid: github is required");
+      }
+      github.silent = false;
+      await host.end("SIGTERM");
+
+      const again = start();
+      await again.ready();
+      expect(again.output).not.toContain("mended");
+    },
+    SLOW,
+  );
+
   describe("refuses to start, in one line that says what to do,", () => {
     async function refusal(environment: Record<string, string>): Promise<string> {
       const host = start(environment);
@@ -173,8 +227,9 @@ describe("the local host", () => {
     });
 
     test("when LOG_LEVEL is unknown", async () => {
+      const names = "debug, trace, verbose, info, notice, warning, warn, error, err, critical, fatal";
       expect(await refusal({ LOG_LEVEL: "loud" })).toBe(
-        "ossgard cannot start: LOG_LEVEL must be one of debug, info, warning, error, but is 'loud'.\n",
+        `ossgard cannot start: LOG_LEVEL must be one of ${names}, but is 'loud'.\n`,
       );
     });
 

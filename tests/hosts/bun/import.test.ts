@@ -114,6 +114,42 @@ describe("the import of an old data file", () => {
     ]);
   });
 
+  test.each([
+    [[], null],
+    [['{"scanId":1,"maxPrs":30,"full":true}'], '{"full":true,"maxPrs":30}'],
+    [['{"scanId":1}', '{"scanId":1,"maxPrs":30}'], '{"full":false,"maxPrs":30}'],
+    [['{"scanId":1,"full":false}', '{"scanId":1,"full":true}'], '{"full":true,"maxPrs":null}'],
+    [['{"scanId":2,"maxPrs":30,"full":true}', '{"scanId":1}'], null],
+    [['{"scanId":1,"maxPrs":null,"full":null}'], null],
+    [['{"scanId":1,"maxPrs":0,"full":1}'], null],
+    [['{"scanId":1,"maxPrs":-5,"full":"yes"}'], null],
+    [['{"scanId":1,"maxPrs":2.5}', '{"scanId":1,"maxPrs":"9"}'], null],
+    [["no JSON", "[1]", '"text"', '{"maxPrs":3}'], null],
+  ])("starts a scan again with what its jobs %p say", (payloads, cursor) => {
+    writeOldTables(path, {
+      statements: [
+        "INSERT INTO accounts (api_key) VALUES ('key')",
+        "INSERT INTO repos (owner, name) VALUES ('acme', 'app')",
+        "INSERT INTO scans (repo_id, account_id, status) VALUES (1, 1, 'verifying')",
+        ...payloads.map(
+          (payload, id) => `INSERT INTO jobs (id, type, payload) VALUES ('${id}', 'ingest', '${payload}')`,
+        ),
+      ],
+    });
+    expect(imported("SELECT phase_cursor FROM scans")).toEqual([{ phase_cursor: cursor }]);
+  });
+
+  test("empties a configuration that is no JSON object, and says so", () => {
+    const configs = ["{", "[]", "null", "5", '{"a":1}'];
+    writeOldTables(path, {
+      statements: configs.map((config, id) => `INSERT INTO accounts (api_key, config) VALUES ('${id}', '${config}')`),
+    });
+    expect(imported("SELECT config FROM accounts ORDER BY id").map((row) => row.config)).toEqual([
+      ...["{}", "{}", "{}", "{}", '{"a":1}'],
+    ]);
+    expect(told.filter((line) => line.includes("could not be read"))).toHaveLength(4);
+  });
+
   test("keeps groups and their members, pointing to the pull requests of their own copy", () => {
     writeOldFile(path);
     expect(imported("SELECT * FROM dupe_groups ORDER BY id")).toEqual([

@@ -75,6 +75,9 @@ STORY = [
     call("update_account_config", 1, NEW_CONFIG, {"label": UNUSUAL}, gives=1, why="and change the label"),
     call("get_account", 1, gives={**ADA, "config": NEW_CONFIG, "label": UNUSUAL}, why="with a new label"),
     call("update_account_config", 99, {}, {"label": "x"}, gives=0, why="of nobody"),
+    call("list_accounts", 0, 1, gives=[{**ADA, "config": NEW_CONFIG, "label": UNUSUAL}], why="one of two"),
+    call("list_accounts", 1, 9, gives=[BOB], why="after the first"),
+    call("list_accounts", 2, 9, gives=[], why="after the last"),
     # ---- repositories
     call("insert_repo", 1, "acme", "rocket", gives=ROCKET),
     call("insert_repo", 1, "acme", "rocket", gives=None, why="that is tracked"),

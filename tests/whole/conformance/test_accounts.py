@@ -102,20 +102,85 @@ def test_a_token_that_no_header_can_carry_is_refused(anonymous: httpx.Client, co
     assert answer.json()["error"]["fieldErrors"] == {"config": ["github.token has characters that no token has"]}
 
 
-def test_a_token_that_github_cannot_check_is_a_warning(
+UNCHECKED: list[tuple[dict[str, Any], str, str]] = [
+    ({"status": 502}, "GitHub failed: Server Error (status 502)", "60"),
+    ({"status": 429, "headers": {"retry-after": "30"}}, "rate limit", "30"),
+    ({"status": 403, "body": {"message": "You have triggered an abuse detection mechanism."}}, "rate limit", "60"),
+    ({"status": 404, "body": {"message": "Not Found"}}, "is not GitHub's REST API (status 404)", "60"),
+    ({"status": 200, "body": {"hello": "world"}}, "is not GitHub's REST API (status 200)", "60"),
+    ({"status": 200, "body": {"login": None}}, "is not GitHub's REST API (status 200)", "60"),
+    ({"status": 403, "body": {"error": "go away"}}, "is not GitHub's REST API (status 403)", "60"),
+]
+
+
+@pytest.mark.parametrize(("fault", "reason", "wait"), UNCHECKED)
+def test_a_token_that_github_cannot_check_is_a_warning_and_registers_nobody_in_the_cloud(
+    anonymous: httpx.Client,
+    config: Config,
+    github: GitHubApi,
+    target: Target,
+    fault: dict[str, Any],
+    reason: str,
+    wait: str,
+) -> None:
+    github.fail(config["github"]["token"], "/user", times=1, **fault)
+    answer = register(anonymous, config)
+    assert answer.status_code == (503 if target.is_cloud else 201)
+    told = answer.json()["error"] if target.is_cloud else " ".join(answer.json()["warnings"])
+    assert told.startswith("The GitHub token could not be checked")
+    assert reason in told
+    assert answer.headers.get("retry-after") == (wait if target.is_cloud else None)
+    assert (register(anonymous, config).status_code, register(anonymous, config).json()["warnings"]) == (201, [])
+
+
+def test_a_change_is_only_warned_while_github_cannot_be_asked(account: Account, github: GitHubApi) -> None:
+    github.fail(account.config["github"]["token"], "/user", status=503, times=1)
+    answer = account.put("/accounts/me", json={"config": account.config})
+    assert answer.status_code == 200
+    assert answer.json()["warnings"][0].startswith("The GitHub token could not be checked: GitHub failed")
+
+
+SSO = "https://github.com/orgs/acme/sso?authorization_request=AB12"
+REFUSALS: list[tuple[dict[str, Any], str]] = [
+    (
+        {
+            "status": 403,
+            "body": {"message": "Resource protected by organization SAML enforcement."},
+            "headers": {"x-github-sso": f"required; url={SSO}"},
+        },
+        f"SAML enforcement. Authorize it for single sign-on at {SSO}",
+    ),
+    (
+        {"status": 403, "body": {"message": "Sorry. Your account was suspended."}},
+        "Use a token of an account that is in",
+    ),
+    ({"status": 403, "body": {"message": "Your account has been blocked"}}, "Use a token of an account that is in"),
+    (
+        {"status": 403, "body": {"message": "`acme` forbids access via a personal access token (classic)"}},
+        "forbids access via a personal access token (classic). Create one at https://github.com/settings/tokens",
+    ),
+    ({"status": 401, "body": {"message": "Requires authentication"}}, "Requires authentication. Create one at"),
+]
+
+
+@pytest.mark.parametrize(("fault", "told"), REFUSALS)
+def test_refusals_of_a_token_are_told_apart(
+    anonymous: httpx.Client, config: Config, github: GitHubApi, fault: dict[str, Any], told: str
+) -> None:
+    github.fail(config["github"]["token"], "/user", **fault)
+    answer = register(anonymous, config)
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith("GitHub refuses the account's token: ")
+    assert told in answer.json()["error"]
+
+
+def test_a_token_that_stands_for_no_user_is_a_good_one(
     anonymous: httpx.Client, config: Config, github: GitHubApi
 ) -> None:
-    token = config["github"]["token"]
-    github.fail(token, "/user", status=502, times=1)
-    github.limit_rate(token, "/user", times=1)
-    github.fail(token, "/user", status=429, headers={"retry-after": "30"}, times=1)
-    for reason in ("GitHub failed: Server Error (status 502)", "rate limit", "rate limit"):
-        answer = register(anonymous, config)
-        assert answer.status_code == 201
-        [warning] = answer.json()["warnings"]
-        assert warning.startswith("The GitHub token could not be checked")
-        assert reason in warning
-    assert register(anonymous, config).json()["warnings"] == []
+    body = {"message": "Resource not accessible by integration"}
+    github.fail(config["github"]["token"], "/user", status=403, body=body)
+    answer = register(anonymous, config)
+    assert (answer.status_code, answer.json()["warnings"]) == (201, [])
 
 
 def test_services_that_refuse_connections_are_warned_about(
@@ -147,10 +212,10 @@ def test_a_url_that_leads_nowhere_is_no_failure(anonymous: httpx.Client, config:
 
 
 def test_ollama_is_served_locally_and_refused_in_the_cloud(
-    anonymous: httpx.Client, config: Config, target: Target
+    anonymous: httpx.Client, config: Config, target: Target, outside: World
 ) -> None:
-    config["llm"]["provider"] = config["embedding"]["provider"] = "ollama"
-    config["llm"]["batch"] = config["embedding"]["batch"] = True
+    config["llm"] = {"provider": "ollama", "url": outside.ollama_url, "model": "llama3.2", "batch": True}
+    config["embedding"] = {"provider": "ollama", "url": outside.ollama_url, "model": "nomic-embed-text", "batch": True}
     answer = register(anonymous, config)
     if target.is_cloud:
         assert answer.status_code == 400
@@ -204,7 +269,7 @@ INVALID_CONFIGS: list[tuple[Callable[[Config], None], list[str]]] = [
     (without("github"), ["github is required"]),
     (without("github.token"), ["github.token is required"]),
     (without("llm"), ["llm is required"]),
-    (without("embedding.url"), ["embedding.url is required"]),
+    (without("embedding.model"), ["embedding.model is required"]),
     (replacing("github", None), ["github must be an object"]),
     (replacing("github.token", ""), ["github.token must have at least 1 character(s)"]),
     (replacing("github.token", 7), ["github.token must be a text"]),
@@ -222,7 +287,10 @@ INVALID_CONFIGS: list[tuple[Callable[[Config], None], list[str]]] = [
     (replacing("scan.concurrency", "3"), ["scan.concurrency must be a whole number"]),
     (replacing("scan.code_similarity_threshold", 1.01), ["scan.code_similarity_threshold must be at most 1"]),
     (replacing("scan.code_similarity_threshold", True), ["scan.code_similarity_threshold must be a number"]),
-    (replacing("vector_store", {}), ["vector_store.url is required"]),
+    (replacing("llm.provider", ""), ["llm.provider must be 'ollama', 'anthropic' or 'openai'"]),
+    (replacing("llm.url", 7), ["llm.url must be a text"]),
+    (replacing("llm.model", "  "), ["llm.model must have at least 1 character(s)"]),
+    (replacing("llm.api_key", "tschüß"), ["llm.api_key has characters that no key has"]),
     (replacing("ai_gateway", {"account_id": "a/b"}), ["ai_gateway.account_id", "ai_gateway.gateway_name is required"]),
 ]
 
@@ -256,11 +324,11 @@ def test_several_faults_are_named_at_once(anonymous: httpx.Client) -> None:
 
 
 def test_a_change_replaces_the_configuration_and_keeps_the_label(account: Account, config: Config) -> None:
-    config["llm"]["model"] = "gpt-next"
+    config["llm"]["model"] = "gpt-4.1"
     answer = account.put("/accounts/me", json={"config": config})
     assert (answer.status_code, answer.json()) == (200, {"updated": True, "warnings": []})
     me = account.get("/accounts/me").json()
-    assert (me["config"]["llm"]["model"], me["label"]) == ("gpt-next", "tester")
+    assert (me["config"]["llm"]["model"], me["label"]) == ("gpt-4.1", "tester")
 
 
 @pytest.mark.parametrize("label", ["new", None, "", "naïve 日本 😀 '\"%"])
@@ -271,7 +339,7 @@ def test_a_change_can_set_the_label(account: Account, label: str | None) -> None
 
 def test_secrets_sent_back_as_they_are_shown_stay(account: Account, outside: World) -> None:
     shown = account.get("/accounts/me").json()["config"]
-    shown["llm"]["model"] = "gpt-next"
+    shown["llm"]["model"] = "gpt-4.1"
     asked = len(outside.requests("github.user"))
     assert account.put("/accounts/me", json={"config": shown}).json() == {"updated": True, "warnings": []}
     # GitHub was asked with the true token, so it was not lost.

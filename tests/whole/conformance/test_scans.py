@@ -100,24 +100,66 @@ def test_an_error_that_passes_does_no_harm(account: Account, github: GitHubApi) 
     assert (scan["status"], scan["error"]) == ("done", None)
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b"null", b" [ ]\n", b'{"other": 1}', b'{"maxPrs": null}'])
-def test_a_body_without_options_means_the_defaults(account: Account, busy_repository: str, body: bytes) -> None:
+BOM = b"\xef\xbb\xbf"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b" \r\n\t",
+        BOM,
+        b"null",
+        b" null\n",
+        b"[]",
+        b"[ ]",
+        BOM + b"null",
+        b"{}",
+        BOM + b"{}",
+        b'{"other": 1}',
+        b'{"full": null, "maxPrs": null}',
+    ],
+)
+def test_a_body_that_says_nothing_means_the_defaults(account: Account, busy_repository: str, body: bytes) -> None:
     answer = account.post(f"/repos/{busy_repository}/scan", content=body)
     assert answer.status_code == 202
     scan = account.get(f"/scans/{answer.json()['scanId']}").json()
     assert scan["phaseCursor"] == {"full": False, "maxPrs": None}
 
 
-@pytest.mark.parametrize("body", [b"nope", b"{", b"\xff", b"\0", b"[1]", b"0", b'""', b"false", b'{"maxPrs": 1'])
-def test_a_body_that_cannot_be_read_is_refused(account: Account, body: bytes) -> None:
-    answer = account.post("/repos/acme/rocket/scan", content=body)
-    assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_REQUEST")
-    assert account.get("/repos").json() == []
-
-
 def test_a_whole_number_may_be_written_with_a_fraction_of_zero(account: Account, busy_repository: str) -> None:
     scan_id = account.post(f"/repos/{busy_repository}/scan", content=b'{"maxPrs": 1e1}').json()["scanId"]
     assert account.get(f"/scans/{scan_id}").json()["phaseCursor"] == {"full": False, "maxPrs": 10}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"nope",
+        b"{",
+        b"\xff",
+        b'{"maxPrs": 1',
+        b'{"maxPrs": 1,}',
+        b"{'maxPrs': 1}",
+        b"maxPrs=1",
+        b'{"maxPrs": 1} x',
+        b'{"maxPrs": 1, "note": "\xff"}',
+        b"\xff\xfe{\x00}\x00",
+        b"[1]",
+        b"[{}]",
+        b"[null]",
+        b"1",
+        b"false",
+        b'""',
+        b"nullnull",
+        b"\x00",
+    ],
+)
+def test_a_body_that_cannot_be_read_starts_no_scan(account: Account, busy_repository: str, body: bytes) -> None:
+    answer = account.post(f"/repos/{busy_repository}/scan", content=body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_REQUEST")
+    assert answer.json()["error"]["formErrors"][0].startswith("The body ")
+    assert account.get("/repos").json() == []
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,9 @@ class BridgeDatabase:
     async def get_account_by_api_key(self, api_key_hash: str) -> Account | None:
         return await self._bridge.first(Account, "getAccountByApiKey", api_key_hash)
 
+    async def list_accounts(self, after_id: int, limit: int) -> list[Account]:
+        return await self._bridge.many(Account, "listAccounts", after_id, limit)
+
     async def update_account_config(
         self, account_id: int, config: JsonObject, changes: UpdateAccountConfigChanges
     ) -> int:

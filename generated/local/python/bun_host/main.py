@@ -11,6 +11,7 @@ from bun_host.javascript import Bytes, HostFunctions
 from bun_host.queue import BunJobQueue
 from bun_host.system import BunClock, SystemEntropy
 from bun_host.vectors import BunVectorStore
+from ossgard.account_mending import mend_accounts
 from ossgard.app import create_app
 from ossgard.log import configure
 from ossgard.pipeline.batch.poll_table import TableScheduler, poll
@@ -63,6 +64,10 @@ class Core:
     async def poll(self, name: str) -> None:
         """Ask once for the batch of a poller, by the poller's name."""
         await poll(self._services, name)
+
+    async def mend_accounts(self) -> str:
+        """Put stored configurations right; a JSON list of what was done, in lines for the console."""
+        return json.dumps(await mend_accounts(self._services.db))
 
     async def sweep(self) -> int:
         """Send again what is overdue; the number of scans dealt with."""

@@ -83,6 +83,10 @@ export class BunDatabase extends SqlMethods implements IDatabase {
     return this.first(queries.GET_ACCOUNT_BY_API_KEY, [apiKeyHash], toAccount);
   }
 
+  async listAccounts(afterId: number, limit: number): Promise<Account[]> {
+    return this.list(queries.LIST_ACCOUNTS, [afterId, limit], toAccount);
+  }
+
   async updateAccountConfig(
     accountId: number,
     config: JsonObject,

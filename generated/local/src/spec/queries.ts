@@ -25,6 +25,18 @@ export const GET_ACCOUNT_BY_API_KEY: Query = {
   rowsFrom: 0,
 };
 
+export const LIST_ACCOUNTS: Query = {
+  statements: [
+    {
+      sql: `SELECT id, label, config, created_at, updated_at FROM accounts
+WHERE id > ?1 AND iif(json_valid(config), json_type(config), NULL) = 'object'
+ORDER BY id LIMIT ?2`,
+      order: [0, 1],
+    },
+  ],
+  rowsFrom: 0,
+};
+
 export const UPDATE_ACCOUNT_CONFIG: Query = {
   statements: [
     {

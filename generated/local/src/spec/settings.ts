@@ -21,6 +21,21 @@ export const RETRIES = {
 /** The phase that a scan starts with. */
 export const FIRST_PHASE = "scan";
 
+/** The names that LOG_LEVEL may have, each with the level that it stands for. */
+export const LOG_LEVELS: Readonly<Record<string, string>> = {
+  debug: "debug",
+  trace: "debug",
+  verbose: "debug",
+  info: "info",
+  notice: "info",
+  warning: "warning",
+  warn: "warning",
+  error: "error",
+  err: "error",
+  critical: "error",
+  fatal: "error",
+};
+
 /** The variables of the service with their defaults; environment variables of the same names override them. */
 export const VARIABLES: Readonly<Record<string, string>> = {
   GITHUB_API_URL: "https://api.github.com",

@@ -414,6 +414,8 @@ export interface IDatabase {
   createAccount(apiKeyHash: string, label: string | null, config: JsonObject): Promise<Account>;
   /** The account whose API key has this SHA-256 (hex). */
   getAccountByApiKey(apiKeyHash: string): Promise<Account | null>;
+  /** Accounts in the order of their ids, from the one after :after_id on; those whose configuration is no object are left out. */
+  listAccounts(afterId: number, limit: number): Promise<Account[]>;
   /** Replace the account's configuration; the label only when the patch holds one. */
   updateAccountConfig(accountId: number, config: JsonObject, changes: UpdateAccountConfigChanges): Promise<number>;
   /** Forget which pull requests are embedded, since their vectors no longer fit the account's configuration. */

@@ -10,7 +10,7 @@ from ossgard.errors import PermanentError
 from ossgard.model import JsonObject
 from ossgard.services import HostProfile
 from ossgard.spec.models import Config
-from ossgard.validation import flatten
+from ossgard.validation import problems
 
 # Sizes of the vectors of embedding models that cannot be told by asking.
 _EMBEDDING_DIMENSIONS = {
@@ -27,43 +27,67 @@ _MASKED = re.compile(r"\*{4}.{0,4}", re.DOTALL)
 
 def stored_form(config: Config) -> JsonObject:
     """The configuration as it is stored and compared: by wire names, absent fields left out."""
-    return config.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return without_empty_store(config).model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-def parse_stored(stored: JsonObject) -> Config:
-    """A stored configuration; one that an older version let pass may not be valid.
+def without_empty_store(config: Config) -> Config:
+    """The configuration with no vector store in place of one that has no URL."""
+    if config.vector_store is None or config.vector_store.url is not None:
+        return config
+    return config.model_copy(update={"vector_store": None})
+
+
+def parse_stored(stored: JsonObject, host: HostProfile) -> Config:
+    """A stored configuration, as a host sees it; one that an older version let pass may not be valid.
 
     Raises:
         PermanentError: it is not valid, and why.
     """
     try:
-        return Config.model_validate(stored, by_alias=True, by_name=False)
+        return without_empty_store(Config.model_validate(stored, context=host, by_alias=True, by_name=False))
     except ValidationError as error:
-        whole, fields = flatten(error)
-        problems = [*whole, *(f"{field}: {message}" for field, messages in fields.items() for message in messages)]
         raise PermanentError(
-            f"The account's configuration is not valid ({'; '.join(problems)}). "
-            "Correct it, then start the scan again"
+            f"The account's stored configuration is not valid: {'; '.join(problems(error))}. "
+            "Save the account's configuration anew, with that corrected"
         ) from None
+
+
+def ignored(config: Config, host: HostProfile) -> list[str]:
+    """What a host does not look at in a configuration, and why."""
+    warnings = [
+        f"{field}.batch is ignored: Ollama has no batch interface"
+        for field, service in (("llm", config.llm), ("embedding", config.embedding))
+        if service.provider == "ollama" and service.batch
+    ]
+    store = config.vector_store
+    if store is not None and not host.vector_store:
+        warnings.append("vector_store is ignored: this host keeps vectors in its own index")
+    elif store is not None and store.url is None and store.api_key:
+        warnings.append("vector_store is ignored, since vector_store.url is empty: this host keeps vectors in its file")
+    return warnings
 
 
 def unserved(config: Config, host: HostProfile) -> list[str]:
     """What a host cannot serve of a configuration, and what to use in its place."""
-    problems = []
+    found = []
     if not host.ollama:
         if config.llm.provider == "ollama":
-            problems.append("llm.provider 'ollama' is not available here: use 'anthropic' or 'openai'")
+            found.append("llm.provider 'ollama' is not available here: use 'anthropic' or 'openai'")
         if config.embedding.provider == "ollama":
-            problems.append(
-                "embedding.provider 'ollama' is not available here: use 'openai' with text-embedding-3-small"
-            )
+            found.append("embedding.provider 'ollama' is not available here: use 'openai' with text-embedding-3-small")
     dimensions = _EMBEDDING_DIMENSIONS.get(config.embedding.model)
     if host.vector_dimensions and dimensions and dimensions != host.vector_dimensions:
-        problems.append(
+        found.append(
             f"embedding.model '{config.embedding.model}' has {dimensions} dimensions, but the vector index here has "
             f"{host.vector_dimensions}: use text-embedding-3-small"
         )
-    return problems
+    secrets = {"llm.api_key": config.llm.api_key, "embedding.api_key": config.embedding.api_key}
+    if config.vector_store is not None and host.vector_store:
+        secrets["vector_store.api_key"] = config.vector_store.api_key
+    for field, secret in secrets.items():
+        if not (secret.isascii() and secret.isprintable()):
+            found.append(f"{field} has characters that no key has: copy it once more")
+    return found
 
 
 def changes_vectors(old: JsonObject, new: JsonObject) -> bool:
@@ -81,9 +105,10 @@ def restore_secrets(config: JsonObject, stored: JsonObject) -> JsonObject:
     return _restore(Config, config, stored)
 
 
-def masked_secrets(config: JsonObject) -> list[str]:
-    """The paths of secrets that look like shown ones: stored, they would be lost."""
-    return [path for path, secret in _secrets(Config, config, "") if _MASKED.fullmatch(secret)]
+def masked_secrets(config: JsonObject, host: HostProfile) -> list[str]:
+    """The paths of secrets that look like shown ones: stored, they would be lost to a host that uses them."""
+    unused = () if host.vector_store else ("vector_store.api_key",)
+    return [path for path, secret in _secrets(Config, config, "") if _MASKED.fullmatch(secret) and path not in unused]
 
 
 def mask(secret: str) -> str:
@@ -95,7 +120,9 @@ def mask(secret: str) -> str:
 
 def _vector_source(config: JsonObject) -> tuple[object, ...]:
     embedding, vector_store = _object(config, "embedding"), _object(config, "vector_store")
-    return embedding.get("provider"), embedding.get("model"), vector_store.get("url")
+    # The same server, however its address is written; an empty one is none.
+    url = str(vector_store.get("url") or "").strip().rstrip("/")
+    return embedding.get("provider"), embedding.get("model"), url
 
 
 def _object(config: JsonObject, key: str) -> JsonObject:
@@ -103,21 +130,24 @@ def _object(config: JsonObject, key: str) -> JsonObject:
     return value if isinstance(value, dict) else {}
 
 
-def _fields(model: type[BaseModel]) -> Iterator[tuple[str, bool, type[BaseModel] | None]]:
+def fields(model: type[BaseModel]) -> Iterator[tuple[str, bool, type[BaseModel] | None]]:
     """Each field's wire name, whether it is secret, and its model if it is an object."""
     for name, field in model.model_fields.items():
         extra = field.json_schema_extra
-        nested = [kind for kind in (field.annotation, *get_args(field.annotation)) if _is_model(kind)]
-        yield field.alias or name, isinstance(extra, dict) and extra.get("secret") is True, next(iter(nested), None)
+        is_secret = isinstance(extra, dict) and extra.get("secret") is True
+        yield field.alias or name, is_secret, _model_in(field.annotation)
 
 
-def _is_model(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, BaseModel)
+def _model_in(kind: Any) -> type[BaseModel] | None:
+    """The model that a type is, or may be besides null."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return kind
+    return next(filter(None, map(_model_in, get_args(kind))), None)
 
 
 def _show(model: type[BaseModel], values: JsonObject) -> JsonObject:
     shown: JsonObject = {}
-    for name, secret, nested in _fields(model):
+    for name, secret, nested in fields(model):
         if name not in values:
             continue
         value = values[name]
@@ -132,7 +162,7 @@ def _show(model: type[BaseModel], values: JsonObject) -> JsonObject:
 
 def _restore(model: type[BaseModel], values: JsonObject, stored: JsonObject) -> JsonObject:
     restored = dict(values)
-    for name, secret, nested in _fields(model):
+    for name, secret, nested in fields(model):
         value, old = values.get(name), stored.get(name)
         if nested is not None and isinstance(value, dict) and isinstance(old, dict):
             restored[name] = _restore(nested, value, old)
@@ -142,7 +172,7 @@ def _restore(model: type[BaseModel], values: JsonObject, stored: JsonObject) -> 
 
 
 def _secrets(model: type[BaseModel], values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
-    for name, secret, nested in _fields(model):
+    for name, secret, nested in fields(model):
         value = values.get(name)
         if nested is not None and isinstance(value, dict):
             yield from _secrets(nested, value, f"{prefix}{name}.")

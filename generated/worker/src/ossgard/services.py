@@ -14,19 +14,29 @@ class HostProfile:
     """What an account's configuration may ask of a host.
 
     `vector_dimensions` is the size of the host's own indexes where it is fixed; `vector_store` says whether vectors
-    may be kept on a server of the account's choice.
+    may be kept on a server of the account's choice. Where anybody can register, `checks_new_accounts` keeps out whose
+    GitHub token cannot be checked.
     """
 
     name: str
     ollama: bool
     vector_store: bool
     vector_dimensions: int | None
+    checks_new_accounts: bool
 
 
-LOCAL_HOST = HostProfile(name="local", ollama=True, vector_store=True, vector_dimensions=None)
+LOCAL_HOST = HostProfile(
+    name="local", ollama=True, vector_store=True, vector_dimensions=None, checks_new_accounts=False
+)
 
 # No neighbours on localhost, and indexes of a fixed size.
-CLOUD_HOST = HostProfile(name="cloud", ollama=False, vector_store=False, vector_dimensions=VECTOR_INDEXES[0].dimensions)
+CLOUD_HOST = HostProfile(
+    name="cloud",
+    ollama=False,
+    vector_store=False,
+    vector_dimensions=VECTOR_INDEXES[0].dimensions,
+    checks_new_accounts=True,
+)
 
 
 # The store of an account, by its configuration; a host with a store of its own ignores that.

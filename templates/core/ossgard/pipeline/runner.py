@@ -157,7 +157,7 @@ class Runner:
                 repo_id=message.repo_id,
                 owner=message.owner,
                 name=message.name,
-                config=parse_stored(message.config),
+                config=parse_stored(message.config, self._services.host),
                 cursor=message.phase_cursor or {},
                 db=AccountDatabase(self._db, message.account_id),
                 services=self._services,

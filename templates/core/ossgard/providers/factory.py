@@ -107,9 +107,6 @@ def check_served(services: Services, config: Config) -> None:
         PermanentError: it cannot, or a key cannot be sent; the text names what to use instead.
     """
     problems = unserved(config, services.host)
-    for field, secret in (("llm.api_key", config.llm.api_key), ("embedding.api_key", config.embedding.api_key)):
-        if not (secret.isascii() and secret.isprintable()):
-            problems.append(f"{field} has characters that no key has: copy it once more")
     if problems:
         raise PermanentError(
             f"The account's configuration does not fit this host: {'; '.join(problems)}. "

@@ -29,6 +29,11 @@ def gateway_url(url: str, gateway: AiGatewayConfig | None, base_url: str) -> str
     return f"{base_url.rstrip('/')}/{gateway.account_id}/{gateway.gateway_name}/{provider}{path}"
 
 
+def is_own_address(url: str) -> bool:
+    """Whether a URL is that of a provider that answers nobody without a key."""
+    return urlsplit(url).hostname in _PROVIDERS
+
+
 def cache_headers(url: str, gateway: AiGatewayConfig | None, base_url: str) -> dict[str, str]:
     """The headers that let the gateway answer a question that it has seen before, should the account wish so."""
     if gateway is None or gateway.cache_ttl is None or gateway_url(url, gateway, base_url) == url:

@@ -20,6 +20,8 @@ _ATTEMPTS = 3
 
 async def start_scan(context: AccountContext, owner: str, name: str, body: ScanOptions) -> Reply:
     """Start a scan, or answer with the one that is active."""
+    # Said now, not by a scan that fails at once.
+    context.config()
     options = body.model_dump(mode="json", by_alias=True)
     for _ in range(_ATTEMPTS):
         due_at = to_text(context.services.clock.now())

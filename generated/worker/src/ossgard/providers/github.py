@@ -4,11 +4,19 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from ossgard.errors import PermanentError, RetryableError
 from ossgard.ports import Clock, HttpClient, HttpResponse
-from ossgard.providers.http_api import is_success, is_transient, malformed, read_json, reason, retry_after
+from ossgard.providers.http_api import (
+    is_success,
+    is_transient,
+    json_object,
+    malformed,
+    read_json,
+    reason,
+    retry_after,
+)
 from ossgard.spec.entities import PRState
 
 TIMEOUT_SECONDS = 15.0
@@ -23,14 +31,24 @@ _DIFF = "application/vnd.github.diff"
 _GONE = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 _NEXT_PAGE = re.compile(r'<[^>]*>\s*(?:;[^,]*)?;\s*rel="?next"?')
 # GitHub's secondary limits come without a time to wait more often than with one.
-_RATE_LIMIT = "rate limit"
+_RATE_LIMITS = ("rate limit", "abuse detection")
+# Of an installation's token, and of any other that stands for no user.
+_NO_USER = "not accessible by"
+_REFUSALS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+_PUBLIC_HOST = "api.github.com"
+_ENTERPRISE_PATH = "/api/v3"
+_SINGLE_SIGN_ON = re.compile(r"url=(https://[^\s;,]+)")
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 # The name that GitHub itself shows for deleted users.
 _NOBODY = "ghost"
 
 
 class TokenRefused(PermanentError):
-    """GitHub does not know the token."""
+    """GitHub does not let the token in."""
+
+
+class NotGitHub(PermanentError):
+    """What answers is not GitHub's REST API, so that nothing is known about the token."""
 
 
 class PullGone(PermanentError):
@@ -107,14 +125,21 @@ class GitHub:
         """Ask who the token belongs to.
 
         Raises:
-            TokenRefused: GitHub does not accept it.
+            TokenRefused: GitHub does not accept it, and why.
+            NotGitHub: something else answers.
             RetryableError: GitHub cannot tell now.
         """
         response = await self._get("/user")
-        # An installation token has no user (403), but is a good one all the same: only 401 refuses.
-        if response.status == HTTPStatus.UNAUTHORIZED:
-            raise TokenRefused(_refused(response))
         self._raise_retryable(response)
+        answer = json_object(response)
+        if is_success(response) and isinstance(answer.get("login"), str):
+            return
+        # Of its refusals, GitHub's are told by their message: a proxy's are pages.
+        if not isinstance(answer.get("message"), str) or response.status not in _REFUSALS:
+            raise NotGitHub(_not_github(self._base_url, response.status))
+        # An installation's token has no user, but is a good one all the same.
+        if response.status == HTTPStatus.UNAUTHORIZED or _NO_USER not in reason(response).lower():
+            raise TokenRefused(f"{_refused(response)}. {_advice(response, self._base_url)}")
 
     async def check_repository(self, owner: str, name: str) -> KnownRepository:
         """Make sure that a repository exists and that the token may read it; what it is called now.
@@ -259,10 +284,51 @@ def _refused(response: HttpResponse) -> str:
     return f"GitHub refuses the account's token: {reason(response)}"
 
 
+def _advice(response: HttpResponse, base_url: str) -> str:
+    """What helps against the refusal of a token."""
+    words = reason(response).lower()
+    sign_on = _SINGLE_SIGN_ON.search(response.headers.get("x-github-sso", ""))
+    tokens = f"{_website(base_url)}/settings/tokens"
+    if sign_on or "saml" in words:
+        return f"Authorize it for single sign-on at {sign_on[1] if sign_on else tokens}"
+    if "suspended" in words or "blocked" in words:
+        return "Use a token of an account that is in good standing, or ask GitHub's support"
+    if "ip address" in words or "ip allow" in words:
+        return "Add this host's address to the organization's list of allowed ones"
+    return f"Create one at {tokens}"
+
+
+def _website(base_url: str) -> str:
+    """Where people go, by the base URL of the REST API: an Enterprise server's own site, or GitHub's."""
+    parts = urlsplit(base_url)
+    if parts.path.rstrip("/").endswith(_ENTERPRISE_PATH):
+        return f"{parts.scheme}://{parts.netloc}"
+    return f"https://{parts.netloc.removeprefix('api.') if parts.netloc.endswith('.ghe.com') else 'github.com'}"
+
+
+def _not_github(base_url: str, status: int) -> str:
+    """What to say of an answer that is not GitHub's, with the address that was meant if it can be told."""
+    parts = urlsplit(base_url)
+    host = parts.netloc.lower().removeprefix("www.")
+    meant = None
+    if host == "github.com":
+        meant = f"https://{_PUBLIC_HOST}"
+    elif host.endswith(".ghe.com") and not host.startswith("api."):
+        meant = f"https://api.{host}"
+    elif host != _PUBLIC_HOST and not host.startswith("api.") and not parts.path.endswith(_ENTERPRISE_PATH):
+        meant = f"{parts.scheme}://{parts.netloc}{_ENTERPRISE_PATH}"
+    said = f"What answers at {base_url} is not GitHub's REST API (status {status})"
+    if meant is None:
+        return f"{said}. Check GITHUB_API_URL, and what stands between this host and GitHub"
+    return f"{said}. If that is a GitHub server, GITHUB_API_URL has to be {meant}"
+
+
 def _is_rate_limit(response: HttpResponse) -> bool:
     """Whether a 403 means "too many requests" rather than "not allowed" (primary limit, then secondary limit)."""
     return response.status == HTTPStatus.FORBIDDEN and (
-        _is_used_up(response.headers) or "retry-after" in response.headers or _RATE_LIMIT in reason(response).lower()
+        _is_used_up(response.headers)
+        or "retry-after" in response.headers
+        or any(sign in reason(response).lower() for sign in _RATE_LIMITS)
     )
 
 

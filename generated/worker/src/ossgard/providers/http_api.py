@@ -231,6 +231,12 @@ def error_code(response: HttpResponse) -> str:
     return str(error.get("code") or error.get("type") or "")
 
 
+def json_object(response: HttpResponse) -> JsonObject:
+    """The JSON object that an answer holds, an empty one when it holds none."""
+    content = _content(response)
+    return content if isinstance(content, dict) else {}
+
+
 def _content(response: HttpResponse) -> object:
     """The JSON that an answer holds, None when it holds none."""
     try:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ossgard.config import parse_stored
 from ossgard.errors import HttpError, PermanentError, RetryableError
 from ossgard.http import AccountContext
 from ossgard.pipeline.signals import embed_pulls, ensure_collections, has_other_size, size_of, store_signals
@@ -47,10 +46,7 @@ async def get_review(context: AccountContext, owner: str, name: str, pr_number: 
         raise not_tracked(owner, name)
     row = rows[0]
     owner, name = row.owner, row.name
-    try:
-        config = parse_stored(context.account.config)
-    except PermanentError as error:
-        raise HttpError(ErrorCode.CONFIG_INVALID, str(error)) from error
+    config = context.config()
     try:
         if row.this_embed_hash is None:
             stored = await _fetch(context, config, row, pr_number)

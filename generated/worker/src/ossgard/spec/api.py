@@ -43,7 +43,7 @@ async def get_open_api(request: Request) -> Response:
 async def create_account(request: Request) -> Response:
     """POST /accounts
 
-    Register an account. GitHub must accept the token; services that cannot be reached are warned about.
+    Register an account. GitHub must accept the token; services that do not answer a test are warned about.
     """
     context = await public_context(request)
     body = await read_body(request, models.CreateAccount)

@@ -63,6 +63,12 @@ class Database(Protocol):
         """The account whose API key has this SHA-256 (hex)."""
         ...
 
+    async def list_accounts(self, after_id: int, limit: int) -> list[Account]:
+        """Accounts in the order of their ids, from the one after :after_id on; those whose configuration is no
+        object are left out.
+        """
+        ...
+
     async def update_account_config(
         self, account_id: int, config: JsonObject, changes: UpdateAccountConfigChanges
     ) -> int:

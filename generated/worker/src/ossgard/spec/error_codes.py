@@ -15,6 +15,8 @@ class ErrorCode(StrEnum):
     CONFIG_INVALID = "CONFIG_INVALID"
     # GitHub refuses the token of the configuration.
     GITHUB_TOKEN_REFUSED = "GITHUB_TOKEN_REFUSED"
+    # GitHub could not be asked about the token, and without that nobody is registered here.
+    GITHUB_UNREACHABLE = "GITHUB_UNREACHABLE"
     # GitHub, a provider or the vector store refuses what it is asked on behalf of the account.
     SERVICE_REFUSED = "SERVICE_REFUSED"
     # What is stored of the repository was embedded by another model; a scan embeds it anew.
@@ -55,6 +57,7 @@ _STATUSES = {
     ErrorCode.CONFIG_REFUSED: 400,
     ErrorCode.CONFIG_INVALID: 400,
     ErrorCode.GITHUB_TOKEN_REFUSED: 400,
+    ErrorCode.GITHUB_UNREACHABLE: 503,
     ErrorCode.SERVICE_REFUSED: 400,
     ErrorCode.SCAN_NEEDED: 400,
     ErrorCode.UNAUTHORIZED: 401,

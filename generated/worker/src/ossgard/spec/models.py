@@ -5,7 +5,19 @@ from typing import Annotated
 
 from pydantic import Field, StrictBool, StrictFloat
 
-from ossgard.model import CamelModel, JsonObject, Model, UrlText, WholeNumber, but_not
+from ossgard.model import (
+    BlankIsNone,
+    CamelModel,
+    JsonObject,
+    Model,
+    Trimmed,
+    UrlText,
+    WholeNumber,
+    but_not,
+    default_by,
+    for_hosts_with,
+    null_is,
+)
 from ossgard.spec.entities import EmbeddingProvider, LlmProvider, PRState, ScanStatus
 
 # The user or organization that a repository belongs to.
@@ -22,16 +34,29 @@ RepoName = Annotated[
 class GitHubConfig(CamelModel):
     """How to reach GitHub."""
 
-    token: Annotated[str, Field(min_length=1, max_length=1024)] = Field(json_schema_extra={"secret": True})
+    token: Annotated[str, Trimmed, Field(min_length=1, max_length=1024)] = Field(json_schema_extra={"secret": True})
 
 
 class LlmConfig(Model):
     """The chat model that verifies and ranks."""
 
     provider: LlmProvider
-    url: Annotated[UrlText, Field(max_length=2048)]
-    model: Annotated[str, Field(min_length=1, max_length=256)]
-    api_key: Annotated[str, Field(max_length=1024)] = Field(default="", json_schema_extra={"secret": True})
+    url: Annotated[
+        UrlText,
+        Field(max_length=2048),
+        default_by(
+            "provider",
+            {
+                "ollama": "http://127.0.0.1:11434",
+                "anthropic": "https://api.anthropic.com",
+                "openai": "https://api.openai.com/v1",
+            },
+        ),
+    ] = Field(default="", validate_default=True, description="Empty, null or absent is the provider's own address.")
+    model: Annotated[str, Trimmed, Field(min_length=1, max_length=256)]
+    api_key: Annotated[str, Trimmed, Field(max_length=1024), null_is("")] = Field(
+        default="", json_schema_extra={"secret": True}
+    )
     batch: StrictBool | None = Field(
         default=None, description="Send verify and rank through the provider's batch interface."
     )
@@ -41,9 +66,15 @@ class EmbeddingConfig(Model):
     """The model that embeds."""
 
     provider: EmbeddingProvider
-    url: Annotated[UrlText, Field(max_length=2048)]
-    model: Annotated[str, Field(min_length=1, max_length=256)]
-    api_key: Annotated[str, Field(max_length=1024)] = Field(default="", json_schema_extra={"secret": True})
+    url: Annotated[
+        UrlText,
+        Field(max_length=2048),
+        default_by("provider", {"ollama": "http://127.0.0.1:11434", "openai": "https://api.openai.com/v1"}),
+    ] = Field(default="", validate_default=True, description="Empty, null or absent is the provider's own address.")
+    model: Annotated[str, Trimmed, Field(min_length=1, max_length=256)]
+    api_key: Annotated[str, Trimmed, Field(max_length=1024), null_is("")] = Field(
+        default="", json_schema_extra={"secret": True}
+    )
     batch: StrictBool | None = Field(
         default=None, description="Send embeddings through the provider's batch interface."
     )
@@ -52,8 +83,12 @@ class EmbeddingConfig(Model):
 class VectorStoreConfig(Model):
     """A Qdrant server; without one the local host keeps vectors in its SQLite file and the cloud host in Vectorize."""
 
-    url: Annotated[UrlText, Field(max_length=2048)]
-    api_key: Annotated[str, Field(max_length=1024)] = Field(default="", json_schema_extra={"secret": True})
+    url: Annotated[Annotated[UrlText, Field(max_length=2048)] | None, BlankIsNone] = Field(
+        default=None, description="Empty, null or absent: there is no server."
+    )
+    api_key: Annotated[str, Trimmed, Field(max_length=1024), null_is("")] = Field(
+        default="", json_schema_extra={"secret": True}
+    )
 
 
 class ScanConfig(Model):
@@ -84,7 +119,9 @@ class Config(Model):
     github: GitHubConfig
     llm: LlmConfig
     embedding: EmbeddingConfig
-    vector_store: VectorStoreConfig | None = None
+    vector_store: Annotated[VectorStoreConfig, for_hosts_with("vector_store")] | None = Field(
+        default=None, description="The cloud host ignores it."
+    )
     scan: ScanConfig | None = None
     ai_gateway: AiGatewayConfig | None = None
 
@@ -131,7 +168,9 @@ class CreateRepo(CamelModel):
 
 
 class ScanOptions(CamelModel):
-    full: StrictBool = Field(default=False, description="Read every pull request again; ignore what is stored.")
+    full: Annotated[StrictBool, null_is(False)] = Field(
+        default=False, description="Read every pull request again; ignore what is stored."
+    )
     max_prs: Annotated[WholeNumber, Field(ge=1, le=9007199254740991)] | None = Field(
         default=None, description="Scan at most this many pull requests."
     )

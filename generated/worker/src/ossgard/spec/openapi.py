@@ -56,7 +56,7 @@ OPENAPI = rb"""{
   "/accounts": {
    "post": {
     "operationId": "createAccount",
-    "summary": "Register an account. GitHub must accept the token; services that cannot be reached are warned about.",
+    "summary": "Register an account. GitHub must accept the token; services that do not answer a test are warned about.",
     "requestBody": {
      "required": true,
      "content": {
@@ -108,6 +108,9 @@ OPENAPI = rb"""{
      },
      "500": {
       "$ref": "#/components/responses/INTERNAL_ERROR"
+     },
+     "503": {
+      "$ref": "#/components/responses/GITHUB_UNREACHABLE"
      }
     },
     "security": []
@@ -1067,10 +1070,21 @@ OPENAPI = rb"""{
       "$ref": "#/components/schemas/LlmProvider"
      },
      "url": {
-      "type": "string",
-      "maxLength": 2048,
-      "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://[^\\s/?#]",
-      "format": "uri"
+      "anyOf": [
+       {
+        "type": "string",
+        "maxLength": 2048,
+        "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://[^\\s/?#]",
+        "format": "uri"
+       },
+       {
+        "enum": [
+         "",
+         null
+        ]
+       }
+      ],
+      "description": "Empty, null or absent is the provider's own address."
      },
      "model": {
       "type": "string",
@@ -1078,7 +1092,10 @@ OPENAPI = rb"""{
       "maxLength": 256
      },
      "api_key": {
-      "type": "string",
+      "type": [
+       "string",
+       "null"
+      ],
       "maxLength": 1024,
       "default": ""
      },
@@ -1092,7 +1109,6 @@ OPENAPI = rb"""{
     },
     "required": [
      "provider",
-     "url",
      "model"
     ]
    },
@@ -1104,10 +1120,21 @@ OPENAPI = rb"""{
       "$ref": "#/components/schemas/EmbeddingProvider"
      },
      "url": {
-      "type": "string",
-      "maxLength": 2048,
-      "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://[^\\s/?#]",
-      "format": "uri"
+      "anyOf": [
+       {
+        "type": "string",
+        "maxLength": 2048,
+        "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://[^\\s/?#]",
+        "format": "uri"
+       },
+       {
+        "enum": [
+         "",
+         null
+        ]
+       }
+      ],
+      "description": "Empty, null or absent is the provider's own address."
      },
      "model": {
       "type": "string",
@@ -1115,7 +1142,10 @@ OPENAPI = rb"""{
       "maxLength": 256
      },
      "api_key": {
-      "type": "string",
+      "type": [
+       "string",
+       "null"
+      ],
       "maxLength": 1024,
       "default": ""
      },
@@ -1129,7 +1159,6 @@ OPENAPI = rb"""{
     },
     "required": [
      "provider",
-     "url",
      "model"
     ]
    },
@@ -1138,20 +1167,34 @@ OPENAPI = rb"""{
     "description": "A Qdrant server; without one the local host keeps vectors in its SQLite file and the cloud host in Vectorize.",
     "properties": {
      "url": {
-      "type": "string",
-      "maxLength": 2048,
-      "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://[^\\s/?#]",
-      "format": "uri"
+      "anyOf": [
+       {
+        "type": [
+         "string",
+         "null"
+        ],
+        "maxLength": 2048,
+        "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://[^\\s/?#]",
+        "format": "uri"
+       },
+       {
+        "enum": [
+         "",
+         null
+        ]
+       }
+      ],
+      "description": "Empty, null or absent: there is no server."
      },
      "api_key": {
-      "type": "string",
+      "type": [
+       "string",
+       "null"
+      ],
       "maxLength": 1024,
       "default": ""
      }
-    },
-    "required": [
-     "url"
-    ]
+    }
    },
    "ScanConfig": {
     "type": "object",
@@ -1233,7 +1276,8 @@ OPENAPI = rb"""{
        {
         "type": "null"
        }
-      ]
+      ],
+      "description": "The cloud host ignores it."
      },
      "scan": {
       "anyOf": [
@@ -1398,7 +1442,10 @@ OPENAPI = rb"""{
     "type": "object",
     "properties": {
      "full": {
-      "type": "boolean",
+      "type": [
+       "boolean",
+       "null"
+      ],
       "description": "Read every pull request again; ignore what is stored.",
       "default": false
      },
@@ -1667,12 +1714,13 @@ OPENAPI = rb"""{
    },
    "ErrorCode": {
     "type": "string",
-    "description": "- `INVALID_REQUEST`: The body or a path parameter is not what this document asks for. (400)\n- `CONFIG_REFUSED`: The configuration has the right form, and cannot work on this host. (400)\n- `CONFIG_INVALID`: The account's stored configuration is not valid any more. (400)\n- `GITHUB_TOKEN_REFUSED`: GitHub refuses the token of the configuration. (400)\n- `SERVICE_REFUSED`: GitHub, a provider or the vector store refuses what it is asked on behalf of the account. (400)\n- `SCAN_NEEDED`: What is stored of the repository was embedded by another model; a scan embeds it anew. (400)\n- `UNAUTHORIZED`: The request has no API key, or one that is not known. (401)\n- `NOT_FOUND`: The service has no such path. (404)\n- `REPO_NOT_TRACKED`: The account does not track the repository. (404)\n- `REPO_NOT_SCANNED`: No scan of the repository is completed yet. (404)\n- `SCAN_NOT_FOUND`: The account has no such scan. (404)\n- `PR_NOT_FOUND`: GitHub has no such pull request, or the account's token may not read it. (404)\n- `METHOD_NOT_ALLOWED`: The path is asked for by other methods; the header Allow names them. (405)\n- `REPO_ALREADY_TRACKED`: The account tracks the repository already. (409)\n- `BODY_TOO_LARGE`: The body is larger than the service reads. (413)\n- `INTERNAL_ERROR`: The service failed; its log tells why. (500)\n- `SCAN_NOT_STARTED`: Scans of the repository began and ended meanwhile; the same request may work in a second. (503)\n- `SERVICE_UNAVAILABLE`: GitHub, a provider or the vector store cannot be reached for now. (503)",
+    "description": "- `INVALID_REQUEST`: The body or a path parameter is not what this document asks for. (400)\n- `CONFIG_REFUSED`: The configuration has the right form, and cannot work on this host. (400)\n- `CONFIG_INVALID`: The account's stored configuration is not valid any more. (400)\n- `GITHUB_TOKEN_REFUSED`: GitHub refuses the token of the configuration. (400)\n- `GITHUB_UNREACHABLE`: GitHub could not be asked about the token, and without that nobody is registered here. (503)\n- `SERVICE_REFUSED`: GitHub, a provider or the vector store refuses what it is asked on behalf of the account. (400)\n- `SCAN_NEEDED`: What is stored of the repository was embedded by another model; a scan embeds it anew. (400)\n- `UNAUTHORIZED`: The request has no API key, or one that is not known. (401)\n- `NOT_FOUND`: The service has no such path. (404)\n- `REPO_NOT_TRACKED`: The account does not track the repository. (404)\n- `REPO_NOT_SCANNED`: No scan of the repository is completed yet. (404)\n- `SCAN_NOT_FOUND`: The account has no such scan. (404)\n- `PR_NOT_FOUND`: GitHub has no such pull request, or the account's token may not read it. (404)\n- `METHOD_NOT_ALLOWED`: The path is asked for by other methods; the header Allow names them. (405)\n- `REPO_ALREADY_TRACKED`: The account tracks the repository already. (409)\n- `BODY_TOO_LARGE`: The body is larger than the service reads. (413)\n- `INTERNAL_ERROR`: The service failed; its log tells why. (500)\n- `SCAN_NOT_STARTED`: Scans of the repository began and ended meanwhile; the same request may work in a second. (503)\n- `SERVICE_UNAVAILABLE`: GitHub, a provider or the vector store cannot be reached for now. (503)",
     "enum": [
      "INVALID_REQUEST",
      "CONFIG_REFUSED",
      "CONFIG_INVALID",
      "GITHUB_TOKEN_REFUSED",
+     "GITHUB_UNREACHABLE",
      "SERVICE_REFUSED",
      "SCAN_NEEDED",
      "UNAUTHORIZED",
@@ -1833,6 +1881,29 @@ OPENAPI = rb"""{
           "code": {
            "enum": [
             "GITHUB_TOKEN_REFUSED"
+           ]
+          }
+         }
+        }
+       ]
+      }
+     }
+    }
+   },
+   "GITHUB_UNREACHABLE": {
+    "description": "`GITHUB_UNREACHABLE`: GitHub could not be asked about the token, and without that nobody is registered here.",
+    "content": {
+     "application/json": {
+      "schema": {
+       "allOf": [
+        {
+         "$ref": "#/components/schemas/Error"
+        },
+        {
+         "properties": {
+          "code": {
+           "enum": [
+            "GITHUB_UNREACHABLE"
            ]
           }
          }

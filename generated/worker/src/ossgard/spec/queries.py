@@ -28,6 +28,18 @@ GET_ACCOUNT_BY_API_KEY = Query(
     rows_from=0,
 )
 
+LIST_ACCOUNTS = Query(
+    (
+        Statement(
+            """SELECT id, label, config, created_at, updated_at FROM accounts
+WHERE id > ?1 AND iif(json_valid(config), json_type(config), NULL) = 'object'
+ORDER BY id LIMIT ?2""",
+            (0, 1),
+        ),
+    ),
+    rows_from=0,
+)
+
 UPDATE_ACCOUNT_CONFIG = Query(
     (
         Statement(

@@ -26,6 +26,21 @@ MAX_BODY_BYTES = 1048576
 # The longest delay of a queue message, in seconds.
 MAX_DELAY_SECONDS = 43200
 
+# The names that LOG_LEVEL may have, each with the level that it stands for.
+LOG_LEVELS: Mapping[str, str] = {
+    "debug": "debug",
+    "trace": "debug",
+    "verbose": "debug",
+    "info": "info",
+    "notice": "info",
+    "warning": "warning",
+    "warn": "warning",
+    "error": "error",
+    "err": "error",
+    "critical": "error",
+    "fatal": "error",
+}
+
 
 @dataclass(frozen=True)
 class Settings:

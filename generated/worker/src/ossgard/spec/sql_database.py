@@ -62,6 +62,9 @@ class SqlDatabase(SqlMethods):
     async def get_account_by_api_key(self, api_key_hash: str) -> Account | None:
         return await self._first(Account, queries.GET_ACCOUNT_BY_API_KEY, api_key_hash)
 
+    async def list_accounts(self, after_id: int, limit: int) -> list[Account]:
+        return await self._list(Account, queries.LIST_ACCOUNTS, after_id, limit)
+
     async def update_account_config(
         self, account_id: int, config: JsonObject, changes: UpdateAccountConfigChanges
     ) -> int:

@@ -159,7 +159,7 @@ class BatchPoller:
             raise PermanentError(
                 f"Phase '{poll.phase}' does not wait for batches in this version. Start the scan again"
             )
-        return Providers(self._services, parse_stored(waiting.config)).batches(service)
+        return Providers(self._services, parse_stored(waiting.config, self._services.host)).batches(service)
 
     async def _wake(self, poll: BatchPoll) -> None:
         """Send the message that waits for the batch; only then is there nothing left to keep.
