@@ -14,8 +14,8 @@ FLOORS = {
     "generated/worker/src/ossgard": (
         ("ossgard", "ossgard.spec"),
         ("ossgard.providers",),
-        ("ossgard.account_check",),
         ("ossgard.pipeline",),
+        ("ossgard.account_check",),
         ("ossgard.pipeline.batch",),
         ("ossgard.pipeline.phases",),
         ("ossgard.spec.processors",),

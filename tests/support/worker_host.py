@@ -23,7 +23,7 @@ WORKER = ROOT / "generated" / "worker"
 POLLER = "BATCH_POLLER"
 
 # The first start compiles the standard library.
-START_SECONDS = 120
+START_SECONDS = 240
 STOP_SECONDS = 20
 
 
