@@ -8,6 +8,7 @@ from generator.checks import (
     fields,
     isolation,
     names,
+    ownership,
     phases,
     results,
     routes,
@@ -30,6 +31,7 @@ CHECKS = (
     budgets.check,
     statements.check,
     results.check,
+    ownership.check,
     isolation.check,
     samples.check,
 )

@@ -21,7 +21,9 @@ def check(context: Context) -> None:
     for name, method in context.spec.database.methods.items():
         if context.is_broken("database", "methods", name):
             continue
-        outcomes = [box.run(role, method, values, alone=True).outcome for values in box.calls(method, role.own)]
+        outcomes = [
+            box.run(role, method, values, alone=True).outcome for values in box.calls(method, role, stranger=False)
+        ]
         errors = [outcome.error for outcome in outcomes if outcome.error is not None and not outcome.refused]
         if len(errors) == len(outcomes):
             context.add("database", context.sql_location(name, 0), f"'{name}' fails when it runs: {errors[0]}")

@@ -1,12 +1,12 @@
 """The migrated schema in a real SQLite: its tables, columns and foreign keys."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import apsw
 
-from generator.diagnostics import Diagnostic, Position
+from generator.diagnostics import Diagnostic
 from generator.spec.migrations import Migration, raw_statements
 
 
@@ -34,6 +34,7 @@ class ForeignKey:
     columns: tuple[str, ...]
     table: str
     targets: tuple[str, ...]
+    is_loose: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,16 @@ class Table:
     sql: str
     columns: dict[str, Column]
     foreign_keys: tuple[ForeignKey, ...]
+
+    @cached_property
+    def primary_key(self) -> tuple[str, ...]:
+        keys = sorted((column.primary_key, column.name) for column in self.columns.values() if column.primary_key)
+        return tuple(name for _, name in keys)
+
+    @cached_property
+    def referring(self) -> frozenset[str]:
+        """The columns that have a foreign key in the database; loose keys are none."""
+        return frozenset(column for key in self.foreign_keys if not key.is_loose for column in key.columns)
 
     @cached_property
     def row_id(self) -> str | None:
@@ -62,17 +73,35 @@ class Table:
 
 
 class Schema:
-    """The tables of a migrated database, and that database, which stays empty."""
+    """The tables of a migrated database, and that database, which stays empty.
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    Args:
+        connection: the database.
+        loose: the columns that name rows without a foreign key: the table that they name, by table and column.
+    """
+
+    def __init__(self, connection: apsw.Connection, loose: Mapping[tuple[str, str], str]) -> None:
         self.connection = connection
         query = "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~'"
         rows = connection.execute(query + " ORDER BY name").fetchall()
         self.tables = {str(name): _read_table(connection, str(name), str(sql)) for name, sql in rows}
+        for (name, column), target in loose.items():
+            table, named = self.tables.get(name), self.tables.get(target)
+            if table is not None and named is not None and column in table.columns:
+                key = ForeignKey((column,), target, named.primary_key, is_loose=True)
+                self.tables[name] = replace(table, foreign_keys=(*table.foreign_keys, key))
+        # What else has SQL of its own: views and triggers, by name.
+        query = "SELECT type, name, sql FROM sqlite_schema WHERE type IN ('view', 'trigger')"
+        found = connection.execute(query).fetchall()
+        self.programs = {str(name): str(sql) for _, name, sql in found}
+        self.triggers = [str(name) for kind, name, _ in found if kind == "trigger"]
 
     @cached_property
-    def has_triggers(self) -> bool:
-        return self.connection.execute("SELECT 1 FROM sqlite_schema WHERE type = 'trigger'").fetchone() is not None
+    def keys(self) -> frozenset[str]:
+        """The names of columns that say which row it is, or whose: primary keys of one column, and foreign keys."""
+        alone = {table.primary_key[0] for table in self.tables.values() if len(table.primary_key) == 1}
+        keys = [key for table in self.tables.values() for key in table.foreign_keys]
+        return frozenset({*alone, *(column for key in keys for column in (*key.columns, *key.targets))})
 
     def children(self, table: str) -> Iterable[str]:
         """The tables with a foreign key to a table."""
@@ -125,7 +154,7 @@ def affinity(declared: str) -> str:
     return "NUMERIC"
 
 
-def migrate(migrations: Sequence[Migration]) -> Schema | Diagnostic:
+def migrate(migrations: Sequence[Migration], loose: Mapping[tuple[str, str], str]) -> Schema | Diagnostic:
     """Apply the migrations to an empty database; the first statement that fails is the finding."""
     connection = apsw.Connection(":memory:")
     connection.execute("PRAGMA foreign_keys = ON")
@@ -135,17 +164,10 @@ def migrate(migrations: Sequence[Migration]) -> Schema | Diagnostic:
                 connection.execute(statement)
             except apsw.Error as error:
                 in_bytes = max(getattr(error, "error_offset", -1), 0)
-                characters = len(statement.encode()[:in_bytes].decode(errors="ignore"))
-                place = offset + characters
-                line = migration.text.count("\n", 0, place)
-                column = place - (migration.text.rfind("\n", 0, place) + 1)
-                return Diagnostic(
-                    Position(f"spec/migrations/{migration.name}", line + 1, column + 1),
-                    f"SQLite refuses the migration: {error}",
-                    "migrations run in order on an empty database; correct this one if it is not deployed yet",
-                    migration.text.splitlines()[line],
-                )
-    return Schema(connection)
+                place = offset + len(statement.encode()[:in_bytes].decode(errors="ignore"))
+                hint = "migrations run in order on an empty database; correct this one if it is not deployed yet"
+                return migration.diagnostic(place, f"SQLite refuses the migration: {error}", hint)
+    return Schema(connection, loose)
 
 
 def _read_table(connection: apsw.Connection, name: str, sql: str) -> Table:

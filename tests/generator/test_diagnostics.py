@@ -370,6 +370,74 @@ RESULTS: dict[str, Mistake] = {
 }
 
 
+def table(sql: str, **loose: object) -> Mistake:
+    """One more table, and what is said of its keys."""
+
+    def mistake(spec: SpecFolder) -> None:
+        spec.migrations["0002_more.sql"] = f"-- More.\n{sql}\n"
+        spec.database["loose_keys"] = {name.replace("__", "."): said for name, said in loose.items()}
+
+    return mistake
+
+
+LINES = "CREATE TABLE lines (id INTEGER PRIMARY KEY, note_id INTEGER NOT NULL);"
+
+
+def reading(sql: str, read: str, **shared: str) -> Mistake:
+    """One more table, and two methods of an account that read it."""
+
+    def mistake(spec: SpecFolder) -> None:
+        spec.migrations["0002_more.sql"] = sql
+        spec.database["shared_tables"] = dict(shared)
+        for number in (1, 2):
+            spec.method(f"read{number}", read, scope="account", result="text[]")
+
+    return mistake
+
+
+OWNERSHIP: dict[str, Mistake] = {
+    "an account_id without a foreign key": reading(
+        "CREATE TABLE words (\n  id INTEGER PRIMARY KEY,\n  account_id INTEGER NOT NULL,\n  text TEXT NOT NULL\n);",
+        "SELECT text FROM words WHERE account_id = :account_id",
+    ),
+    "a key of another table without a foreign key": table(LINES),
+    "a key that is called after a part it plays": table(
+        "CREATE TABLE links (first_note_id INTEGER NOT NULL REFERENCES notes (id), secondNoteId INTEGER NOT NULL);"
+    ),
+    "a key that was added later": table(
+        "CREATE TABLE lines (id INTEGER PRIMARY KEY);\nALTER TABLE lines\n  ADD COLUMN comment_id INTEGER;"
+    ),
+    "a key to a table that is missing": table("CREATE TABLE lines (note INTEGER NOT NULL REFERENCES note (id));"),
+    "a primary key that is another table's": table(
+        "CREATE TABLE settings (account_id INTEGER PRIMARY KEY, mode TEXT);"
+    ),
+    "a table that leads nowhere": reading(
+        "CREATE TABLE plans (name TEXT NOT NULL);", "SELECT name FROM plans WHERE :account_id > 0"
+    ),
+    "a table that leads nowhere, behind a view": reading(
+        "CREATE TABLE plans (name TEXT NOT NULL);\nCREATE VIEW offers AS SELECT name FROM plans;",
+        "SELECT name FROM offers WHERE :account_id > 0",
+    ),
+    "the table of tables": reading(
+        "CREATE TABLE plans (name TEXT);", "SELECT name FROM sqlite_schema WHERE :account_id > 0"
+    ),
+    "a shared table that is missing": lambda spec: spec.database.update(shared_tables={"plan": "The same for all."}),
+    "a shared table that belongs to accounts": lambda spec: spec.database.update(
+        shared_tables={"comments": "The same for all."}
+    ),
+    "a loose key of a table that is missing": table(
+        LINES, line__note_id={"reason": "x"}, lines__note_id={"reason": "x"}
+    ),
+    "a loose key that is missing": table(LINES, lines__note={"reason": "x"}, lines__note_id={"reason": "x"}),
+    "a loose key of what is missing": table(LINES, lines__note_id={"table": "note", "reason": "It outlives it."}),
+    "a loose key that is none": table("", comments__note_id={"table": "notes", "reason": "It outlives it."}),
+    "a loose key of a table with two": table(
+        f"{LINES}\nCREATE TABLE pairs (a TEXT, b TEXT, PRIMARY KEY (a, b));",
+        lines__note_id={"table": "pairs", "reason": "It outlives it."},
+    ),
+}
+
+
 # What is replaced in the text of a file: file, old text, new text.
 TEXTS: dict[str, tuple[str, str, str]] = {
     "an unknown key": ("database", "scope: account", "scop: account"),
@@ -453,8 +521,8 @@ def report(tmp_path: Path, mistakes: dict[str, Mistake]) -> str:
 
 @pytest.mark.parametrize(
     "mistakes",
-    [NAMES, TYPES, FIELDS, ROUTES, PHASES, BINDINGS, BUDGETS, STATEMENTS, RESULTS],
-    ids=["names", "types", "fields", "routes", "phases", "bindings", "budgets", "statements", "results"],
+    [NAMES, TYPES, FIELDS, ROUTES, PHASES, BINDINGS, BUDGETS, STATEMENTS, RESULTS, OWNERSHIP],
+    ids=["names", "types", "fields", "routes", "phases", "bindings", "budgets", "statements", "results", "ownership"],
 )
 def test_broken(tmp_path: Path, snapshot: SnapshotAssertion, mistakes: dict[str, Mistake]) -> None:
     assert report(tmp_path, mistakes) == snapshot
