@@ -135,8 +135,16 @@ def _check_methods(context: Context, schema: Schema, loose: set[str]) -> None:
 
 def _touched(schema: Schema, method: MethodSpec) -> Iterator[tuple[int, str]]:
     """Each table that a method reads or writes, through views and triggers too, with the statement that does."""
-    views = set(schema.programs) - set(schema.triggers)
     for index, sql in enumerate(method.sql):
         actions = apsw.ext.query_info(schema.connection, sql, actions=True).actions or ()
         names = [str(action.table_name) for action in actions if action.action_name in _TOUCHES]
-        yield from ((index, name) for name in dict.fromkeys(names) if name not in views | _TABLE_FUNCTIONS)
+        # The other names are those of views and CTEs.
+        yield from (
+            (index, name) for name in dict.fromkeys(names) if name in schema.tables or _is_systems(schema, name)
+        )
+
+
+def _is_systems(schema: Schema, name: str) -> bool:
+    """Whether a name is of a table that SQLite brings along, and that holds more than what is given to it."""
+    modules = {str(module) for (module,) in schema.connection.execute("SELECT name FROM pragma_module_list")}
+    return name.startswith(("sqlite_", "pragma_")) or name in modules - _TABLE_FUNCTIONS

@@ -12,6 +12,7 @@ from generator.spec.database import DatabaseSpec, MethodSpec, PatchSpec
 from generator.spec.names import camel
 from generator.spec.sql import number, parameters, tokens
 from generator.spec.types import TypeExpression, parse_type
+from generator.trial.bounds import LOOSE_STEPS, STEPS, Meter, Rows, fetch, is_exhausted
 from generator.trial.conditions import Names, loosen
 from generator.trial.seed import (
     NEWCOMER,
@@ -49,8 +50,10 @@ class Outcome:
         """Whether a constraint refused it."""
         return isinstance(self.error, apsw.ConstraintError)
 
-
-Rows = list[tuple[object, ...]]
+    @property
+    def exhausted(self) -> bool:
+        """Whether it took more than a trial may."""
+        return is_exhausted(self.error)
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,7 @@ class Sandbox:
         self.schema = schema
         self.database = database
         self.answers = Answers()
+        self.meter = Meter()
         self.names = Names(
             {column.lower() for table in schema.tables.values() for column in table.columns},
             {key.lower() for key in schema.keys},
@@ -165,6 +169,7 @@ class Sandbox:
         def constant(*given: "apsw.SQLiteValue") -> "apsw.SQLiteValue":
             return given[0] if self.answers.constant is None else self.answers.constant
 
+        self.meter.guard(connection)
         connection.create_scalar_function("may", may)
         connection.create_scalar_function("constant", constant, 1)
         kinds = dict.fromkeys(self.schema.programs, "VIEW") | dict.fromkeys(self.schema.triggers, "TRIGGER")
@@ -202,6 +207,7 @@ class Sandbox:
     ) -> Run:
         """Run a method, and undo it; with `deferred`, no foreign key is in the way of what it would change."""
         connection = role.alone if alone else role.both
+        self.meter.reset(STEPS if self.answers == Answers() else LOOSE_STEPS)
         if not writes(method):
             return Run(_execute(connection, method, values), [], {})
         connection.execute("SAVEPOINT call")
@@ -287,8 +293,7 @@ def _execute(connection: apsw.Connection, method: MethodSpec, values: Mapping[st
     try:
         for sql in method.sql:
             statement = number(sql)
-            found = connection.execute(statement.sql, tuple(values[name] for name in statement.order)).fetchall()
-            rows += found
+            rows += fetch(connection, statement.sql, tuple(values[name] for name in statement.order))
             changes = connection.changes() if statement.is_write else 0
     except apsw.Error as error:
         return Outcome(error=error)

@@ -8,6 +8,11 @@ import apsw
 
 from generator.diagnostics import Diagnostic
 from generator.spec.migrations import Migration, raw_statements
+from generator.spec.sql import tokens
+from generator.trial.bounds import Meter, fetch
+
+# What the hosts do themselves around a migration, and D1 lets nobody else do.
+_HOSTS_OWN = frozenset({"BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE", "ATTACH", "DETACH", "VACUUM"})
 
 
 @dataclass(frozen=True)
@@ -155,19 +160,60 @@ def affinity(declared: str) -> str:
 
 
 def migrate(migrations: Sequence[Migration], loose: Mapping[tuple[str, str], str]) -> Schema | Diagnostic:
-    """Apply the migrations to an empty database; the first statement that fails is the finding."""
+    """Apply the migrations to an empty database; the first statement that fails, or would in use, is the finding."""
     connection = apsw.Connection(":memory:")
     connection.execute("PRAGMA foreign_keys = ON")
+    meter = Meter()
+    meter.guard(connection)
     for migration in migrations:
         for offset, statement in raw_statements(migration.text):
+            meter.reset()
+            words = [token.keyword for token in tokens(statement)[:2]]
+            first = offset + next((token.offset for token in tokens(statement)), 0)
+            if words[:1] and words[0] in _HOSTS_OWN:
+                hint = "leave it out: the hosts run each migration as one transaction, in a database of its own"
+                return migration.diagnostic(first, f"D1 refuses {words[0]} in a migration", hint)
             try:
-                connection.execute(statement)
+                problem = _problem_with_rows(connection, statement) if words == ["ALTER", "TABLE"] else ""
+                fetch(connection, statement, ())
             except apsw.Error as error:
                 in_bytes = max(getattr(error, "error_offset", -1), 0)
                 place = offset + len(statement.encode()[:in_bytes].decode(errors="ignore"))
                 hint = "migrations run in order on an empty database; correct this one if it is not deployed yet"
                 return migration.diagnostic(place, f"SQLite refuses the migration: {error}", hint)
+            if problem:
+                hint = "write a constant DEFAULT, or let the column be null and fill it with an UPDATE"
+                return migration.diagnostic(first, f"the migration fails where the table has rows: {problem}", hint)
+    meter.release(connection)
     return Schema(connection, loose)
+
+
+def _problem_with_rows(connection: apsw.Connection, statement: str) -> str:
+    """Why an ALTER TABLE that an empty table takes fails when the table has a row; empty when it does not."""
+    table = next((token.identifier for token in tokens(statement)[2:] if token.identifier), "")
+    copy = apsw.Connection(":memory:")
+    with copy.backup("main", connection, "main") as backup:
+        backup.step()
+    copy.execute("PRAGMA ignore_check_constraints = ON")
+    columns = [column for column in _read_table(copy, table, "").columns.values() if not column.generated]
+    names = ", ".join(f'"{column.name}"' for column in columns)
+    try:
+        copy.execute(f'INSERT INTO "{table}" ({names}) VALUES ({", ".join("1" * len(columns))})')
+        copy.execute("PRAGMA ignore_check_constraints = OFF")
+        copy.execute("PRAGMA foreign_keys = ON")
+        copy.execute(statement)
+    except apsw.Error as error:
+        try:
+            connection.execute("SAVEPOINT trial")
+            connection.execute(statement)
+        except apsw.Error:
+            # It fails anyway, and says so itself.
+            return ""
+        finally:
+            connection.execute("ROLLBACK TO trial")
+            connection.execute("RELEASE trial")
+        return str(error)
+    return ""
 
 
 def _read_table(connection: apsw.Connection, name: str, sql: str) -> Table:

@@ -478,6 +478,12 @@ FORGETFUL: dict[str, tuple[str | list[str], dict[str, str], str | None]] = {
 }
 
 CAREFUL: dict[str, tuple[str | list[str], dict[str, str], str | None]] = {
+    "a counted CTE": (
+        f"WITH RECURSIVE n (i) AS (SELECT count(*) FROM notes WHERE {A} UNION ALL SELECT i - 1 FROM n WHERE i > 0) "
+        "SELECT count(*) AS rows_found FROM n",
+        {},
+        "integer",
+    ),
     "a row by id": (
         "SELECT title FROM notes WHERE id = :id AND account_id = :account_id",
         {"id": "integer"},

@@ -245,6 +245,20 @@ BUDGETS: dict[str, Mistake] = {
 }
 
 STATEMENTS: dict[str, Mistake] = {
+    "a type behind a parameter": lambda spec: note(spec, f"{SELECT} WHERE id = :id::integer", params={"id": "integer"}),
+    "a type behind a column": lambda spec: note(spec, f"{SELECT} WHERE id::text = 'x'"),
+    "a migration that begins a transaction": lambda spec: spec.migrations.update(
+        {"0002_more.sql": "CREATE TABLE tags (id INTEGER);\nBEGIN;\nDROP TABLE tags;\nCOMMIT;\n"}
+    ),
+    "a column that old rows lack": lambda spec: spec.migrations.update(
+        {"0002_more.sql": "-- More.\nALTER TABLE notes ADD COLUMN size INTEGER NOT NULL;\n"}
+    ),
+    "a column whose default old rows cannot have": lambda spec: spec.migrations.update(
+        {"0002_more.sql": "ALTER TABLE comments ADD COLUMN at TEXT DEFAULT (datetime('now'));\n"}
+    ),
+    "a migration that does not end": lambda spec: spec.migrations.update(
+        {"0002_more.sql": "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n;"}
+    ),
     "an unknown table": lambda spec: spec.method("clear", "DELETE FROM note"),
     "an unknown column": lambda spec: note(spec, "SELECT id, titel AS title,\n       body\nFROM notes\n"),
     "an unknown function": lambda spec: note(spec, "SELECT id, upcase(title) AS title, body FROM notes"),
@@ -363,6 +377,21 @@ RESULTS: dict[str, Mistake] = {
     ),
     "a page that uses no size": lambda spec: note(
         spec, f"{SELECT} WHERE id > :after ORDER BY id", page={"by": "id", "size": 10}
+    ),
+    "a walk without an end": lambda spec: spec.method(
+        "walk", "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n", result="integer[]"
+    ),
+    "a walk that an account's method does not end": lambda spec: spec.method(
+        "walk",
+        "WITH RECURSIVE n (i) AS (SELECT id FROM notes WHERE account_id = :account_id UNION ALL SELECT i + 1 FROM n) "
+        "SELECT count(*) AS i FROM n",
+        scope="account",
+        result="integer",
+    ),
+    "a text that doubles": lambda spec: spec.method(
+        "walk",
+        "WITH RECURSIVE n (t) AS (SELECT 'ab' UNION ALL SELECT t || t FROM n) SELECT t FROM n",
+        result="text[]",
     ),
     "a statement that fails when it runs": lambda spec: spec.method(
         "read", "SELECT json_extract(title || '{', '$.a') AS value FROM notes", result="text?"
