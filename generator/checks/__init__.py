@@ -5,6 +5,7 @@ from pathlib import Path
 from generator.checks import (
     bindings,
     budgets,
+    enums,
     fields,
     isolation,
     names,
@@ -32,6 +33,7 @@ CHECKS = (
     statements.check,
     results.check,
     ownership.check,
+    enums.check,
     isolation.check,
     samples.check,
 )

@@ -467,6 +467,28 @@ OWNERSHIP: dict[str, Mistake] = {
 }
 
 
+def state(sql: str) -> Mistake:
+    """Notes whose state is an enum, and a statement that is about it."""
+
+    def mistake(spec: SpecFolder) -> None:
+        spec.database["enums"]["NoteState"] = {"values": ["open", "closed"]}
+        spec.database["entities"]["Note"] = {"columns": {"id": "integer", "state": "NoteState"}}
+        spec.method("readNotes", "SELECT id, state FROM notes", result="Note[]")
+        spec.method("other", sql, result="integer[]" if sql.startswith("SELECT") else "changes")
+
+    return mistake
+
+
+ENUMS: dict[str, Mistake] = {
+    "a comparison": state("SELECT id FROM notes WHERE state = 'opne'"),
+    "a comparison from the right": state("SELECT id FROM notes WHERE 'close' <> notes.state"),
+    "a list": state(
+        "SELECT notes.id FROM notes JOIN comments ON note_id = notes.id WHERE state NOT IN ('open', 'done')"
+    ),
+    "an assignment": state("UPDATE notes SET title = 'x', state = 'Closed' WHERE state IS NOT 'open'"),
+}
+
+
 # What is replaced in the text of a file: file, old text, new text.
 TEXTS: dict[str, tuple[str, str, str]] = {
     "an unknown key": ("database", "scope: account", "scop: account"),
@@ -550,8 +572,20 @@ def report(tmp_path: Path, mistakes: dict[str, Mistake]) -> str:
 
 @pytest.mark.parametrize(
     "mistakes",
-    [NAMES, TYPES, FIELDS, ROUTES, PHASES, BINDINGS, BUDGETS, STATEMENTS, RESULTS, OWNERSHIP],
-    ids=["names", "types", "fields", "routes", "phases", "bindings", "budgets", "statements", "results", "ownership"],
+    [NAMES, TYPES, FIELDS, ROUTES, PHASES, BINDINGS, BUDGETS, STATEMENTS, RESULTS, OWNERSHIP, ENUMS],
+    ids=[
+        "names",
+        "types",
+        "fields",
+        "routes",
+        "phases",
+        "bindings",
+        "budgets",
+        "statements",
+        "results",
+        "ownership",
+        "enums",
+    ],
 )
 def test_broken(tmp_path: Path, snapshot: SnapshotAssertion, mistakes: dict[str, Mistake]) -> None:
     assert report(tmp_path, mistakes) == snapshot
