@@ -72,8 +72,13 @@ def loosen(sql: str, names: Names, first: int = 0, *, in_program: bool = False) 
 
 def _regions(found: Sequence[Token]) -> Iterator[Span]:
     """Where conditions stand: behind WHERE, ON, HAVING, a searched CASE's WHEN, and first in iif(...)."""
+    # The first ON of a trigger names its table.
+    is_trigger = any(token.keyword == "TRIGGER" for token in found[1:3])
+    header = next((index for index, token in enumerate(found) if is_trigger and token.keyword == "ON"), -1)
     for index, token in enumerate(found[:-1]):
         following = found[index + 1]
+        if index == header:
+            continue
         start = index + 1
         if (token.identifier or "").lower() in ("iif", "if") and following.text == "(":
             start = index + 2

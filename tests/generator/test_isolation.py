@@ -10,6 +10,7 @@ from generator.checks.context import Context
 from generator.checks.isolation import check
 from generator.spec.database import MethodSpec
 from generator.spec.load import LoadedSpec, load_spec
+from generator.spec.sql import number as number_parameters
 from tests.generator.isolation_cases import ANY, CAREFUL, FORGETFUL, add_tables
 from tests.generator.spec_folder import TEMPLATES, SpecFolder
 
@@ -33,6 +34,44 @@ def test_a_statement_that_keeps_to_the_account_passes(spec: SpecFolder, kind: st
     add_tables(spec)
     spec.method("keep", sql, scope="account", params=params, **({"result": result} if result else {}))
     assert spec.diagnostics() == ""
+
+
+@pytest.mark.parametrize(
+    ("trigger", "leaks"),
+    [
+        ("AFTER INSERT ON tags BEGIN UPDATE notes SET body = NEW.name WHERE title = NEW.name; END", True),
+        ("AFTER INSERT ON tags WHEN NEW.name = 'all' BEGIN UPDATE notes SET body = 'x'; END", True),
+        ("AFTER INSERT ON tags BEGIN INSERT INTO log (line) SELECT title FROM notes WHERE state = 'closed'; END", True),
+        ("AFTER INSERT ON tags BEGIN UPDATE notes SET body = 'x' WHERE account_id = NEW.account_id; END", False),
+        ("BEFORE INSERT ON tags WHEN NEW.name = '' BEGIN SELECT RAISE(ABORT, 'a tag has a name'); END", False),
+    ],
+    ids=["by a value", "on a value", "into a table of nobody", "guarded", "that refuses"],
+)
+def test_a_trigger_counts_as_part_of_what_fires_it(spec: SpecFolder, trigger: str, leaks: bool) -> None:
+    add_tables(spec)
+    spec.migrations["0003_trigger.sql"] = f"CREATE TRIGGER follow {trigger};\n"
+    sql = "INSERT INTO tags (account_id, name) SELECT id, :name FROM accounts WHERE id = :account_id"
+    spec.method("addTag", sql, scope="account", params={"name": "text"}, result="changes")
+    assert ("of another account" in spec.diagnostics()) == leaks
+
+
+def test_every_statement_can_be_prepared_with_free_conditions(spec: SpecFolder) -> None:
+    """One that could not would fail in every trial, and pass for safe."""
+    add_tables(spec)
+    for number, (sql, params, result) in enumerate([*FORGETFUL.values(), *CAREFUL.values()]):
+        spec.method(f"read{number}", sql, scope="account", params=params, **({"result": result} if result else {}))
+    for folder in (spec.write(), PROJECT / "spec"):
+        context = Context(load_spec(folder), TEMPLATES)
+        box = context.sandbox
+        assert box is not None
+        freed = 0
+        for method in context.spec.database.methods.values():
+            loose, answers = box.loosened(method)
+            freed += len(answers) > 1
+            for sql in loose.sql:
+                numbered = number_parameters(sql)
+                box.roles[0].both.execute(f"EXPLAIN {numbered.sql}", [None] * len(numbered.order))
+        assert freed > 30
 
 
 def test_methods_of_other_scopes_may_see_everything(spec: SpecFolder) -> None:
