@@ -5,10 +5,12 @@ from pathlib import Path
 from generator.checks import (
     bindings,
     budgets,
+    enums,
     errors,
     fields,
     isolation,
     names,
+    ownership,
     phases,
     results,
     routes,
@@ -32,6 +34,8 @@ CHECKS = (
     budgets.check,
     statements.check,
     results.check,
+    ownership.check,
+    enums.check,
     isolation.check,
     samples.check,
 )

@@ -33,7 +33,12 @@ class Context:
     @cached_property
     def schema(self) -> Schema | None:
         """The tables after all migrations; None when a migration fails, which is a finding."""
-        result = migrate(self.spec.migrations)
+        loose = {
+            (column.split(".")[0], column.split(".")[1]): key.table
+            for column, key in self.spec.database.loose_keys.items()
+            if key.table is not None
+        }
+        result = migrate(self.spec.migrations, loose)
         if isinstance(result, Diagnostic):
             self.diagnostics.append(result)
             return None
@@ -62,6 +67,19 @@ class Context:
             self.diagnostics.append(source.diagnostic_in_text(location, offset, message, hint))
         else:
             self.diagnostics.append(source.diagnostic(location, message, hint, at_key=at_key))
+        self.pass_over(file, *location)
+
+    def add_to_migration(self, table: str, column: str, message: str, hint: str) -> None:
+        """Report a finding at the place where the migrations make a column."""
+        for migration in reversed(self.spec.migrations):
+            offset = migration.find_column(table, column)
+            if offset is not None:
+                self.diagnostics.append(migration.diagnostic(offset, message, hint))
+                return
+        self.diagnostics.append(self.spec.migrations[-1].diagnostic(0, message, hint))
+
+    def pass_over(self, file: str, *location: str | int) -> None:
+        """Mark a place as broken without a finding of its own, since another one tells why."""
         self._broken.update((file, location[:length]) for length in range(len(location) + 1))
 
     def is_broken(self, file: str, *location: str | int) -> bool:

@@ -6,8 +6,9 @@ from generator.checks.context import Context
 from generator.spec.database import MethodSpec
 from generator.spec.sql import result_expressions
 from generator.spec.types import SCALARS, TypeExpression, parse_type
+from generator.trial.bounds import ROWS, STEPS, VALUE_BYTES
 from generator.trial.columns import describe
-from generator.trial.sandbox import Outcome, Sandbox
+from generator.trial.sandbox import Answers, Outcome, Sandbox
 
 _PYTHON: dict[str, tuple[type, ...]] = {"integer": (int,), "real": (int, float), "boolean": (int,)}
 
@@ -18,10 +19,18 @@ def check(context: Context) -> None:
     if box is None:
         return
     role = box.roles[0]
+    box.answers = Answers()
     for name, method in context.spec.database.methods.items():
         if context.is_broken("database", "methods", name):
             continue
-        outcomes = [box.run(role, method, values, alone=True).outcome for values in box.calls(method, role.own)]
+        outcomes = [
+            box.run(role, method, values, alone=True).outcome for values in box.calls(method, role, stranger=False)
+        ]
+        if any(outcome.exhausted for outcome in outcomes):
+            message = f"'{name}' takes more than {STEPS:,} steps, {ROWS:,} rows or {VALUE_BYTES:,} bytes on a few rows"
+            hint = "a recursion has to end: count its depth and compare it, or write UNION instead of UNION ALL"
+            context.add("database", context.sql_location(name, 0), message, hint)
+            continue
         errors = [outcome.error for outcome in outcomes if outcome.error is not None and not outcome.refused]
         if len(errors) == len(outcomes):
             context.add("database", context.sql_location(name, 0), f"'{name}' fails when it runs: {errors[0]}")

@@ -42,6 +42,10 @@ def _check_statement(context: Context, schema: Schema | None, name: str, index: 
         hint = "write parameters as :name; their numbers come from the generator"
         context.add("database", location, f"the parameter {first.name!r} has no name", hint, offset=first.offset)
         return
+    if colon := next((token for token in found if token.text == ":"), None):
+        hint = "SQLite has no `::`: write CAST(:name AS TEXT)"
+        context.add("database", location, "a ':' begins no parameter here", hint, offset=colon.offset)
+        return
     kind = verb(sql)
     if kind not in _ALLOWED:
         hint = "tables are changed in spec/migrations/, and a list of statements is one transaction already"

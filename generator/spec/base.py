@@ -25,11 +25,15 @@ PATTERNS = {
     r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$": "module.function, both in snake_case",
     r"^[A-Z][A-Z0-9_]*$": "capital letters, digits and _, beginning with a letter",
     r"^[a-z0-9][a-z0-9-]{0,62}$": "small letters, digits and -, 63 characters at most",
+    r"^[A-Za-z_][A-Za-z0-9_]*\.[A-Za-z_][A-Za-z0-9_]*$": "table.column",
+    r"^[A-Za-z_][A-Za-z0-9_]*$": "letters, digits and _",
     r"^\d{4}-\d{2}-\d{2}$": "a date in quotes: YYYY-MM-DD",
 }
 TypeText = Annotated[str, AfterValidator(_check_type), Field(json_schema_extra={"pattern": TYPE_PATTERN})]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=64)]
 ErrorCode = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$", max_length=64)]
+SqlName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
+ColumnName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*\.[A-Za-z_][A-Za-z0-9_]*$", max_length=129)]
 EnumValue = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 OptionalName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*\??$", max_length=65)]
 Number = int | Annotated[float, Field(allow_inf_nan=False)]

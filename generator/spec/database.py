@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-from generator.spec.base import EnumValue, Line, Name, PositiveInt, SpecModel, TypeText
+from generator.spec.base import ColumnName, EnumValue, Line, Name, PositiveInt, SpecModel, SqlName, TypeText
 from generator.spec.types import TypeExpression, parse_type
 
 
@@ -84,6 +84,13 @@ class MethodSpec(SpecModel):
             yield name, parse_type(spec) if isinstance(spec, str) else spec
 
 
+class LooseKeySpec(SpecModel):
+    """A column that is named like a key, and has no foreign key."""
+
+    table: SqlName | None = Field(default=None, description="The table whose rows it names; none: nothing of ours.")
+    reason: Annotated[Line, Field(min_length=1)] = Field(description="Why it has no foreign key.")
+
+
 class DatabaseSpec(SpecModel):
     """Entities, and the methods that store and find them."""
 
@@ -96,6 +103,14 @@ class DatabaseSpec(SpecModel):
     )
     entities: Annotated[dict[Name, EntitySpec], Field(min_length=1)] = Field(
         description="What the methods return, by name."
+    )
+    shared_tables: dict[SqlName, Annotated[Line, Field(min_length=1)]] = Field(
+        default_factory=dict,
+        description="Tables that belong to no account and that account methods may name: the reason, by table.",
+    )
+    loose_keys: dict[ColumnName, LooseKeySpec] = Field(
+        default_factory=dict,
+        description="Columns that are named like keys and have no foreign key, by table.column.",
     )
     methods: Annotated[dict[Name, MethodSpec], Field(min_length=1)] = Field(
         description="Every question and command to the database, by its camelCase name."

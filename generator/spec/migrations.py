@@ -6,6 +6,7 @@ from pathlib import Path
 
 from generator.diagnostics import Diagnostic, Position
 from generator.spec.base import SpecModel
+from generator.spec.sql import tokens
 
 MIGRATION_NAME = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
 
@@ -16,6 +17,25 @@ class Migration(SpecModel):
     name: str
     text: str
     statements: list[str]
+
+    def diagnostic(self, offset: int, message: str, hint: str = "") -> Diagnostic:
+        """A finding `offset` characters into the text."""
+        line = self.text.count("\n", 0, offset)
+        column = offset - (self.text.rfind("\n", 0, offset) + 1)
+        position = Position(f"spec/migrations/{self.name}", line + 1, column + 1)
+        return Diagnostic(position, message, hint, self.text.splitlines()[line])
+
+    def find_column(self, table: str, column: str) -> int | None:
+        """Where a table's column is made: the offset of its name; None when another migration makes it."""
+        found = None
+        for offset, statement in raw_statements(self.text):
+            words = [token for token in tokens(statement) if token.text != ";"]
+            names = [(token.identifier or "").lower() for token in words]
+            if names[:2] in (["create", "table"], ["alter", "table"]) and table.lower() in names[2:6]:
+                start = names.index(table.lower(), 2) + 1
+                if column.lower() in names[start:]:
+                    found = offset + words[names.index(column.lower(), start)].offset
+        return found
 
 
 def read_migrations(folder: Path, parent: str) -> tuple[list[Migration], list[Diagnostic]]:

@@ -57,7 +57,8 @@ class SourceFile:
                 first += 1
             indent = len(self.lines[first]) - len(self.lines[first].lstrip(" ")) if first < len(self.lines) else 0
             return self.at(node.start_mark.line + 1 + line, indent + column, message, hint)
-        if node.style is None and "\n" not in node.value and node.start_mark.line == node.end_mark.line:
+        # The C parser says "" for a plain text, the Python one None.
+        if not node.style and "\n" not in node.value and node.start_mark.line == node.end_mark.line:
             return self.at(node.start_mark.line, node.start_mark.column + offset, message, hint)
         return self.diagnostic(location, message, hint)
 

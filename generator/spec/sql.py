@@ -121,11 +121,11 @@ class Source:
     optional: bool
 
 
-_JOIN = frozenset({"NATURAL", "LEFT", "RIGHT", "FULL", "OUTER", "INNER", "CROSS", "JOIN"})
-_AFTER_FROM = frozenset(
+JOIN = frozenset({"NATURAL", "LEFT", "RIGHT", "FULL", "OUTER", "INNER", "CROSS", "JOIN"})
+AFTER_FROM = frozenset(
     {"WHERE", "GROUP", "HAVING", "WINDOW", "ORDER", "LIMIT", "UNION", "INTERSECT", "EXCEPT", "RETURNING"}
 )
-_AFTER_TABLE = _JOIN | _AFTER_FROM | {"ON", "USING", "INDEXED", "NOT"}
+_AFTER_TABLE = JOIN | AFTER_FROM | {"ON", "USING", "INDEXED", "NOT"}
 
 
 def is_compound(sql: str) -> bool:
@@ -142,7 +142,7 @@ def result_expressions(sql: str) -> Sequence[Sequence[Token]]:
     start = next(starts, len(outer))
     expressions: list[list[Token]] = [[]]
     for token in outer[start + 1 :]:
-        if token.depth == 0 and (token.keyword == "FROM" or token.keyword in _AFTER_FROM or token.text == ";"):
+        if token.depth == 0 and (token.keyword == "FROM" or token.keyword in AFTER_FROM or token.text == ";"):
             break
         if token.depth == 0 and token.text == ",":
             expressions.append([])
@@ -165,9 +165,9 @@ def sources(sql: str) -> list[Source]:
     index = 0
     while index < len(clause):
         token = clause[index]
-        if token.keyword in _AFTER_FROM or token.text == ";":
+        if token.keyword in AFTER_FROM or token.text == ";":
             break
-        if token.text == "," or token.keyword in _JOIN:
+        if token.text == "," or token.keyword in JOIN:
             join = {token.keyword} if expecting is False or token.text == "," else join | {token.keyword}
             expecting = True
         elif expecting:

@@ -1,7 +1,7 @@
 """Runs methods on seeded rows: what each returns and changes, for parameters that point at one account or the other."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import apsw
@@ -10,12 +10,30 @@ import apsw.ext
 from generator.output.methods import ACCOUNT_PARAMETER
 from generator.spec.database import DatabaseSpec, MethodSpec, PatchSpec
 from generator.spec.names import camel
-from generator.spec.sql import number
+from generator.spec.sql import number, parameters, tokens
 from generator.spec.types import TypeExpression, parse_type
-from generator.trial.seed import OTHER, OWN, Seeds, SqlValue, quoted, sample, to_json
-from generator.trial.tables import Schema
+from generator.trial.bounds import LOOSE_STEPS, STEPS, Meter, Rows, fetch, is_exhausted
+from generator.trial.conditions import Names, loosen
+from generator.trial.seed import (
+    NEWCOMER,
+    NOBODY,
+    OTHER,
+    OWN,
+    Interleaved,
+    Numbering,
+    Seeds,
+    SqlValue,
+    quoted,
+    sample,
+    to_json,
+)
+from generator.trial.tables import Schema, Table
 
-MAX_CALLS = 24
+MAX_CALLS = 20
+# With free conditions, few parameters are left.
+MAX_LOOSE_CALLS = 4
+MAX_CONDITIONS = 8
+_WRITES = ("SQLITE_INSERT", "SQLITE_UPDATE", "SQLITE_DELETE")
 _PAGE = {"after": -1, "page_size": 1000}
 
 
@@ -32,33 +50,56 @@ class Outcome:
         """Whether a constraint refused it."""
         return isinstance(self.error, apsw.ConstraintError)
 
-
-Rows = list[tuple[object, ...]]
+    @property
+    def exhausted(self) -> bool:
+        """Whether it took more than a trial may."""
+        return is_exhausted(self.error)
 
 
 @dataclass(frozen=True)
 class Role:
-    """Who calls, beside whom: the numbers of both, the database without the other's rows, and where those are."""
+    """Who calls, beside whom.
 
-    own: int
-    other: int
+    `own` and `others` are the numbers that parameters ask for; `both` is the database, `alone` the same without the
+    others' rows; `theirs` and `rest` select the others' rows and all further ones of each table, `before` is what the
+    first ones hold; `numbered_alike` are the tables whose next row gets the same id in both databases.
+    """
+
+    account_id: int
+    stranger_id: int
+    own: Sequence[int]
+    others: Sequence[int]
+    both: apsw.Connection
     alone: apsw.Connection
     theirs: dict[str, str]
-    others: dict[str, str]
+    rest: dict[str, str]
     before: dict[str, Rows]
+    numbered_alike: frozenset[str]
 
 
 @dataclass(frozen=True)
 class Run:
-    """A call that was undone: its outcome, where the other's rows changed, and all other rows as they then were."""
+    """A call that was undone: its outcome, where the others' rows changed, and all other rows as they then were."""
 
     outcome: Outcome
     changed: list[str]
     rest: dict[str, Rows]
 
 
+@dataclass
+class Answers:
+    """What free conditions answer: `conditions` by number, those of views and triggers, and the constants.
+
+    None is what the rows and parameters answer.
+    """
+
+    conditions: Sequence[bool | None] = ()
+    programs: bool | None = None
+    constant: int | None = None
+
+
 class Sandbox:
-    """A database with the rows of two accounts, and each of them in the role of the caller.
+    """Databases with the rows of two accounts and a newcomer, and each of them in the role of the caller.
 
     Args:
         schema: the tables.
@@ -69,63 +110,172 @@ class Sandbox:
     def __init__(self, schema: Schema, database: DatabaseSpec, types: Mapping[tuple[str, str], TypeExpression]) -> None:
         self.schema = schema
         self.database = database
-        seeds = Seeds(schema, database, types)
-        self.problems = {table: problem for table, problem in seeds.problems.items() if problem}
-        self.both = seeds.connection
+        self.answers = Answers()
+        self.meter = Meter()
+        self.names = Names(
+            {column.lower() for table in schema.tables.values() for column in table.columns},
+            {key.lower() for key in schema.keys},
+        )
         self._known: dict[tuple[str, ...], list[str]] = {}
-        self.roles = [self._role(seeds, OWN, OTHER), self._role(seeds, OTHER, OWN)]
+        self.problems: dict[str, str] = {}
+        # Statements as they are meet what they ask for; where conditions are free, no such value hides what is largest.
+        self.roles: list[Role] = []
+        self.loose_roles: list[Role] = []
+        callers = [(OWN, (OTHER, NOBODY)), (OTHER, (OWN, NOBODY)), (NEWCOMER, (OTHER, OWN, NOBODY))]
+        for numbering, literals in ((Numbering(), True), (Numbering(), False), (Interleaved(), False)):
+            seeds = Seeds(schema, database, types, numbering, literals=literals)
+            self.problems |= {table: problem for table, problem in seeds.problems.items() if problem}
+            self._free(seeds.connection)
+            are_apart = not isinstance(numbering, Interleaved)
+            roles = [self._role(seeds, *casting) for casting in callers if are_apart or casting[0] != NEWCOMER]
+            self.roles += roles if literals or not are_apart else []
+            self.loose_roles += [] if literals else roles
 
-    def _role(self, seeds: Seeds, own: int, other: int) -> Role:
-        theirs, others = {}, {}
+    def _role(self, seeds: Seeds, caller: int, others: tuple[int, ...]) -> Role:
+        theirs, rest = {}, {}
         for table in self.schema.tables.values():
-            condition = seeds.belongs_to(table, other)
+            condition = seeds.belongs_to(table, *others)
             if condition:
                 theirs[table.name] = f"SELECT * FROM {quoted(table.name)} WHERE {condition}"
-            others[table.name] = f"SELECT * FROM {quoted(table.name)} WHERE ({condition or 'false'}) IS NOT TRUE"
-        return Role(own, other, seeds.without(other), theirs, others, _dump(self.both, theirs, theirs))
+            rest[table.name] = f"SELECT * FROM {quoted(table.name)} WHERE ({condition or 'false'}) IS NOT TRUE"
+        alone = seeds.without(*others)
+        self._free(alone)
+        return Role(
+            seeds.account_id(caller),
+            seeds.account_id(others[0]),
+            seeds.numbering.asked(caller),
+            tuple(dict.fromkeys(number for other in others[:-1] for number in seeds.numbering.asked(other))),
+            seeds.connection,
+            alone,
+            theirs,
+            rest,
+            _dump(seeds.connection, theirs, theirs),
+            frozenset(
+                table.name
+                for table in self.schema.tables.values()
+                if _next_id(seeds.connection, table) == _next_id(alone, table)
+            ),
+        )
 
-    def run(self, role: Role, method: MethodSpec, values: Mapping[str, SqlValue], *, alone: bool) -> Run:
-        """Run a method, and undo it."""
-        connection = role.alone if alone else self.both
+    def _free(self, connection: apsw.Connection) -> None:
+        """Let the conditions of views and triggers be answered as `answers` says, and those of loosened statements."""
+
+        def may(*given: "apsw.SQLiteValue") -> "apsw.SQLiteValue":
+            number, found = int(str(given[0])), given[-1]
+            conditions = self.answers.conditions
+            answer = self.answers.programs if number < 0 else conditions[number] if number < len(conditions) else None
+            return found if answer is None else answer
+
+        def constant(*given: "apsw.SQLiteValue") -> "apsw.SQLiteValue":
+            return given[0] if self.answers.constant is None else self.answers.constant
+
+        self.meter.guard(connection)
+        connection.create_scalar_function("may", may)
+        connection.create_scalar_function("constant", constant, 1)
+        kinds = dict.fromkeys(self.schema.programs, "VIEW") | dict.fromkeys(self.schema.triggers, "TRIGGER")
+        for name in self.schema.programs:
+            connection.execute(f"DROP {kinds[name]} IF EXISTS {quoted(name)}")
+        for sql in self.schema.programs.values():
+            connection.execute(loosen(sql, self.names, in_program=True).sql)
+
+    def loosened(self, method: MethodSpec) -> tuple[MethodSpec, list[Answers]]:
+        """A method whose conditions are free, and all that they are to answer in turn: bounded."""
+        statements: list[str] = []
+        count, has_constants = 0, False
+        for sql in method.sql:
+            loose = loosen(sql, self.names, count)
+            statements.append(loose.sql)
+            count += loose.conditions
+            has_constants |= loose.has_constants
+        patterns: dict[tuple[bool | None, ...], None] = {(True,) * count: None, (False,) * count: None}
+        for chosen in range(min(count, MAX_CONDITIONS)):
+            patterns[tuple(True if position == chosen else None for position in range(count))] = None
+            patterns[tuple(position != chosen for position in range(count))] = None
+        free = [Answers(pattern) for pattern in patterns] if count else []
+        if has_constants:
+            free += [Answers(pattern, constant=-1) for pattern in ((), (True,) * count, (False,) * count)]
+        if self.schema.programs:
+            free = [
+                replace(answers, programs=programs)
+                for answers in [*free, Answers()]
+                for programs in (None, True, False)
+            ]
+        return method.model_copy(update={"sql": statements}), free
+
+    def run(
+        self, role: Role, method: MethodSpec, values: Mapping[str, SqlValue], *, alone: bool, deferred: bool = False
+    ) -> Run:
+        """Run a method, and undo it; with `deferred`, no foreign key is in the way of what it would change."""
+        connection = role.alone if alone else role.both
+        self.meter.reset(STEPS if self.answers == Answers() else LOOSE_STEPS)
         if not writes(method):
             return Run(_execute(connection, method, values), [], {})
         connection.execute("SAVEPOINT call")
+        if deferred:
+            connection.execute("PRAGMA defer_foreign_keys = ON")
         try:
             before = connection.total_changes()
             outcome = _execute(connection, method, values)
             if outcome.error is not None or connection.total_changes() == before:
                 return Run(outcome, [], {})
-            affected = self._affected(tuple(method.sql))
-            theirs = _dump(connection, role.theirs, affected)
-            changed = [] if alone else [table for table, rows in theirs.items() if rows != role.before[table]]
-            return Run(outcome, changed, _dump(connection, role.others, affected))
+            affected = self.affected(method)
+            theirs = {} if alone else _dump(connection, role.theirs, affected)
+            changed = [table for table, rows in theirs.items() if rows != role.before[table]]
+            return Run(outcome, changed, _dump(connection, role.rest, affected))
         finally:
             connection.execute("ROLLBACK TO call")
             connection.execute("RELEASE call")
 
-    def _affected(self, statements: tuple[str, ...]) -> list[str]:
-        """The tables that statements can change: those they write, by triggers too, and those under them."""
-        if statements in self._known:
-            return self._known[statements]
-        written = {
-            action.table_name
-            for sql in statements
-            for action in apsw.ext.query_info(self.schema.connection, sql, actions=True).actions or ()
-            if action.action_name in ("SQLITE_INSERT", "SQLITE_UPDATE", "SQLITE_DELETE")
-        }
-        found = [table for table in self.schema.tables if table in written]
-        for table in found:
-            found += [child for child in self.schema.children(table) if child not in found]
-        self._known[statements] = list(self.schema.tables) if self.schema.has_triggers else found
+    def affected(self, method: MethodSpec) -> list[str]:
+        """The tables that a method can change: those it writes, by triggers too, and those that foreign keys change."""
+        statements = tuple(method.sql)
+        if statements not in self._known:
+            written: dict[str, bool] = {}
+            for sql in statements:
+                replaces = any(token.keyword == "REPLACE" for token in tokens(sql))
+                for action in apsw.ext.query_info(self.roles[0].both, sql, actions=True).actions or ():
+                    if action.action_name in _WRITES:
+                        deletes = replaces or action.action_name == "SQLITE_DELETE"
+                        table = str(action.table_name)
+                        written[table] = written.get(table, False) or deletes
+            found = {table: deletes for table, deletes in written.items() if table in self.schema.tables}
+            waiting = [table for table, deletes in found.items() if deletes or self._renames(table)]
+            for table in waiting:
+                waiting += [child for child in self.schema.children(table) if child not in waiting]
+            changed = self.schema.tables if self.schema.triggers else {*found, *waiting}
+            self._known[statements] = sorted(changed)
         return self._known[statements]
 
-    def calls(self, method: MethodSpec, own: int, *others: int) -> Iterator[dict[str, SqlValue]]:
-        """Values for a method's parameters: those of the other accounts, the caller's own, then mixed ones; bounded."""
-        options = {name: _options(self.database, spec, (*others, own)) for name, spec in _parameters(method)}
-        fixed: dict[str, SqlValue] = {ACCOUNT_PARAMETER: own + 1} if method.scope == "account" else {}
+    def _renames(self, table: str) -> bool:
+        """Whether keys to a table follow its updates."""
+        return any("ON UPDATE" in self.schema.tables[child].sql.upper() for child in self.schema.children(table))
+
+    def calls(
+        self, method: MethodSpec, role: Role, *, stranger: bool = True, limit: int = MAX_CALLS
+    ) -> Iterator[dict[str, SqlValue]]:
+        """Values for a method's parameters: those of the others, the caller's own, then mixed ones; `limit` at most.
+
+        Parameters that no statement mentions have one value.
+        """
+        numbers = [*(role.others if stranger else ()), *role.own]
+        used = {occurrence.name for sql in method.sql for occurrence in parameters(sql)}
+        options = {
+            name: _options(self.database, spec, numbers) if name in used else [None]
+            for name, spec in method.parameters()
+        }
+        fixed: dict[str, SqlValue] = {ACCOUNT_PARAMETER: role.account_id} if method.scope == "account" else {}
         fixed |= _PAGE if method.page else {}
-        for combination in _combinations(list(options.values())):
+        for combination in _combinations(list(options.values()), limit):
             yield {**fixed, **dict(zip(options, combination, strict=True))}
+
+
+def _next_id(connection: apsw.Connection, table: Table) -> object:
+    if table.row_id is None:
+        return None
+    if "AUTOINCREMENT" in table.sql.upper():
+        query = "SELECT max(seq) FROM sqlite_sequence WHERE name = ?"
+        return connection.execute(query, (table.name,)).get
+    return connection.execute(f"SELECT max({quoted(table.row_id)}) FROM {quoted(table.name)}").get
 
 
 def writes(method: MethodSpec) -> bool:
@@ -143,21 +293,15 @@ def _execute(connection: apsw.Connection, method: MethodSpec, values: Mapping[st
     try:
         for sql in method.sql:
             statement = number(sql)
-            found = connection.execute(statement.sql, tuple(values[name] for name in statement.order)).fetchall()
-            rows += found
+            rows += fetch(connection, statement.sql, tuple(values[name] for name in statement.order))
             changes = connection.changes() if statement.is_write else 0
     except apsw.Error as error:
         return Outcome(error=error)
     return Outcome(tuple(sorted(rows, key=repr)), changes)
 
 
-def _parameters(method: MethodSpec) -> list[tuple[str, TypeExpression | PatchSpec]]:
-    return list(method.parameters())
-
-
-def _options(database: DatabaseSpec, spec: TypeExpression | PatchSpec, bases: Sequence[int]) -> list[SqlValue]:
-    """What a parameter can be: something of each account, and null or nothing where that is allowed."""
-    marks = [base + number for base in bases for number in (1, 2)]
+def _options(database: DatabaseSpec, spec: TypeExpression | PatchSpec, marks: Sequence[int]) -> list[SqlValue]:
+    """What a parameter can be, made of numbers, and null or nothing where that is allowed."""
     if isinstance(spec, PatchSpec):
         fields = {camel(name): parse_type(text) for name, text in spec.patch.items()}
         return [
@@ -180,14 +324,14 @@ def _options(database: DatabaseSpec, spec: TypeExpression | PatchSpec, bases: Se
     return [*values, None] if spec.nullable else values
 
 
-def _combinations(options: Sequence[Sequence[SqlValue]]) -> Iterator[tuple[SqlValue, ...]]:
+def _combinations(options: Sequence[Sequence[SqlValue]], limit: int) -> Iterator[tuple[SqlValue, ...]]:
     """All first values, all second ones, ..., then a spread of the other combinations."""
     longest, total = max(map(len, options), default=1), prod(map(len, options))
     seen = dict.fromkeys(tuple(choice[index % len(choice)] for choice in options) for index in range(longest))
-    for start in range(0, total, max(1, total // MAX_CALLS)):
+    for start in range(0, total, max(1, total // limit)):
         combination, left = [], start
         for choice in options:
             left, index = divmod(left, len(choice))
             combination.append(choice[index])
         seen[tuple(combination)] = None
-    yield from list(seen)[:MAX_CALLS]
+    yield from list(seen)[:limit]

@@ -1,13 +1,18 @@
 """The migrated schema in a real SQLite: its tables, columns and foreign keys."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import apsw
 
-from generator.diagnostics import Diagnostic, Position
+from generator.diagnostics import Diagnostic
 from generator.spec.migrations import Migration, raw_statements
+from generator.spec.sql import tokens
+from generator.trial.bounds import Meter, fetch
+
+# What the hosts do themselves around a migration, and D1 lets nobody else do.
+_HOSTS_OWN = frozenset({"BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE", "ATTACH", "DETACH", "VACUUM"})
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ class ForeignKey:
     columns: tuple[str, ...]
     table: str
     targets: tuple[str, ...]
+    is_loose: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,16 @@ class Table:
     sql: str
     columns: dict[str, Column]
     foreign_keys: tuple[ForeignKey, ...]
+
+    @cached_property
+    def primary_key(self) -> tuple[str, ...]:
+        keys = sorted((column.primary_key, column.name) for column in self.columns.values() if column.primary_key)
+        return tuple(name for _, name in keys)
+
+    @cached_property
+    def referring(self) -> frozenset[str]:
+        """The columns that have a foreign key in the database; loose keys are none."""
+        return frozenset(column for key in self.foreign_keys if not key.is_loose for column in key.columns)
 
     @cached_property
     def row_id(self) -> str | None:
@@ -62,17 +78,35 @@ class Table:
 
 
 class Schema:
-    """The tables of a migrated database, and that database, which stays empty."""
+    """The tables of a migrated database, and that database, which stays empty.
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    Args:
+        connection: the database.
+        loose: the columns that name rows without a foreign key: the table that they name, by table and column.
+    """
+
+    def __init__(self, connection: apsw.Connection, loose: Mapping[tuple[str, str], str]) -> None:
         self.connection = connection
         query = "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~'"
         rows = connection.execute(query + " ORDER BY name").fetchall()
         self.tables = {str(name): _read_table(connection, str(name), str(sql)) for name, sql in rows}
+        for (name, column), target in loose.items():
+            table, named = self.tables.get(name), self.tables.get(target)
+            if table is not None and named is not None and column in table.columns:
+                key = ForeignKey((column,), target, named.primary_key, is_loose=True)
+                self.tables[name] = replace(table, foreign_keys=(*table.foreign_keys, key))
+        # What else has SQL of its own: views and triggers, by name.
+        query = "SELECT type, name, sql FROM sqlite_schema WHERE type IN ('view', 'trigger')"
+        found = connection.execute(query).fetchall()
+        self.programs = {str(name): str(sql) for _, name, sql in found}
+        self.triggers = [str(name) for kind, name, _ in found if kind == "trigger"]
 
     @cached_property
-    def has_triggers(self) -> bool:
-        return self.connection.execute("SELECT 1 FROM sqlite_schema WHERE type = 'trigger'").fetchone() is not None
+    def keys(self) -> frozenset[str]:
+        """The names of columns that say which row it is, or whose: primary keys of one column, and foreign keys."""
+        alone = {table.primary_key[0] for table in self.tables.values() if len(table.primary_key) == 1}
+        keys = [key for table in self.tables.values() for key in table.foreign_keys]
+        return frozenset({*alone, *(column for key in keys for column in (*key.columns, *key.targets))})
 
     def children(self, table: str) -> Iterable[str]:
         """The tables with a foreign key to a table."""
@@ -125,27 +159,61 @@ def affinity(declared: str) -> str:
     return "NUMERIC"
 
 
-def migrate(migrations: Sequence[Migration]) -> Schema | Diagnostic:
-    """Apply the migrations to an empty database; the first statement that fails is the finding."""
+def migrate(migrations: Sequence[Migration], loose: Mapping[tuple[str, str], str]) -> Schema | Diagnostic:
+    """Apply the migrations to an empty database; the first statement that fails, or would in use, is the finding."""
     connection = apsw.Connection(":memory:")
     connection.execute("PRAGMA foreign_keys = ON")
+    meter = Meter()
+    meter.guard(connection)
     for migration in migrations:
         for offset, statement in raw_statements(migration.text):
+            meter.reset()
+            words = [token.keyword for token in tokens(statement)[:2]]
+            first = offset + next((token.offset for token in tokens(statement)), 0)
+            if words[:1] and words[0] in _HOSTS_OWN:
+                hint = "leave it out: the hosts run each migration as one transaction, in a database of its own"
+                return migration.diagnostic(first, f"D1 refuses {words[0]} in a migration", hint)
             try:
-                connection.execute(statement)
+                problem = _problem_with_rows(connection, statement) if words == ["ALTER", "TABLE"] else ""
+                fetch(connection, statement, ())
             except apsw.Error as error:
                 in_bytes = max(getattr(error, "error_offset", -1), 0)
-                characters = len(statement.encode()[:in_bytes].decode(errors="ignore"))
-                place = offset + characters
-                line = migration.text.count("\n", 0, place)
-                column = place - (migration.text.rfind("\n", 0, place) + 1)
-                return Diagnostic(
-                    Position(f"spec/migrations/{migration.name}", line + 1, column + 1),
-                    f"SQLite refuses the migration: {error}",
-                    "migrations run in order on an empty database; correct this one if it is not deployed yet",
-                    migration.text.splitlines()[line],
-                )
-    return Schema(connection)
+                place = offset + len(statement.encode()[:in_bytes].decode(errors="ignore"))
+                hint = "migrations run in order on an empty database; correct this one if it is not deployed yet"
+                return migration.diagnostic(place, f"SQLite refuses the migration: {error}", hint)
+            if problem:
+                hint = "write a constant DEFAULT, or let the column be null and fill it with an UPDATE"
+                return migration.diagnostic(first, f"the migration fails where the table has rows: {problem}", hint)
+    meter.release(connection)
+    return Schema(connection, loose)
+
+
+def _problem_with_rows(connection: apsw.Connection, statement: str) -> str:
+    """Why an ALTER TABLE that an empty table takes fails when the table has a row; empty when it does not."""
+    table = next((token.identifier for token in tokens(statement)[2:] if token.identifier), "")
+    copy = apsw.Connection(":memory:")
+    with copy.backup("main", connection, "main") as backup:
+        backup.step()
+    copy.execute("PRAGMA ignore_check_constraints = ON")
+    columns = [column for column in _read_table(copy, table, "").columns.values() if not column.generated]
+    names = ", ".join(f'"{column.name}"' for column in columns)
+    try:
+        copy.execute(f'INSERT INTO "{table}" ({names}) VALUES ({", ".join("1" * len(columns))})')
+        copy.execute("PRAGMA ignore_check_constraints = OFF")
+        copy.execute("PRAGMA foreign_keys = ON")
+        copy.execute(statement)
+    except apsw.Error as error:
+        try:
+            connection.execute("SAVEPOINT trial")
+            connection.execute(statement)
+        except apsw.Error:
+            # It fails anyway, and says so itself.
+            return ""
+        finally:
+            connection.execute("ROLLBACK TO trial")
+            connection.execute("RELEASE trial")
+        return str(error)
+    return ""
 
 
 def _read_table(connection: apsw.Connection, name: str, sql: str) -> Table:

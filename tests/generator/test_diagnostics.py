@@ -291,6 +291,20 @@ BUDGETS: dict[str, Mistake] = {
 }
 
 STATEMENTS: dict[str, Mistake] = {
+    "a type behind a parameter": lambda spec: note(spec, f"{SELECT} WHERE id = :id::integer", params={"id": "integer"}),
+    "a type behind a column": lambda spec: note(spec, f"{SELECT} WHERE id::text = 'x'"),
+    "a migration that begins a transaction": lambda spec: spec.migrations.update(
+        {"0002_more.sql": "CREATE TABLE tags (id INTEGER);\nBEGIN;\nDROP TABLE tags;\nCOMMIT;\n"}
+    ),
+    "a column that old rows lack": lambda spec: spec.migrations.update(
+        {"0002_more.sql": "-- More.\nALTER TABLE notes ADD COLUMN size INTEGER NOT NULL;\n"}
+    ),
+    "a column whose default old rows cannot have": lambda spec: spec.migrations.update(
+        {"0002_more.sql": "ALTER TABLE comments ADD COLUMN at TEXT DEFAULT (datetime('now'));\n"}
+    ),
+    "a migration that does not end": lambda spec: spec.migrations.update(
+        {"0002_more.sql": "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n;"}
+    ),
     "an unknown table": lambda spec: spec.method("clear", "DELETE FROM note"),
     "an unknown column": lambda spec: note(spec, "SELECT id, titel AS title,\n       body\nFROM notes\n"),
     "an unknown function": lambda spec: note(spec, "SELECT id, upcase(title) AS title, body FROM notes"),
@@ -410,9 +424,114 @@ RESULTS: dict[str, Mistake] = {
     "a page that uses no size": lambda spec: note(
         spec, f"{SELECT} WHERE id > :after ORDER BY id", page={"by": "id", "size": 10}
     ),
+    "a walk without an end": lambda spec: spec.method(
+        "walk", "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n", result="integer[]"
+    ),
+    "a walk that an account's method does not end": lambda spec: spec.method(
+        "walk",
+        "WITH RECURSIVE n (i) AS (SELECT id FROM notes WHERE account_id = :account_id UNION ALL SELECT i + 1 FROM n) "
+        "SELECT count(*) AS i FROM n",
+        scope="account",
+        result="integer",
+    ),
+    "a text that doubles": lambda spec: spec.method(
+        "walk",
+        "WITH RECURSIVE n (t) AS (SELECT 'ab' UNION ALL SELECT t || t FROM n) SELECT t FROM n",
+        result="text[]",
+    ),
     "a statement that fails when it runs": lambda spec: spec.method(
         "read", "SELECT json_extract(title || '{', '$.a') AS value FROM notes", result="text?"
     ),
+}
+
+
+def table(sql: str, **loose: object) -> Mistake:
+    """One more table, and what is said of its keys."""
+
+    def mistake(spec: SpecFolder) -> None:
+        spec.migrations["0002_more.sql"] = f"-- More.\n{sql}\n"
+        spec.database["loose_keys"] = {name.replace("__", "."): said for name, said in loose.items()}
+
+    return mistake
+
+
+LINES = "CREATE TABLE lines (id INTEGER PRIMARY KEY, note_id INTEGER NOT NULL);"
+
+
+def reading(sql: str, read: str, **shared: str) -> Mistake:
+    """One more table, and two methods of an account that read it."""
+
+    def mistake(spec: SpecFolder) -> None:
+        spec.migrations["0002_more.sql"] = sql
+        spec.database["shared_tables"] = dict(shared)
+        for number in (1, 2):
+            spec.method(f"read{number}", read, scope="account", result="text[]")
+
+    return mistake
+
+
+OWNERSHIP: dict[str, Mistake] = {
+    "an account_id without a foreign key": reading(
+        "CREATE TABLE words (\n  id INTEGER PRIMARY KEY,\n  account_id INTEGER NOT NULL,\n  text TEXT NOT NULL\n);",
+        "SELECT text FROM words WHERE account_id = :account_id",
+    ),
+    "a key of another table without a foreign key": table(LINES),
+    "a key that is called after a part it plays": table(
+        "CREATE TABLE links (first_note_id INTEGER NOT NULL REFERENCES notes (id), secondNoteId INTEGER NOT NULL);"
+    ),
+    "a key that was added later": table(
+        "CREATE TABLE lines (id INTEGER PRIMARY KEY);\nALTER TABLE lines\n  ADD COLUMN comment_id INTEGER;"
+    ),
+    "a key to a table that is missing": table("CREATE TABLE lines (note INTEGER NOT NULL REFERENCES note (id));"),
+    "a primary key that is another table's": table(
+        "CREATE TABLE settings (account_id INTEGER PRIMARY KEY, mode TEXT);"
+    ),
+    "a table that leads nowhere": reading(
+        "CREATE TABLE plans (name TEXT NOT NULL);", "SELECT name FROM plans WHERE :account_id > 0"
+    ),
+    "a table that leads nowhere, behind a view": reading(
+        "CREATE TABLE plans (name TEXT NOT NULL);\nCREATE VIEW offers AS SELECT name FROM plans;",
+        "SELECT name FROM offers WHERE :account_id > 0",
+    ),
+    "the table of tables": reading(
+        "CREATE TABLE plans (name TEXT);", "SELECT name FROM sqlite_schema WHERE :account_id > 0"
+    ),
+    "a shared table that is missing": lambda spec: spec.database.update(shared_tables={"plan": "The same for all."}),
+    "a shared table that belongs to accounts": lambda spec: spec.database.update(
+        shared_tables={"comments": "The same for all."}
+    ),
+    "a loose key of a table that is missing": table(
+        LINES, line__note_id={"reason": "x"}, lines__note_id={"reason": "x"}
+    ),
+    "a loose key that is missing": table(LINES, lines__note={"reason": "x"}, lines__note_id={"reason": "x"}),
+    "a loose key of what is missing": table(LINES, lines__note_id={"table": "note", "reason": "It outlives it."}),
+    "a loose key that is none": table("", comments__note_id={"table": "notes", "reason": "It outlives it."}),
+    "a loose key of a table with two": table(
+        f"{LINES}\nCREATE TABLE pairs (a TEXT, b TEXT, PRIMARY KEY (a, b));",
+        lines__note_id={"table": "pairs", "reason": "It outlives it."},
+    ),
+}
+
+
+def state(sql: str) -> Mistake:
+    """Notes whose state is an enum, and a statement that is about it."""
+
+    def mistake(spec: SpecFolder) -> None:
+        spec.database["enums"]["NoteState"] = {"values": ["open", "closed"]}
+        spec.database["entities"]["Note"] = {"columns": {"id": "integer", "state": "NoteState"}}
+        spec.method("readNotes", "SELECT id, state FROM notes", result="Note[]")
+        spec.method("other", sql, result="integer[]" if sql.startswith("SELECT") else "changes")
+
+    return mistake
+
+
+ENUMS: dict[str, Mistake] = {
+    "a comparison": state("SELECT id FROM notes WHERE state = 'opne'"),
+    "a comparison from the right": state("SELECT id FROM notes WHERE 'close' <> notes.state"),
+    "a list": state(
+        "SELECT notes.id FROM notes JOIN comments ON note_id = notes.id WHERE state NOT IN ('open', 'done')"
+    ),
+    "an assignment": state("UPDATE notes SET title = 'x', state = 'Closed' WHERE state IS NOT 'open'"),
 }
 
 
@@ -499,8 +618,21 @@ def report(tmp_path: Path, mistakes: dict[str, Mistake]) -> str:
 
 @pytest.mark.parametrize(
     "mistakes",
-    [NAMES, TYPES, FIELDS, ROUTES, ERRORS, PHASES, BINDINGS, BUDGETS, STATEMENTS, RESULTS],
-    ids=["names", "types", "fields", "routes", "errors", "phases", "bindings", "budgets", "statements", "results"],
+    [NAMES, TYPES, FIELDS, ROUTES, ERRORS, PHASES, BINDINGS, BUDGETS, STATEMENTS, RESULTS, OWNERSHIP, ENUMS],
+    ids=[
+        "names",
+        "types",
+        "fields",
+        "routes",
+        "errors",
+        "phases",
+        "bindings",
+        "budgets",
+        "statements",
+        "results",
+        "ownership",
+        "enums",
+    ],
 )
 def test_broken(tmp_path: Path, snapshot: SnapshotAssertion, mistakes: dict[str, Mistake]) -> None:
     assert report(tmp_path, mistakes) == snapshot
