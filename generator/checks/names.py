@@ -23,10 +23,10 @@ from generator.spec.source import Location
 
 # What the templates import or define beside the spec's types, in Python or TypeScript.
 USED_TYPES = frozenset("""
-    AccountDatabase Annotated Bridge BridgeDatabase BunDatabase CamelModel Database Error ErrorCode Executor Field
-    IDatabase JsonObject JsonText JsonValue Mapping Model Promise Protocol Query Readonly Record Row Sequence
-    SqlDatabase SqlMethods Statement StrEnum StrictBool StrictFloat TypeAdapter TypedDict UrlText ValidationError
-    WholeNumber Write
+    AccountDatabase Annotated BlankIsNone Bridge BridgeDatabase BunDatabase CamelModel Database Error ErrorCode Executor
+    Field IDatabase JsonObject JsonText JsonValue Mapping Model Promise Protocol Query Readonly Record Row Sequence
+    SqlDatabase SqlMethods Statement StrEnum StrictBool StrictFloat Trimmed TypeAdapter TypedDict UrlText
+    ValidationError WholeNumber Write
     """.split())  # noqa: SIM905
 # What a generated database class has already, and what its callers, Python or JavaScript give a meaning.
 USED_METHODS = frozenset("""

@@ -19,8 +19,7 @@ class Meter:
     """Counts the steps of SQLite's virtual machine on the connections that it guards, and ends what takes too many."""
 
     def __init__(self) -> None:
-        self._left = STEPS
-        apsw.hard_heap_limit(HEAP_BYTES)
+        self.reset()
 
     def guard(self, connection: apsw.Connection) -> None:
         """Bound the statements of a connection."""
@@ -32,8 +31,9 @@ class Meter:
         connection.set_progress_handler(None)
 
     def reset(self, steps: int = STEPS) -> None:
-        """Begin to count again."""
+        """Begin to count again. SQLite's heap is the process's, so its bound is beside what is in use already."""
         self._left = steps
+        apsw.hard_heap_limit(apsw.memory_used() + HEAP_BYTES)
 
     def _tick(self) -> bool:
         self._left -= _TICK

@@ -1,5 +1,7 @@
 """Fixtures of the generator's tests."""
 
+import gc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,13 @@ from syrupy.assertion import SnapshotAssertion
 
 from tests.generator.snapshots import TextFile
 from tests.generator.spec_folder import SpecFolder
+
+
+@pytest.fixture(autouse=True)
+def collecting() -> Iterator[None]:
+    """The command line collects no garbage, since its process ends; here it would keep every schema."""
+    yield
+    gc.enable()
 
 
 @pytest.fixture
