@@ -269,4 +269,11 @@ export const MIGRATIONS: readonly Migration[] = [
       "CREATE INDEX batch_polls_due ON batch_polls (next_poll_at);",
     ],
   },
+  {
+    name: "0005_warnings.sql",
+    statements: [
+      "ALTER TABLE scans ADD COLUMN warnings TEXT NOT NULL DEFAULT '[]';",
+      "ALTER TABLE scans ADD COLUMN embedding_tokens INTEGER NOT NULL DEFAULT 0;",
+    ],
+  },
 ];

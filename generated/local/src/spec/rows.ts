@@ -102,10 +102,12 @@ export function toScan(row: Row): Scan {
     dupeGroupCount: row.dupe_group_count,
     inputTokens: row.input_tokens,
     outputTokens: row.output_tokens,
+    embeddingTokens: row.embedding_tokens,
     startedAt: row.started_at,
     completedAt: row.completed_at,
     error: row.error,
     progress: optionalJson(row.progress),
+    warnings: json(row.warnings),
   };
 }
 
@@ -179,6 +181,7 @@ export function toScanMessage(row: Row): ScanMessage {
     phase: row.phase,
     status: row.status,
     phaseCursor: optionalJson(row.phase_cursor),
+    warnings: json(row.warnings),
     repoId: row.repo_id,
     accountId: row.account_id,
     owner: row.owner,

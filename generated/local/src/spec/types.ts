@@ -22,6 +22,15 @@ export type PRState = "open" | "closed" | "merged";
 /** Where a job of the local queue is. */
 export type JobStatus = "queued" | "running" | "done" | "failed" | "paused";
 
+/** What a scan could not do. */
+export type WarningCode =
+  | "PULL_UNREADABLE"
+  | "DIFF_UNAVAILABLE"
+  | "NOT_EMBEDDED"
+  | "NOT_VERIFIED"
+  | "NOT_ASKED_ABOUT"
+  | "NOT_RANKED";
+
 /** Who answers chat requests. */
 export type LlmProvider = "ollama" | "anthropic" | "openai";
 
@@ -33,6 +42,18 @@ export interface Progress {
   done: number;
   total: number;
   note: string | null;
+}
+
+/**
+ * Something that a scan could not do, and what that means for its result.
+ *
+ * `count` tells how often it happened; `examples` are numbers of pull requests that it concerns, five at most.
+ */
+export interface ScanWarning {
+  code: WarningCode;
+  message: string;
+  count: number;
+  examples: number[];
 }
 
 /** A pull request as ingest stores it. */
@@ -167,10 +188,12 @@ export interface Scan {
   dupeGroupCount: number;
   inputTokens: number;
   outputTokens: number;
+  embeddingTokens: number;
   startedAt: string;
   completedAt: string | null;
   error: string | null;
   progress: Progress | null;
+  warnings: ScanWarning[];
 }
 
 /** A group of pull requests that do the same thing, found by one scan. */
@@ -243,6 +266,7 @@ export interface ScanMessage {
   phase: string;
   status: ScanStatus;
   phaseCursor: JsonObject | null;
+  warnings: ScanWarning[];
   repoId: number;
   accountId: number;
   owner: string;
@@ -369,6 +393,7 @@ export interface UpdateScanStatusChanges {
   completedAt?: string | null;
   phaseCursor?: JsonObject | null;
   progress?: Progress | null;
+  warnings?: ScanWarning[];
   prCount?: number;
   dupeGroupCount?: number;
 }
@@ -436,7 +461,7 @@ export interface IDatabase {
   /** Set a scan's status and whatever else the patch holds. */
   updateScanStatus(id: number, status: ScanStatus, changes: UpdateScanStatusChanges): Promise<number>;
   /** Add the tokens that a slice used to the scan's counts. */
-  addScanTokens(id: number, inputTokens: number, outputTokens: number): Promise<number>;
+  addScanTokens(id: number, inputTokens: number, outputTokens: number, embeddingTokens: number): Promise<number>;
   /** Mark a scan failed unless it has ended already. */
   failScan(id: number, error: string, completedAt: string): Promise<number>;
   /** What the runner needs to handle message `step` of a scan; null when there is no such message. */
@@ -531,10 +556,14 @@ export interface IDatabase {
    * One that is listed already stays as it is.
    */
   insertListedPRs(scanId: number, repoId: number, full: boolean, prs: ListedPR[]): Promise<number>;
+  /** Record pull requests that the listing shows in a form that cannot be read; they stay as they are stored. */
+  insertUnreadablePRs(scanId: number, numbers: number[]): Promise<number>;
   /** How many pull requests a scan has listed, and how many of them are still to be read. */
   countListedPRs(scanId: number): Promise<ListedCounts>;
   /** The listed pull requests that are still to be read, with a larger number than `after_number`, by number. */
   listPendingPRs(scanId: number, repoId: number, afterNumber: number, limit: number): Promise<PendingPR[]>;
+  /** A listed pull request whose files and diff have been read; the newest one. */
+  getReadPR(scanId: number, repoId: number): Promise<PendingPR | null>;
   /** Record that the files and diffs of listed pull requests have been read. */
   markPRsRead(scanId: number, numbers: number[]): Promise<number>;
   /** The numbers above `after_number` of the open pull requests that are stored but not listed, in order. */
@@ -571,7 +600,7 @@ export interface IDatabase {
   insertRankedGroup(scanId: number, repoId: number, label: string | null, members: RankedMember[]): Promise<number>;
   /** The number of groups that a scan has stored. */
   countDupeGroups(scanId: number): Promise<number>;
-  /** Delete what the phases of a repository's scans handed to each other; why groups were skipped stays. */
+  /** Delete what the phases of a repository's scans handed to each other; why groups were not verified stays. */
   clearScratch(repoId: number): Promise<number>;
   /** Pull requests whose vectors are to be deleted, those with a larger id than `after_id`, by id. */
   listVectorPurges(afterId: number, limit: number): Promise<VectorPurge[]>;

@@ -83,7 +83,10 @@ async def _read(
     """
     services = context.services
     pull = await _fetch(context, config, repo_id, owner, name, number)
-    signals, _ = await embed_pulls(services, config, [pull])
+    embedded = await embed_pulls(services, config, [pull])
+    if embedded.refusal is not None:
+        raise PermanentError(embedded.refusal)
+    signals = embedded.signals
     store = services.vectors(config.vector_store)
     if await has_other_size(store, size_of(signals)):
         raise PermanentError("What is stored was embedded by another model: start a scan, which embeds everything anew")

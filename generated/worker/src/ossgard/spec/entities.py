@@ -38,6 +38,17 @@ class JobStatus(StrEnum):
     PAUSED = "paused"
 
 
+class WarningCode(StrEnum):
+    """What a scan could not do."""
+
+    PULL_UNREADABLE = "PULL_UNREADABLE"
+    DIFF_UNAVAILABLE = "DIFF_UNAVAILABLE"
+    NOT_EMBEDDED = "NOT_EMBEDDED"
+    NOT_VERIFIED = "NOT_VERIFIED"
+    NOT_ASKED_ABOUT = "NOT_ASKED_ABOUT"
+    NOT_RANKED = "NOT_RANKED"
+
+
 class LlmProvider(StrEnum):
     """Who answers chat requests."""
 
@@ -59,6 +70,18 @@ class Progress(CamelModel):
     done: int
     total: int
     note: str | None
+
+
+class ScanWarning(CamelModel):
+    """Something that a scan could not do, and what that means for its result.
+
+    `count` tells how often it happened; `examples` are numbers of pull requests that it concerns, five at most.
+    """
+
+    code: WarningCode
+    message: str
+    count: int
+    examples: list[int]
 
 
 class PRInput(CamelModel):
@@ -209,10 +232,12 @@ class Scan(CamelModel):
     dupe_group_count: int
     input_tokens: int
     output_tokens: int
+    embedding_tokens: int
     started_at: str
     completed_at: str | None
     error: str | None
     progress: Annotated[Progress | None, JsonText]
+    warnings: Annotated[list[ScanWarning], JsonText]
 
 
 class DupeGroup(CamelModel):
@@ -289,6 +314,7 @@ class ScanMessage(CamelModel):
     phase: str
     status: ScanStatus
     phase_cursor: Annotated[JsonObject | None, JsonText]
+    warnings: Annotated[list[ScanWarning], JsonText]
     repo_id: int
     account_id: int
     owner: str
@@ -429,5 +455,6 @@ class UpdateScanStatusChanges(TypedDict, total=False):
     completed_at: str | None
     phase_cursor: JsonObject | None
     progress: Progress | None
+    warnings: list[ScanWarning]
     pr_count: int
     dupe_group_count: int

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field, StrictBool, StrictFloat, StrictInt
 
 from ossgard.model import CamelModel, JsonObject, Model, UrlText
-from ossgard.spec.entities import EmbeddingProvider, LlmProvider, PRState, ScanStatus
+from ossgard.spec.entities import EmbeddingProvider, LlmProvider, PRState, ScanStatus, ScanWarning
 
 
 class GitHubConfig(CamelModel):
@@ -161,6 +161,7 @@ class Dupes(CamelModel):
     completed_at: str | None
     group_count: int
     groups: list[DupeGroupView]
+    warnings: list[ScanWarning] = Field(description="What the scan could not do.")
 
 
 class ReviewedPR(CamelModel):

@@ -743,6 +743,17 @@ OPENAPI: JsonObject = json.loads(r"""
      "merged"
     ]
    },
+   "WarningCode": {
+    "type": "string",
+    "enum": [
+     "PULL_UNREADABLE",
+     "DIFF_UNAVAILABLE",
+     "NOT_EMBEDDED",
+     "NOT_VERIFIED",
+     "NOT_ASKED_ABOUT",
+     "NOT_RANKED"
+    ]
+   },
    "LlmProvider": {
     "type": "string",
     "enum": [
@@ -778,6 +789,32 @@ OPENAPI: JsonObject = json.loads(r"""
      "done",
      "total",
      "note"
+    ]
+   },
+   "ScanWarning": {
+    "type": "object",
+    "properties": {
+     "code": {
+      "$ref": "#/components/schemas/WarningCode"
+     },
+     "message": {
+      "type": "string"
+     },
+     "count": {
+      "type": "integer"
+     },
+     "examples": {
+      "type": "array",
+      "items": {
+       "type": "integer"
+      }
+     }
+    },
+    "required": [
+     "code",
+     "message",
+     "count",
+     "examples"
     ]
    },
    "Repo": {
@@ -902,6 +939,9 @@ OPENAPI: JsonObject = json.loads(r"""
      "outputTokens": {
       "type": "integer"
      },
+     "embeddingTokens": {
+      "type": "integer"
+     },
      "startedAt": {
       "type": "string"
      },
@@ -926,6 +966,12 @@ OPENAPI: JsonObject = json.loads(r"""
         "type": "null"
        }
       ]
+     },
+     "warnings": {
+      "type": "array",
+      "items": {
+       "$ref": "#/components/schemas/ScanWarning"
+      }
      }
     },
     "required": [
@@ -937,10 +983,12 @@ OPENAPI: JsonObject = json.loads(r"""
      "dupeGroupCount",
      "inputTokens",
      "outputTokens",
+     "embeddingTokens",
      "startedAt",
      "completedAt",
      "error",
-     "progress"
+     "progress",
+     "warnings"
     ]
    },
    "GitHubConfig": {
@@ -1401,6 +1449,13 @@ OPENAPI: JsonObject = json.loads(r"""
       "items": {
        "$ref": "#/components/schemas/DupeGroupView"
       }
+     },
+     "warnings": {
+      "type": "array",
+      "items": {
+       "$ref": "#/components/schemas/ScanWarning"
+      },
+      "description": "What the scan could not do."
      }
     },
     "required": [
@@ -1408,7 +1463,8 @@ OPENAPI: JsonObject = json.loads(r"""
      "scanId",
      "completedAt",
      "groupCount",
-     "groups"
+     "groups",
+     "warnings"
     ]
    },
    "ReviewedPR": {

@@ -62,7 +62,7 @@ PHASES: dict[str, Phase] = {
         slice_of="pull requests",
         slice_size=20,
         batch=None,
-        cursor_fields=("full", "maxPrs", "stage", "page", "afterNumber", "slipped", "closed"),
+        cursor_fields=("full", "maxPrs", "stage", "page", "afterNumber", "slipped", "closed", "round", "wait"),
     ),
     "embed": Phase(
         name="embed",
@@ -89,7 +89,7 @@ PHASES: dict[str, Phase] = {
         slice_of="groups",
         slice_size=12,
         batch="llm",
-        cursor_fields=("position", "total", "batch"),
+        cursor_fields=("position", "total", "works", "batch"),
     ),
     "rank": Phase(
         name="rank",
@@ -98,7 +98,7 @@ PHASES: dict[str, Phase] = {
         slice_of="groups",
         slice_size=12,
         batch="llm",
-        cursor_fields=("position", "done", "total", "stored", "batch"),
+        cursor_fields=("position", "done", "total", "stored", "works", "batch"),
     ),
 }
 

@@ -7,11 +7,12 @@ from ossgard.pipeline.batch.embed import changed_hash, embed_in_batches
 from ossgard.pipeline.cursor import flag, number, text
 from ossgard.pipeline.outcome import NextPhase, NextSlice, Outcome
 from ossgard.pipeline.phase import Slice
-from ossgard.pipeline.signals import embed_pulls, is_missing, size_of, store_signals
+from ossgard.pipeline.signals import Embedded, embed_pulls, is_missing, size_of, store_signals
 from ossgard.pipeline.vector_size import make_ready
+from ossgard.pipeline.warnings import warning
 from ossgard.ports import VectorStore
 from ossgard.spec import writes
-from ossgard.spec.entities import PR, EmbedHash, Progress
+from ossgard.spec.entities import PR, EmbedHash, Progress, ScanWarning, WarningCode
 from ossgard.spec.phases import PHASES
 
 SLICE_SIZE = PHASES["embed"].slice_size
@@ -37,27 +38,30 @@ class EmbedPhase:
         after, total = number(slice.cursor, "afterNumber"), number(slice.cursor, "total")
         changed, seen, last = await _find_changed(slice, after)
         cursor = slice.cursor
-        outcome_writes = []
-        input_tokens = 0
-        if changed:
-            signals, input_tokens = await embed_pulls(slice.services, slice.config, [pull for pull, _ in changed])
+        embedded = await embed_pulls(slice.services, slice.config, [pull for pull, _ in changed])
+        rows = []
+        if embedded.signals:
             # Nothing has been stored since it began anew.
             restarted = not after and "intentToken" not in cursor and number(cursor, "restarts") > 0
+            size, batches = size_of(embedded.signals), _batches(slice)
             restart = await make_ready(
-                slice, store, size_of(signals), restarted=restarted, cursor=_batches(slice), input_tokens=input_tokens
+                slice, store, size, restarted=restarted, cursor=batches, embedding_tokens=embedded.tokens
             )
             if restart is not None:
                 return restart
-            cursor = {**cursor, **await store_signals(store, slice.repo_id, signals)}
-            hashes = [EmbedHash(id=pull.id, embed_hash=hash) for pull, hash in changed]
-            outcome_writes = [writes.update_pr_embed_hashes(hashes)]
+            cursor = {**cursor, **await store_signals(store, slice.repo_id, embedded.signals)}
+            stored = {signals.pr_id for signals in embedded.signals}
+            hashes = [EmbedHash(id=pull.id, embed_hash=hash) for pull, hash in changed if pull.id in stored]
+            rows = [writes.update_pr_embed_hashes(hashes)]
+        progress = None
         if last is None:
             tokens_only = {key: text(cursor, key) for key in ("codeToken", "intentToken") if text(cursor, key)}
-            return Outcome(NextPhase({**tokens_only}), outcome_writes, input_tokens=input_tokens)
-        done = number(slice.cursor, "done") + seen
-        progress = Progress(done=min(done, total), total=total, note=None)
-        next = NextSlice({**cursor, "afterNumber": last, "done": done})
-        return Outcome(next, outcome_writes, input_tokens=input_tokens, progress=progress)
+            next: NextPhase | NextSlice = NextPhase({**tokens_only})
+        else:
+            done = number(slice.cursor, "done") + seen
+            progress = Progress(done=min(done, total), total=total, note=None)
+            next = NextSlice({**cursor, "afterNumber": last, "done": done})
+        return Outcome(next, rows, embedding_tokens=embedded.tokens, progress=progress, warnings=_warnings(embedded))
 
 
 async def _begin(slice: Slice, store: VectorStore) -> Slice:
@@ -71,6 +75,12 @@ async def _begin(slice: Slice, store: VectorStore) -> Slice:
     elif flag(slice.cursor, "full"):
         await slice.db.clear_repo_embed_hashes(slice.repo_id)
     return replace(slice, cursor={"total": await slice.db.count_open_prs(slice.repo_id)})
+
+
+def _warnings(embedded: Embedded) -> list[ScanWarning]:
+    if not embedded.refused:
+        return []
+    return [warning(WarningCode.NOT_EMBEDDED, [pull.number for pull in embedded.refused], embedded.refusal)]
 
 
 def _batches(slice: Slice) -> JsonObject:

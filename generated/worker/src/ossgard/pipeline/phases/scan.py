@@ -3,7 +3,6 @@
 from ossgard.pipeline.outcome import NextPhase, Outcome
 from ossgard.pipeline.phase import Slice
 from ossgard.providers.factory import Providers
-from ossgard.spec import writes
 
 
 class ScanPhase:
@@ -13,5 +12,4 @@ class ScanPhase:
         """Pass the scan on when this host can serve the account, and GitHub the repository."""
         github = Providers(slice.services, slice.config).github()
         await github.check_repository(slice.owner, slice.name)
-        # What an earlier scan left behind when it failed is in nobody's way, but takes room.
-        return Outcome(NextPhase({**slice.cursor, "page": 1}), [writes.clear_scratch(slice.repo_id)])
+        return Outcome(NextPhase({**slice.cursor, "page": 1}))
