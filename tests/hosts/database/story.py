@@ -317,9 +317,10 @@ STORY = [
         "acme",
         "rocket",
         gives=[
-            {**row, "repoId": 1, "scanId": 1, "completedAt": T2, "author": "ada", "state": "open"}
+            {"warnings": None, **row, "repoId": 1, "scanId": 1, "completedAt": T2, "author": "ada", "state": "open"}
             for row in (
                 {
+                    "warnings": EMBEDDING["warnings"],
                     "groupId": 1,
                     "label": "nozzle",
                     "prCount": 2,
@@ -365,6 +366,7 @@ STORY = [
                 (
                     "scanId",
                     "completedAt",
+                    "warnings",
                     "groupId",
                     "label",
                     "prCount",

@@ -137,6 +137,7 @@ export function toDupeRow(row: Row): DupeRow {
     repoId: row.repo_id,
     scanId: row.scan_id,
     completedAt: row.completed_at,
+    warnings: optionalJson(row.warnings),
     groupId: row.group_id,
     label: row.label,
     prCount: row.pr_count,

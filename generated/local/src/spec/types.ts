@@ -215,11 +215,16 @@ export interface DupeGroupMember {
   rationale: string | null;
 }
 
-/** A row of the duplicates report; everything after `repo_id` is null where there is no scan, group or member. */
+/**
+ * A row of the duplicates report; everything after `repo_id` is null where there is no scan, group or member.
+ *
+ * The scan's warnings stand in the first row alone.
+ */
 export interface DupeRow {
   repoId: number;
   scanId: number | null;
   completedAt: string | null;
+  warnings: ScanWarning[] | null;
   groupId: number | null;
   label: string | null;
   prCount: number | null;

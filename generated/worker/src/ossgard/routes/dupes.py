@@ -21,14 +21,13 @@ async def get_dupes(context: AccountContext, owner: str, name: str) -> Dupes:
             404, f"No scan of {owner}/{name} is completed yet: start one with POST /repos/{owner}/{name}/scan"
         )
     groups = read_groups(rows)
-    scan = await context.db.get_scan(scan_id)
     return Dupes(
         repo=f"{owner}/{name}",
         scan_id=scan_id,
         completed_at=rows[0].completed_at,
         group_count=len(groups),
         groups=groups,
-        warnings=scan.warnings if scan else [],
+        warnings=rows[0].warnings or [],
     )
 
 

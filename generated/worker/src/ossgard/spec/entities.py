@@ -262,11 +262,15 @@ class DupeGroupMember(CamelModel):
 
 
 class DupeRow(CamelModel):
-    """A row of the duplicates report; everything after `repo_id` is null where there is no scan, group or member."""
+    """A row of the duplicates report; everything after `repo_id` is null where there is no scan, group or member.
+
+    The scan's warnings stand in the first row alone.
+    """
 
     repo_id: int
     scan_id: int | None
     completed_at: str | None
+    warnings: Annotated[list[ScanWarning] | None, JsonText]
     group_id: int | None
     label: str | None
     pr_count: int | None

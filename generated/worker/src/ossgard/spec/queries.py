@@ -559,6 +559,11 @@ LIST_DUPES = Query(
     (
         Statement(
             """SELECT repos.id AS repo_id, scans.id AS scan_id, scans.completed_at,
+       iif(
+         row_number() OVER (ORDER BY dupe_groups.id, dupe_group_members.rank, dupe_group_members.id) = 1,
+         scans.warnings,
+         NULL
+       ) AS warnings,
        dupe_groups.id AS group_id, dupe_groups.label, dupe_groups.pr_count,
        prs.id AS pr_id, prs.number AS pr_number, prs.title, prs.author, prs.state,
        dupe_group_members.rank, dupe_group_members.score, dupe_group_members.rationale
