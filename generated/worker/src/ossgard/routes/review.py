@@ -1,10 +1,12 @@
 """One pull request under review: the groups it is in, and the pull requests most like it."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from ossgard.config import parse_stored
 from ossgard.errors import HttpError, PermanentError, RetryableError
 from ossgard.http import AccountContext
+from ossgard.pipeline.reading import NOT_ALL_READ
 from ossgard.pipeline.signals import embed_pulls, ensure_collections, has_other_size, size_of, store_signals
 from ossgard.pipeline.texts import (
     CODE_COLLECTION,
@@ -16,7 +18,7 @@ from ossgard.pipeline.texts import (
 )
 from ossgard.ports import VectorMatch, VectorStore
 from ossgard.providers.factory import Providers
-from ossgard.providers.github import Diff, PullGone
+from ossgard.providers.github import Diff, PullGone, PullUnreadable
 from ossgard.routes.dupes import read_groups
 from ossgard.routes.repos import not_tracked
 from ossgard.spec.entities import PR, EmbedHash, PRInput, PRState, ReviewRow
@@ -107,7 +109,10 @@ async def _fetch(context: AccountContext, config: Config, repo_id: int, owner: s
     github = Providers(context.services, config).github()
     pull = await github.pull(owner, name, number)
     paths = await github.files(owner, name, number)
-    diff = await github.diff(owner, name, number)
+    diff = None
+    # Without it, files and words are compared, and the next scan asks for it again.
+    with suppress(PullUnreadable):
+        diff = await github.diff(owner, name, number)
     return await context.services.db.upsert_pr(
         repo_id,
         PRInput(
@@ -120,7 +125,7 @@ async def _fetch(context: AccountContext, config: Config, repo_id: int, owner: s
             state=pull.state,
             github_etag=diff.etag if isinstance(diff, Diff) else None,
             created_at=pull.created_at,
-            updated_at=pull.updated_at,
+            updated_at=pull.updated_at if diff is not None else NOT_ALL_READ,
         ),
     )
 
