@@ -20,6 +20,7 @@ PATTERNS = {
     r"^[A-Za-z][A-Za-z0-9_]*$": "letters, digits and _, beginning with a letter",
     r"^[A-Za-z][A-Za-z0-9_]*\??$": "letters, digits and _, beginning with a letter; `?` at the end: may be absent",
     r"^[a-z][a-z0-9_]*$": "small letters, digits and _, beginning with a letter",
+    r"^([a-z][a-z0-9_]*|[A-Z][A-Z0-9_]*)$": "small letters or capitals, digits and _, beginning with a letter",
     r"^[A-Z]{2,16}$": "2 to 16 capital letters",
     r"^/[A-Za-z0-9_.\-/{}]*$": "a path beginning with /, like /repos/{owner}",
     r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$": "module.function, both in snake_case",
@@ -34,7 +35,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=64)]
 ErrorCode = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$", max_length=64)]
 SqlName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
 ColumnName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*\.[A-Za-z_][A-Za-z0-9_]*$", max_length=129)]
-EnumValue = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
+EnumValue = Annotated[str, Field(pattern=r"^([a-z][a-z0-9_]*|[A-Z][A-Z0-9_]*)$", max_length=64)]
 OptionalName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*\??$", max_length=65)]
 Number = int | Annotated[float, Field(allow_inf_nan=False)]
 PositiveInt = Annotated[int, Field(gt=0, le=2**53 - 1)]

@@ -83,6 +83,12 @@ class Scanning(World):
         rows = self.rows(f"SELECT {columns} FROM prs ORDER BY number")
         return [row[0] for row in rows] if "," not in columns else rows
 
+    def warnings(self) -> list[tuple[str, int, list[int]]]:
+        """What the newest scan warns of: code, count, examples; the messages say enough."""
+        warnings = json.loads(self.scan()["warnings"])
+        assert all(len(warning["message"]) > 40 for warning in warnings)
+        return [(warning["code"], warning["count"], warning["examples"]) for warning in warnings]
+
     def groups(self) -> list[list[int]]:
         """The numbers in each stored group of duplicates, best first."""
         rows = self.rows("""

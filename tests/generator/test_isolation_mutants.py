@@ -50,6 +50,7 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "an exception",
         "1 or behind 2",
     ): "nothing is left: the account's own titles are taken away, whoever else has them",
+    ("listSameRepos", "1 dropped 2"): "whichever repositories are meant, only the account's are shown",
     ("a recursion", "1 join 1"): "the drafts are still the account's",
     ("under the row that was inserted", "2 "): "the row was inserted by the statement before, for the account",
 }

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from tests.outside.llm import Llm
+from tests.outside.llm import Llm, PromptRefused
 from tests.outside.tokens import count_tokens, cut_to_tokens
 
 PREFIX = "/anthropic"
@@ -179,7 +179,10 @@ class AnthropicApi:
         if asked > context:
             raise AnthropicError(400, f"prompt is too long: {asked} tokens > {context} maximum")
         begun = _prefill(messages, model)
-        text = self._llm.answer(system, messages).removeprefix(begun)
+        try:
+            text = self._llm.answer(system, messages).removeprefix(begun)
+        except PromptRefused as refusal:
+            raise AnthropicError(400, str(refusal)) from None
         reason = "end_turn"
         if count_tokens(text) > limit:
             text, reason = cut_to_tokens(text, limit), "max_tokens"

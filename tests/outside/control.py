@@ -97,7 +97,9 @@ class _Control:
 
     def set_behaviour(self, body: Any, request: Request) -> Any:
         """The LLM's `Behaviour`, by the names of its fields; absent ones go back to what is usual."""
-        self._world.llm.behaviour = Behaviour(**{**body, "unusable_for": set(body.get("unusable_for", ()))})
+        words = {name: frozenset(body.get(name, ())) for name in ("refuses", "refuses_to_embed")}
+        numbers = set(body.get("unusable_for", ()))
+        self._world.llm.behaviour = Behaviour(**{**body, **words, "unusable_for": numbers})
 
     def steer_batches(self, body: Any, request: Request) -> None:
         """How batches go, by the names of `Steering`; absent ones go back to what is usual."""

@@ -42,6 +42,7 @@ class Fault:
         skip: how many requests go through unharmed before.
         key: only requests with this credential (token or API key).
         containing: only requests whose body contains this text.
+        pull: only requests to GitHub about the pull request of this number.
     """
 
     endpoint: str
@@ -58,6 +59,7 @@ class Fault:
     skip: int = 0
     key: str | None = None
     containing: str | None = None
+    pull: int | None = None
     hits: int = 0
 
     @property
@@ -72,6 +74,8 @@ class Fault:
         if self.key is not None and self.key != request.key:
             return False
         if self.containing is not None and self.containing.encode() not in request.body:
+            return False
+        if self.pull is not None and f"/pulls/{self.pull}/" not in f"{request.path}/":
             return False
         if self.skip > 0:
             self.skip -= 1

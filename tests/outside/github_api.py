@@ -136,7 +136,11 @@ class GitHubApi(GitHubAccess):
         pulls = found.listed(query.get("state", "open"), query.get("sort", "created"), direction)
         page, headers = self._page(request, found, pulls, "pulls")
         base = self._base(request)
-        return self._send(request, [pull_document(base, found, pull) for pull in page], headers)
+        plain = [(pull.number, pull_document(base, found, pull)) for pull in page]
+        shown = [
+            found.odd_entries[number](entry) if number in found.odd_entries else [entry] for number, entry in plain
+        ]
+        return self._send(request, [entry for entries in shown for entry in entries], headers)
 
     async def _show_pull(self, request: Request) -> Response:
         found = await self._find_pull(request)

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -24,6 +24,9 @@ class Behaviour:
         broken_first: the first answer to a question is no JSON; the next one is right.
         wrong_shape_first: the first answer is JSON of another shape; the next one is right.
         unusable_for: numbers of pull requests; a question with one of them never gets a usable answer.
+        silent: no question gets any text as an answer.
+        refuses: words; the provider refuses a question with one of them.
+        refuses_to_embed: words; the provider refuses texts to embed when one of them is in any.
     """
 
     code_fence: float = 0
@@ -31,6 +34,23 @@ class Behaviour:
     broken_first: float = 0
     wrong_shape_first: float = 0
     unusable_for: set[int] = field(default_factory=set)
+    silent: bool = False
+    refuses: frozenset[str] = frozenset()
+    refuses_to_embed: frozenset[str] = frozenset()
+
+
+class PromptRefused(Exception):
+    """The provider lets no model see this."""
+
+    def __init__(self) -> None:
+        super().__init__("Invalid prompt: your prompt was flagged as potentially violating our usage policy.")
+
+
+def refuse(words: Iterable[str], texts: Iterable[str]) -> None:
+    """Raise `PromptRefused` when one of the words is in one of the texts."""
+    whole = "\n".join(texts)
+    if any(word in whole for word in words):
+        raise PromptRefused
 
 
 class Llm:
@@ -42,7 +62,10 @@ class Llm:
         self._lock = threading.Lock()
 
     def answer(self, system: str, messages: Sequence[Mapping[str, str]]) -> str:
-        """What the model says to a system prompt and messages with `role` and `content`."""
+        """What the model says to a system prompt and messages with `role` and `content`; raises `PromptRefused`."""
+        refuse(self.behaviour.refuses, [message["content"] for message in messages])
+        if self.behaviour.silent:
+            return ""
         pulls = _pull_requests([message["content"] for message in messages if message["role"] == "user"])
         if not pulls:
             return NO_DATA

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from tests.outside.llm import Llm
+from tests.outside.llm import Llm, PromptRefused
 from tests.outside.text_vectors import embed
 from tests.outside.tokens import count_tokens, cut_to_tokens
 
@@ -137,7 +137,10 @@ class OllamaApi:
         context = min(int(options.get("num_ctx") or DEFAULT_CONTEXT), CHAT_MODELS[name])
         kept = _fit(messages, context)
         system = "\n".join(message["content"] for message in kept if message["role"] == "system")
-        text, reason = self._llm.answer(system, kept), "stop"
+        try:
+            text, reason = self._llm.answer(system, kept), "stop"
+        except PromptRefused as refusal:
+            return JSONResponse(error(400, str(refusal)), 400)
         limit = int(options.get("num_predict") or -1)
         if 0 < limit < count_tokens(text):
             text, reason = cut_to_tokens(text, limit), "length"

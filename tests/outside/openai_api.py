@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from tests.outside.llm import Llm
+from tests.outside.llm import Llm, PromptRefused, refuse
 from tests.outside.text_vectors import embed
 from tests.outside.tokens import count_tokens, cut_to_tokens
 
@@ -164,7 +164,10 @@ class OpenAiApi:
             )
         _check_format(body.get("response_format"), messages)
         system = "\n".join(message["content"] for message in messages if message["role"] in ("system", "developer"))
-        text = self._llm.answer(system, messages)
+        try:
+            text = self._llm.answer(system, messages)
+        except PromptRefused as refusal:
+            raise OpenAiError(400, str(refusal), code="invalid_prompt") from None
         finish = "stop"
         if count_tokens(text) > limit:
             text, finish = cut_to_tokens(text, limit), "length"
@@ -177,7 +180,7 @@ class OpenAiApi:
             "choices": [
                 {
                     "index": 0,
-                    "message": {"role": "assistant", "content": text, "refusal": None, "annotations": []},
+                    "message": {"role": "assistant", "content": text or None, "refusal": None, "annotations": []},
                     "logprobs": None,
                     "finish_reason": finish,
                 }
@@ -197,6 +200,10 @@ class OpenAiApi:
         """Answer an embeddings request."""
         model = _model(body, EMBEDDING_MODELS)
         texts = _inputs(body)
+        try:
+            refuse(self._llm.behaviour.refuses_to_embed, texts)
+        except PromptRefused as refusal:
+            raise OpenAiError(400, str(refusal), "input", "invalid_prompt") from None
         most, can_shorten = EMBEDDING_MODELS[model]
         dimensions = body.get("dimensions", most)
         if "dimensions" in body and not can_shorten:

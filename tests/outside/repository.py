@@ -57,6 +57,7 @@ class Repository:
     Args:
         groups: the numbers of pull requests that do the same.
         lookalikes: the numbers of pull requests that touch the same files and do different things.
+        odd_entries: by number, makes of a pull request's document what the listing shows in its place.
     """
 
     owner: str
@@ -65,6 +66,7 @@ class Repository:
     pulls: dict[int, PullRequest] = field(default_factory=dict)
     groups: list[set[int]] = field(default_factory=list)
     lookalikes: list[set[int]] = field(default_factory=list)
+    odd_entries: dict[int, Callable[[dict[str, Any]], list[Any]]] = field(default_factory=dict)
     _ticks: Any = field(default_factory=lambda: itertools.count(1), repr=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 

@@ -134,7 +134,11 @@ async def _ask_chat(services: Services, config: Config) -> str | None:
 
 async def _ask_embedding(services: Services, config: Config) -> str | None:
     model = Providers(services, config).embedding_model()
-    size = len((await model.embed([_TEXT])).vectors[0])
+    embedded = await model.embed([_TEXT])
+    [vector] = embedded.vectors
+    if vector is None:
+        return f"The embedding model refuses a test: {embedded.refusal}. Check embedding.model"
+    size = len(vector)
     # The index of a cloud host has one size, which the model itself holds to.
     if services.host.vector_dimensions or config.vector_store is not None:
         return None

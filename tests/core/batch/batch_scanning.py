@@ -175,9 +175,10 @@ def ordinary(outside: Outside, repository: Repository, llm: str = "openai") -> S
 def result(scanning: Scanning) -> dict[str, Any]:
     """All that the newest scan came to."""
     scan = scanning.scan()
-    told = ("status", "error", "pr_count", "dupe_group_count", "input_tokens", "output_tokens", "progress")
+    told = ("status", "error", "pr_count", "dupe_group_count", "progress", "warnings")
+    used = ("input_tokens", "output_tokens", "embedding_tokens")
     return {
-        "scan": {key: scan[key] for key in told},
+        "scan": {key: scan[key] for key in (*told, *used)},
         "groups": scanning.rows(f"""
             SELECT label, pr_count, number, rank, score, rationale FROM dupe_group_members
             JOIN dupe_groups ON dupe_groups.id = group_id JOIN prs ON prs.id = pr_id

@@ -216,3 +216,45 @@ def _is_not_known_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
 def _forget_what_was_asked(outside: Outside) -> None:
     """Repositories of tests have pull requests of the same numbers, and some habits are those of first answers."""
     outside.llm._asked.clear()
+
+
+# ---- what costs one item
+
+
+@llms
+@pytest.mark.parametrize("way", ["nonsense", "refused"])
+def test_what_has_no_usable_answer_is_told_and_shown_unranked(outside: Outside, llm: str, way: str) -> None:
+    repository = planted(outside)
+    first, *_ = repository.planted_groups
+    word = "zyzzyva"
+    for number in first:
+        pull = repository.pulls[number]
+        repository.update(number, title=f"{pull.title} {word}", files=repository.pulls[first[0]].files)
+    outside.llm.behaviour = {
+        "nonsense": Behaviour(unusable_for={first[0]}),
+        "refused": Behaviour(refuses=frozenset({word})),
+    }[way]
+    plain = ordinarily(outside, repository, llm)
+    scanning = scanned(outside, repository, llm)
+    assert result(scanning) == result(plain)
+    assert [warning[:2] for warning in scanning.warnings()] == [("NOT_VERIFIED", 1), ("NOT_RANKED", 1)]
+    assert first in scanning.groups(), "equal diffs, in the order of their numbers"
+
+
+@llms
+def test_a_model_that_answers_nothing_fails_the_scan(outside: Outside, llm: str) -> None:
+    outside.llm.behaviour = Behaviour(silent=True)
+    scanning = scanned(outside, planted(outside), llm)
+    assert scanning.scan()["status"] == "failed"
+    assert "has not given a usable answer to any question" in scanning.scan()["error"]
+
+
+def test_a_text_that_is_refused_costs_its_pull_request_the_vectors(outside: Outside) -> None:
+    repository = planted(outside)
+    number = max(repository.open_numbers)
+    repository.update(number, title="A zyzzyva")
+    outside.llm.behaviour = Behaviour(refuses_to_embed=frozenset({"zyzzyva"}))
+    plain = ordinarily(outside, repository)
+    scanning = scanned(outside, repository)
+    assert result(scanning) == result(plain)
+    assert scanning.warnings() == [("NOT_EMBEDDED", 1, [number])]

@@ -249,7 +249,7 @@ def test_what_an_expired_batch_has_embedded_is_not_embedded_again(outside: Outsi
     assert scanning.scan_in_batches()["status"] == "failed"
     assert "expired before it was done" in scanning.scan()["error"]
     assert sorted(hash is None for hash in scanning.pulls("embed_hash")) == [False] * 3 + [True] * 3
-    assert scanning.scan()["input_tokens"] > 0
+    assert scanning.scan()["embedding_tokens"] > 0
     outside.batches.expire = 0
     outside.reset()
     assert scanning.scan_in_batches()["status"] == "done"

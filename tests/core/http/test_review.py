@@ -12,6 +12,7 @@ from ossgard.pipeline.texts import CODE_COLLECTION, INTENT_COLLECTION
 from tests.core.http.test_app import KEY, request
 from tests.core.scanning import Scanning
 from tests.outside.diffs import ChangedFile
+from tests.outside.llm import Behaviour
 from tests.outside.planting import Plan
 from tests.outside.repository import Repository
 from tests.outside.world import World as Outside
@@ -176,3 +177,29 @@ def test_errors_of_the_embedding_model_are_told(
     answer = review(number)
     assert answer.status_code == answered
     assert isinstance(answer.json()["error"], str)
+
+
+def test_a_diff_that_github_does_not_give_costs_the_review_only_the_diff(
+    scanning: Scanning, review: Review, repository: Repository, open_pulls: OpenPulls, outside: Outside
+) -> None:
+    open_pulls(2)
+    scanning.scan_all()
+    number = repository.open("New", "Something", [ChangedFile("new.py", "new")]).number
+    outside.fail("github.diff", 422, body={"message": "heavy server load"}, pull=number)
+    answer = review(number)
+    assert (answer.status_code, len(answer.json()["similarPrs"])) == (200, 2)
+    outside.heal()
+    scanning.scan_all()
+    assert None not in scanning.pulls("diff_hash")
+
+
+def test_texts_that_are_refused_are_told_to_who_asks(
+    scanning: Scanning, review: Review, repository: Repository, open_pulls: OpenPulls, outside: Outside
+) -> None:
+    open_pulls(2)
+    scanning.scan_all()
+    number = repository.open("A zyzzyva", None, [ChangedFile("new.py", "new")]).number
+    outside.llm.behaviour = Behaviour(refuses_to_embed=frozenset({"zyzzyva"}))
+    answer = review(number)
+    assert answer.status_code == 400
+    assert "usage policy" in answer.json()["error"]

@@ -13,6 +13,7 @@ from ossgard.pipeline.texts import CODE_COLLECTION, INTENT_COLLECTION
 from ossgard.ports import VectorPoint
 from tests.core.scanning import Scanning
 from tests.outside.diffs import ChangedFile
+from tests.outside.llm import Behaviour
 from tests.outside.planting import Plan
 from tests.outside.repository import Repository
 from tests.outside.world import World as Outside
@@ -45,7 +46,7 @@ def test_every_open_one_gets_both_vectors_over_several_slices(scanning: Scanning
     assert scanning.vectors.ids(CODE_COLLECTION) == code_ids(scanning, numbers)
     assert scanning.vectors.ids(INTENT_COLLECTION) == intent_ids(scanning, numbers)
     assert all(len(hash) == 16 for hash in scanning.pulls("embed_hash"))
-    assert scan["input_tokens"] > 0
+    assert (scan["embedding_tokens"] > 0, scan["input_tokens"], scan["output_tokens"]) == (True, 0, 0)
 
 
 @pytest.mark.usefixtures("small_slices")
@@ -72,7 +73,7 @@ def test_an_unchanged_repository_asks_for_no_embedding(
     outside.reset()
     second = scanning.scan_all()
     assert outside.count("openai.embeddings").calls == 0
-    assert (first["input_tokens"] > 0, second["input_tokens"]) == (True, 0)
+    assert (first["embedding_tokens"] > 0, second["embedding_tokens"]) == (True, 0)
 
 
 def test_who_changes_no_file_has_no_code_signal(scanning: Scanning, repository: Repository) -> None:
@@ -228,3 +229,63 @@ def test_two_scans_of_different_sizes_do_not_go_on_for_ever(
         "Another scan embeds with vectors of another size at the same time. "
         "Start the scan again when it has ended, or use the same embedding model for both"
     )
+
+
+# ---- texts that the provider refuses
+
+
+def test_a_text_that_the_provider_refuses_costs_its_pull_request_the_vectors(
+    scanning: Scanning, open_pulls: OpenPulls, outside: Outside, repository: Repository
+) -> None:
+    numbers = open_pulls(9)
+    bad = [repository.open("A forbidden title", None, [ChangedFile("a.py", "a")]).number]
+    bad.append(repository.open("A path", None, [ChangedFile("forbidden.py", "a")]).number)
+    outside.llm.behaviour = Behaviour(refuses_to_embed=frozenset({"forbidden"}))
+    scan = scanning.scan_all()
+    assert (scan["status"], scan["error"]) == ("done", None)
+    assert scanning.warnings() == [("NOT_EMBEDDED", 2, bad)]
+    assert "usage policy" in scan["warnings"]
+    assert scanning.pulls("embed_hash IS NULL") == [0] * 9 + [1, 1]
+    assert scanning.vectors.ids(INTENT_COLLECTION) == intent_ids(scanning, numbers)
+    assert scanning.vectors.ids(CODE_COLLECTION) == code_ids(scanning, numbers)
+    outside.llm.behaviour = Behaviour()
+    scanning.scan_all()
+    assert (scanning.warnings(), None in scanning.pulls("embed_hash")) == ([], False)
+
+
+def test_a_refused_change_leaves_what_was_embedded_before(
+    scanning: Scanning, open_pulls: OpenPulls, outside: Outside, repository: Repository
+) -> None:
+    numbers = open_pulls(3)
+    scanning.scan_all()
+    before = scanning.pulls("embed_hash")
+    repository.update(numbers[1], title="A forbidden title")
+    outside.llm.behaviour = Behaviour(refuses_to_embed=frozenset({"forbidden"}))
+    for _ in range(2):
+        assert scanning.scan_all()["status"] == "done"
+        assert scanning.warnings() == [("NOT_EMBEDDED", 1, [numbers[1]])]
+        assert scanning.pulls("embed_hash") == before
+
+
+def test_equal_diffs_find_each_other_without_vectors(
+    scanning: Scanning, open_pulls: OpenPulls, outside: Outside, repository: Repository
+) -> None:
+    open_pulls(2)
+    first = repository.open("A forbidden title", None, [ChangedFile("a.py", "a")]).number
+    second = repository.open_duplicate(first).number
+    outside.llm.behaviour = Behaviour(refuses_to_embed=frozenset({"forbidden"}))
+    assert scanning.scan_all()["status"] == "done"
+    assert sorted(map(sorted, scanning.groups())) == [[first, second]]
+    assert scanning.warnings() == [("NOT_EMBEDDED", 2, [first, second])]
+
+
+def test_a_provider_that_refuses_everything_fails_the_scan(
+    scanning: Scanning, open_pulls: OpenPulls, outside: Outside
+) -> None:
+    open_pulls(3)
+    outside.fail("openai.embeddings", 400)
+    scan = scanning.scan_all()
+    assert scan["status"] == "failed"
+    assert "refuses the request" in scan["error"]
+    assert scanning.pulls("embed_hash") == [None] * 3
+    assert len(outside.requests("openai.embeddings")) <= 4

@@ -96,15 +96,47 @@ def test_every_message_delivered_twice_stores_no_group_twice(scanning: Scanning,
     assert (scanning.scan()["status"], len(scanning.groups())) == ("done", 7)
 
 
-def test_an_unusable_answer_is_recorded_and_skipped(
+@pytest.mark.parametrize(
+    "behaviour", [Behaviour(unusable_for={2}), Behaviour(refuses=frozenset({"topic1"}))], ids=["nonsense", "refused"]
+)
+def test_a_group_without_a_usable_answer_is_shown_unranked(
+    ranked: Ranked, scanning: Scanning, outside: Outside, open_pulls: OpenPulls, behaviour: Behaviour
+) -> None:
+    open_pulls(5)
+    outside.llm.behaviour = behaviour
+    groups = ranked([[1, 2, 3], [4, 5]])
+    assert (groups[0], sorted(groups[1])) == ([1, 2, 3], [4, 5])
+    assert (scanning.scan()["status"], scanning.scan()["dupe_group_count"]) == ("done", 2)
+    assert scanning.warnings() == [("NOT_RANKED", 1, [1, 2, 3])]
+    for pr_id, rank, score, rationale in members(scanning)[:3]:
+        assert (pr_id, score) == (rank, 0)
+        assert "in the order of their numbers" in rationale
+    assert scanning.rows("SELECT count(*) FROM candidate_groups") == [(0,)]
+
+
+def test_an_answer_about_others_leaves_a_group_unranked(
     ranked: Ranked, scanning: Scanning, outside: Outside, open_pulls: OpenPulls
 ) -> None:
-    open_pulls(4)
-    outside.llm.behaviour = Behaviour(unusable_for={1})
-    assert [sorted(group) for group in ranked([[1, 2], [3, 4]])] == [[3, 4]]
-    assert (scanning.scan()["status"], scanning.scan()["dupe_group_count"]) == ("done", 1)
-    [(stage, position, error)] = scanning.rows("SELECT stage, position, error FROM candidate_groups")
-    assert (stage, position, len(error) > 20) == ("verified", 1, True)
+    open_pulls(2)
+    answer = {"choices": [{"message": {"content": '{"rankings": []}'}}], "usage": {}}
+    outside.fail("openai.chat", 200, body=answer)
+    assert ranked([[1, 2]]) == [[1, 2]]
+    assert scanning.warnings() == [("NOT_RANKED", 1, [1, 2])]
+    assert "ranked none" in scanning.scan()["warnings"]
+
+
+def test_a_model_that_ranks_nothing_fails_the_scan(
+    ranked: Ranked, scanning: Scanning, outside: Outside, open_pulls: OpenPulls
+) -> None:
+    open_pulls(2)
+    outside.llm.behaviour = Behaviour(silent=True)
+    ranked([[1, 2]])
+    scan = scanning.scan()
+    assert (scan["status"], scan["completed_at"] is not None, scan["progress"]) == ("failed", True, None)
+    assert "has not given a usable answer" in scan["error"]
+    assert scanning.rows("SELECT last_scan_at FROM repos") == [(None,)]
+    assert scanning.rows("SELECT count(*) FROM candidate_groups") == [(0,)]
+    assert scanning.rows("SELECT phase FROM scan_steps ORDER BY step DESC LIMIT 1") == [(None,)]
 
 
 def test_invented_numbers_are_dropped(

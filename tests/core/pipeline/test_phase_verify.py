@@ -5,7 +5,9 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from ossgard.providers.chat import ChatLimits
 from tests.core.scanning import Scanning
+from tests.outside.diffs import ChangedFile
 from tests.outside.llm import Behaviour
 from tests.outside.repository import Repository
 from tests.outside.world import World as Outside
@@ -79,14 +81,122 @@ def test_bad_habits_of_a_model_do_no_harm(
     assert verified([two_pairs]) == [(100, [1, 4]), (101, [2, 5])]
 
 
-def test_an_unusable_answer_is_recorded_and_skipped(
-    verified: Verified, scanning: Scanning, outside: Outside, two_pairs: list[int]
+@pytest.fixture
+def alike(repository: Repository, open_pulls: OpenPulls) -> list[int]:
+    """1 and 2 do the same in different words, 3 and 4 are the same, so are 5 and 6, and 7 is alone."""
+    for words in ("quick", "fast"):
+        repository.open("Speed the parser up", f"Make it {words}", [ChangedFile("src/parser.py", words)])
+    repository.open("Fix the lexer", None, [ChangedFile("src/lexer.py", "fixed")])
+    repository.open_duplicate(3)
+    open_pulls(1)
+    repository.open_duplicate(5)
+    open_pulls(1)
+    return list(range(1, 8))
+
+
+# Ways in which a question may get no usable answer, when it is about the first of `alike`.
+COSTS = {
+    "nonsense": Behaviour(unusable_for={1, 3}),
+    "refused": Behaviour(refuses=frozenset({"parser", "lexer"})),
+}
+
+
+@pytest.mark.parametrize("way", COSTS)
+@pytest.mark.parametrize("llm", ["openai", "anthropic", "ollama"])
+def test_a_question_without_a_usable_answer_costs_that_question(
+    outside: Outside, repository: Repository, alike: list[int], way: str, llm: str
 ) -> None:
-    outside.llm.behaviour = Behaviour(unusable_for={1})
-    assert verified([[1, 4], [2, 5]]) == [(200, [2, 5])]
+    outside.llm.behaviour = COSTS[way]
+    scanning = Scanning(outside, repository, outside.config(llm=llm))
+    scanning.begin()
+    scanning.run_until("cluster")
+    scanning.propose("candidate", [[1, 2], [3, 4, 7], [5, 6]])
+    scanning.jump("verify", {"total": 3})
+    scanning.run_phase("verify")
+    rows = scanning.rows("SELECT position, pr_ids FROM candidate_groups WHERE stage = 'verified' ORDER BY position")
+    assert rows == [(200, "[3,4]"), (300, "[5,6]")], "equal diffs need no opinion"
     assert scanning.scan()["status"] == "ranking"
-    [(position, error)] = scanning.rows("SELECT position, error FROM candidate_groups WHERE error IS NOT NULL")
-    assert (position, len(error) > 20) == (1, True)
+    assert scanning.warnings() == [("NOT_VERIFIED", 2, [1, 2, 3, 4, 7])]
+    outside.llm.behaviour = Behaviour()
+    scanning.drain()
+    assert sorted(map(sorted, scanning.groups())) == [[3, 4], [5, 6]]
+
+
+def test_who_finds_no_room_in_a_question_is_told(
+    scanning: Scanning, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ossgard.providers.openai.chat_limits", lambda *_: ChatLimits(5500, 500))
+    for _ in range(40):
+        repository.open("Fix the lexer " * 10, None, [ChangedFile("src/lexer.py", "fixed")])
+    scanning.begin()
+    scanning.run_until("cluster")
+    scanning.propose("candidate", [list(range(1, 41))])
+    scanning.jump("verify", {"total": 1})
+    scanning.run_phase("verify")
+    [(code, count, examples)] = scanning.warnings()
+    [(ids,)] = scanning.rows("SELECT pr_ids FROM candidate_groups WHERE stage = 'verified'")
+    assert (code, 0 < count < 39) == ("NOT_ASKED_ABOUT", True)
+    assert len(json.loads(ids)) + count == 40
+    assert not set(examples) & set(json.loads(ids))
+
+
+# ---- a model that is of no use
+
+
+@pytest.mark.parametrize(
+    "behaviour", [Behaviour(silent=True), Behaviour(refuses=frozenset({"pullRequests"}))], ids=["silent", "refusing"]
+)
+@pytest.mark.parametrize("llm", ["openai", "anthropic", "ollama"])
+def test_a_model_that_answers_nothing_fails_the_scan(
+    outside: Outside, repository: Repository, alike: list[int], llm: str, behaviour: Behaviour
+) -> None:
+    outside.llm.behaviour = behaviour
+    scanning = Scanning(outside, repository, outside.config(llm=llm))
+    scan = scanning.scan_all()
+    model = outside.config(llm=llm)["llm"]["model"]
+    assert scan["status"] == "failed"
+    assert f"model '{model}' has not given a usable answer to any question" in scan["error"]
+    assert ("usage policy" if behaviour.refuses else "no JSON object") in scan["error"]
+    assert "llm.model" in scan["error"]
+    [(code, count, _)] = scanning.warnings()
+    assert (code, count > 1) == ("NOT_VERIFIED", True)
+    assert (scan["input_tokens"] > 0) == (not behaviour.refuses), "what it cost is counted"
+    assert scanning.rows("SELECT count(*) FROM candidate_groups WHERE error IS NULL") == [(0,)]
+
+
+@pytest.mark.parametrize("behaviour", COSTS.values(), ids=COSTS)
+def test_one_stranger_alone_cannot_make_a_scan_fail(
+    outside: Outside, repository: Repository, alike: list[int], behaviour: Behaviour
+) -> None:
+    """All questions that there are have failed, but one that no stranger wrote has an answer."""
+    for number in alike[2:]:
+        repository.close(number)
+    outside.llm.behaviour = behaviour
+    scanning = Scanning(outside, repository)
+    scan = scanning.scan_all()
+    assert (scan["status"], scan["error"], scan["dupe_group_count"]) == ("done", None, 0)
+    assert scanning.warnings() == [("NOT_VERIFIED", 1, [1, 2])]
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 404])
+def test_a_refusal_of_the_account_fails_the_scan_at_once(
+    verified: Verified, scanning: Scanning, outside: Outside, two_pairs: list[int], status: int
+) -> None:
+    outside.fail("openai.chat", status)
+    assert verified([[1, 4], [2, 5]]) == []
+    assert scanning.scan()["status"] == "failed"
+    assert scanning.warnings() == []
+
+
+def test_a_model_that_answered_once_is_not_tried(
+    verified: Verified, scanning: Scanning, outside: Outside, open_pulls: OpenPulls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ossgard.pipeline.phases.verify.SLICE_SIZE", 1)
+    open_pulls(6)
+    outside.llm.behaviour = Behaviour(unusable_for={3, 5})
+    verified([[1, 2], [3, 4], [5, 6]])
+    assert scanning.warnings() == [("NOT_VERIFIED", 2, [3, 4, 5, 6])]
+    assert len(outside.requests("openai.chat")) == 5, "each question, and its repair"
 
 
 def test_every_token_is_counted(verified: Verified, scanning: Scanning, outside: Outside, two_pairs: list[int]) -> None:

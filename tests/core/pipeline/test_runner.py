@@ -1,6 +1,7 @@
 """The runner: what becomes of a message."""
 
 import asyncio
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,13 @@ import yaml
 from ossgard.errors import ConnectionFailure, PermanentError, RetryableError
 from ossgard.pipeline.disposition import Done, Failed, Retry
 from ossgard.pipeline.outbox import job_id
-from ossgard.pipeline.outcome import NextPhase, Outcome
+from ossgard.pipeline.outcome import Fail, NextPhase, Outcome
 from ossgard.pipeline.phase import Slice
+from ossgard.pipeline.warnings import merged, warning
 from ossgard.spec import writes
+from ossgard.spec.entities import WarningCode
 from ossgard.spec.phases import PHASES, RETRIES
-from tests.core.chain import MARKS, counting_chain
+from tests.core.chain import MARKS, assert_counted_once, counting_chain
 from tests.core.world import World
 
 
@@ -46,7 +49,7 @@ def test_a_scan_goes_through_every_slice_of_every_phase() -> None:
     assert world.rows("SELECT label FROM dupe_groups ORDER BY id") == MARKS
     scan = world.scan()
     assert (scan["status"], scan["error"], scan["progress"]) == ("done", None, None)
-    assert (scan["input_tokens"], scan["output_tokens"]) == (len(MARKS), 2 * len(MARKS))
+    assert_counted_once(scan)
     assert (scan["pr_count"], scan["dupe_group_count"], scan["phase_cursor"]) == (7, 1, '{"from":"rank"}')
     assert scan["completed_at"] == "2026-11-23T10:00:00.000Z"
     assert world.rows("SELECT last_scan_at FROM repos") == [("2026-11-23T10:00:00.000Z",)]
@@ -289,6 +292,60 @@ def test_the_sweep_fails_a_scan_whose_message_cannot_be_sent_for_a_day() -> None
     assert asyncio.run(world.runner.sweep()) == 1
     expected = "Phase 'scan' could not be begun for a day: the queue is full. Start the scan again"
     assert world.scan()["error"] == expected
+
+
+# ---- the end of a scan
+
+SCRATCH = """
+    INSERT INTO listed_prs (scan_id, number, title, author, created_at, updated_at, pending)
+    VALUES (1, 1, '', '', '', '', 1);
+    INSERT INTO candidate_groups (scan_id, position, stage, pr_ids) VALUES (1, 1, 'candidate', '[]');
+    """
+
+
+class Failing:
+    """A phase that has worked, and found that the scan has failed."""
+
+    async def run(self, slice: Slice) -> Outcome:
+        mark = writes.insert_dupe_group(slice.scan_id, slice.repo_id, "found before", 2)
+        told = warning(WarningCode.NOT_VERIFIED, [7], "x" * 5000, 3)
+        return Outcome(Fail("The model is of no use"), [mark], 1, 2, 3, warnings=[told])
+
+
+def test_a_phase_that_fails_the_scan_leaves_what_it_did_used_and_told() -> None:
+    world = world_with(Failing())
+    world.executor.connection.executescript(SCRATCH)
+    assert isinstance(world.handle(first()), Done)
+    scan = world.scan()
+    assert (scan["status"], scan["error"]) == ("failed", "The model is of no use")
+    assert (scan["input_tokens"], scan["output_tokens"], scan["embedding_tokens"]) == (1, 2, 3)
+    assert (scan["completed_at"], scan["progress"], scan["phase_cursor"]) == ("2026-11-23T10:00:00.000Z", None, None)
+    [told] = json.loads(scan["warnings"])
+    assert (told["code"], told["count"], told["examples"], len(told["message"]) < 600) == ("NOT_VERIFIED", 3, [7], True)
+    assert world.rows("SELECT label FROM dupe_groups") == [("found before",)]
+    assert world.rows("SELECT last_scan_at FROM repos") == [(None,)]
+    assert len(world.queue.jobs) == 1, "no message follows the first"
+    before = world.executor.connection.total_changes
+    assert isinstance(world.handle(first()), Done)
+    assert world.executor.connection.total_changes == before
+
+
+@pytest.mark.parametrize("phase", [Failing(), Raising(PermanentError("no"))])
+def test_a_scan_that_ends_leaves_no_scratch(phase: object) -> None:
+    world = world_with(phase)
+    world.executor.connection.executescript(SCRATCH)
+    world.handle(first())
+    assert world.rows("SELECT count(*) FROM listed_prs") == [(0,)]
+    assert world.rows("SELECT count(*) FROM candidate_groups") == [(0,)]
+
+
+def test_warnings_of_a_kind_become_one() -> None:
+    first_one = warning(WarningCode.NOT_RANKED, [1, 2, 2, 3], "the first")
+    second = warning(WarningCode.NOT_RANKED, [3, 4, 5, 6, 7], "the last", 9)
+    other = warning(WarningCode.NOT_EMBEDDED, [8])
+    [ranked, embedded] = merged(merged([], [first_one]), [other, second])
+    assert (ranked.count, ranked.examples) == (12, [1, 2, 3, 4, 5])
+    assert (ranked.message.endswith("The last reason: the last"), embedded) == (True, other)
 
 
 BUDGET = yaml.safe_load((Path(__file__).parents[3] / "spec" / "jobs.yaml").read_text())["runner"]

@@ -12,7 +12,7 @@ from ossgard.errors import PermanentError
 from ossgard.pipeline.disposition import Disposition
 from ossgard.pipeline.outcome import Outcome
 from ossgard.pipeline.phase import PhaseProcessor, Slice
-from tests.core.chain import MARKS, CountingPhase, counting_chain
+from tests.core.chain import MARKS, CountingPhase, assert_counted_once, counting_chain
 from tests.core.world import World
 
 pytestmark = pytest.mark.slow
@@ -64,7 +64,7 @@ def assert_done_once(world: World) -> None:
     scan = world.scan()
     assert (scan["status"], scan["error"]) == ("done", None)
     assert world.rows("SELECT label FROM dupe_groups ORDER BY id") == MARKS
-    assert (scan["input_tokens"], scan["output_tokens"]) == (len(MARKS), 2 * len(MARKS))
+    assert_counted_once(scan)
     assert world.rows("SELECT step FROM scan_steps ORDER BY step") == [(n,) for n in range(1, len(MARKS) + 2)]
     assert world.rows("SELECT count(*) FROM scan_steps WHERE sent_at IS NULL") == [(0,)]
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import base64
+import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from ossgard.errors import PermanentError, RetryableError
 from ossgard.ports import HttpResponse
-from ossgard.providers.embeddings import EmbeddingAnswer, EmbeddingLimits, divided, embedding_limits, prepare
+from ossgard.providers.embeddings import EmbeddingLimits, Embeddings, divided, embedding_limits, prepare
 from ossgard.providers.http_api import RequestRefused
 from ossgard.providers.ollama import OllamaEmbeddings
 from ossgard.providers.openai import OpenAIEmbeddings
@@ -23,7 +24,7 @@ from tests.support.ports import SetClock
 
 def embed(
     texts: Sequence[str], *answers: HttpResponse, dimensions: int | None = 2, model: str = "some-model"
-) -> tuple[ScriptedClient, EmbeddingAnswer]:
+) -> tuple[ScriptedClient, Embeddings]:
     client = ScriptedClient(*answers)
     embedder = OpenAIEmbeddings(client, SetClock(), "https://api.openai.com/v1", model, "sk", dimensions)
     return client, asyncio.run(embedder.embed(texts))
@@ -34,6 +35,10 @@ def answer(*vectors: object, tokens: int = 5) -> HttpResponse:
     return response(200, {"data": data, "usage": {"prompt_tokens": tokens}})
 
 
+def listed(found: Embeddings) -> list[list[float] | None]:
+    return [None if vector is None else list(vector) for vector in found.vectors]
+
+
 def packed(*numbers: float) -> str:
     return base64.b64encode(struct.pack(f"<{len(numbers)}f", *numbers)).decode()
 
@@ -41,13 +46,13 @@ def packed(*numbers: float) -> str:
 def test_vectors_come_in_the_order_of_the_texts_whatever_the_order_of_the_answer() -> None:
     data = [{"index": index, "embedding": packed(index, 0.5)} for index in (2, 0, 1)]
     _, found = embed(["a", "b", "c"], response(200, {"data": data, "usage": {"prompt_tokens": 9}}))
-    assert [list(vector) for vector in found.vectors] == [[0, 0.5], [1, 0.5], [2, 0.5]]
+    assert listed(found) == [[0, 0.5], [1, 0.5], [2, 0.5]]
     assert found.input_tokens == 9
 
 
 def test_a_server_may_send_lists_of_numbers() -> None:
     _, found = embed(["a", "b"], answer([1, 2], [0.5, 0]))
-    assert [list(vector) for vector in found.vectors] == [[1, 2], [0.5, 0]]
+    assert listed(found) == [[1, 2], [0.5, 0]]
 
 
 def test_only_models_that_can_are_asked_for_a_size() -> None:
@@ -122,9 +127,53 @@ def test_a_text_that_is_too_long_after_all_is_cut_to_what_cannot_be() -> None:
     assert len(found.vectors) == 2
 
 
-def test_a_refusal_of_short_texts_is_final() -> None:
+# ---- texts that the provider refuses
+
+
+class Refusing(ScriptedClient):
+    """Refuses requests with certain texts; every vector is the length of its text, and half of it."""
+
+    def __init__(self, refuses: Callable[[str], bool]) -> None:
+        super().__init__()
+        self._refuses = refuses
+
+    async def request(self, method: str, url: str, **more: Any) -> HttpResponse:
+        """Answer."""
+        texts = json.loads(more["body"])["input"]
+        self.sent.append((url, more.get("headers") or {}, {"input": texts}))
+        if any(map(self._refuses, texts)):
+            return response(400, {"error": {"message": "Bad input"}})
+        return answer(*([len(text), len(text) / 2] for text in texts), tokens=len(texts))
+
+
+def embed_refusing(texts: Sequence[str], refuses: Callable[[str], bool]) -> tuple[ScriptedClient, Embeddings]:
+    client = Refusing(refuses)
+    embedder = OpenAIEmbeddings(client, SetClock(), "https://api.openai.com/v1", "some-model", "sk", 2)
+    return client, asyncio.run(embedder.embed(texts))
+
+
+@given(st.lists(st.sampled_from(["fine", "good", "bad"]), min_size=1, max_size=40))
+def test_a_text_that_is_refused_costs_no_other_its_vector(texts: list[str]) -> None:
+    client, found = embed_refusing(texts, lambda text: text == "bad")
+    assert listed(found) == [None if text == "bad" else [4, 2] for text in texts]
+    assert found.input_tokens == len(texts) - texts.count("bad")
+    assert (found.refusal is None) == ("bad" not in texts)
+    assert len(client.sent) <= 2 * len(texts)
+
+
+def test_one_of_many_is_found_in_a_few_requests() -> None:
+    client, found = embed_refusing(["fine"] * 20 + ["bad"] + ["fine"] * 29, lambda text: text == "bad")
+    assert [place for place, vector in enumerate(found.vectors) if vector is None] == [20]
+    assert "Bad input" in str(found.refusal)
+    assert len(client.sent) <= 14
+
+
+@pytest.mark.parametrize("texts", [["a"], ["a", "b", "c"]])
+def test_a_refusal_of_every_text_is_not_that_of_the_texts(texts: list[str]) -> None:
+    """They, and one that nobody can have anything against: it stops there."""
+    answers = [response(400, {"error": {"message": "Bad input"}}), response(400, {"error": {"message": "Also bad"}})]
     with pytest.raises(RequestRefused, match="Bad input"):
-        embed(["a"], response(400, {"error": {"message": "Bad input"}}))
+        embed(texts, *answers)
 
 
 TEXTS = st.lists(st.text(max_size=50).map(lambda text: text * 20), max_size=40)

@@ -38,11 +38,11 @@ def plain(outside: World) -> int:
 
 
 def test_the_listing_is_read_page_by_page_to_its_end(outside: World) -> None:
-    async def read(github: GitHub) -> list[list[int]]:
-        pages: list[list[int]] = []
+    async def read(github: GitHub) -> list[list[int | None]]:
+        pages: list[list[int | None]] = []
         while True:
             page = await github.list_open_pulls(OWNER, NAME, len(pages) + 1)
-            pages.append([pull.number for pull in page.pulls])
+            pages.append([entry.number for entry in page.entries])
             if not page.has_next:
                 return pages
 

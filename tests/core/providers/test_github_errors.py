@@ -8,7 +8,7 @@ import pytest
 
 from ossgard.errors import PermanentError, RetryableError
 from ossgard.ports import HttpResponse
-from ossgard.providers.github import GitHub, NotModified, Pull, PullGone, TokenRefused, TooLarge
+from ossgard.providers.github import GitHub, NotModified, Pull, PullGone, PullUnreadable, TokenRefused, TooLarge
 from ossgard.spec.entities import PRState
 from tests.core.providers.scripted import ScriptedClient, response
 from tests.support.ports import SetClock
@@ -66,7 +66,7 @@ def test_a_revoked_token_is_named(call: Callable[[GitHub], Awaitable[Any]]) -> N
         run(call, response(401, {"message": "Bad credentials"}))
 
 
-@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("call", CALLS[:2])
 def test_a_token_without_access_is_told_why(call: Callable[[GitHub], Awaitable[Any]]) -> None:
     with pytest.raises(PermanentError, match="does not let this token read acme/rocket: Resource protected by SAML"):
         run(call, response(403, {"message": "Resource protected by SAML"}, x_ratelimit_remaining="4000"))
@@ -86,11 +86,63 @@ def test_a_pull_request_that_is_gone_is_told_apart(call: Callable[[GitHub], Awai
         run(call, response(status, {"message": "Not Found"}))
 
 
+@pytest.mark.parametrize("call", OF_A_PULL)
+@pytest.mark.parametrize("status", [400, 403, 422, 451, 501])
+def test_whatever_else_it_says_of_a_pull_request_is_about_that_alone(
+    call: Callable[[GitHub], Awaitable[Any]], status: int
+) -> None:
+    words = rf"GitHub does not give pull request acme/rocket#7: Heavy load \(status {status}\)"
+    with pytest.raises(PullUnreadable, match=words):
+        run(call, response(status, {"message": "Heavy load"}, x_ratelimit_remaining="4000"))
+
+
 @pytest.mark.parametrize("call", CALLS[1:4])
-@pytest.mark.parametrize("body", [b"", b"[{", 7, {"a": 1}, [7], [{"number": "7"}], [{"number": 7, "title": None}]])
+@pytest.mark.parametrize("body", [b"", b"[{", 7, {"a": 1}])
 def test_a_malformed_answer_can_be_tried_again(call: Callable[[GitHub], Awaitable[Any]], body: object) -> None:
     with pytest.raises(RetryableError, match="GitHub sent a malformed answer"):
         run(call, response(200, body))
+
+
+@pytest.mark.parametrize("body", [[7], [{"number": "7"}], [{"number": 7, "title": None}]])
+@pytest.mark.parametrize("call", CALLS[2:4])
+def test_a_malformed_pull_request_can_be_asked_for_again(
+    call: Callable[[GitHub], Awaitable[Any]], body: object
+) -> None:
+    with pytest.raises(RetryableError, match="GitHub sent a malformed answer"):
+        run(call, response(200, body))
+
+
+GOOD = {"number": 7, "title": "Fix it", "created_at": "2025", "updated_at": "2026"}
+
+
+@pytest.mark.parametrize(
+    ("odd", "number"),
+    [
+        ({"title": None}, 7),
+        ({"title": 5}, 7),
+        ({"created_at": None}, 7),
+        ({"updated_at": ["2026"]}, 7),
+        ({"number": "7"}, 7),
+        ({"number": "7" * 5000}, None),
+        ({"number": None}, None),
+        ({"number": True}, None),
+        ({"number": 0}, None),
+        ({"number": -7}, None),
+        ({"number": 7.5}, None),
+        ({"number": 2**60}, None),
+    ],
+)
+def test_an_odd_entry_of_the_listing_spoils_no_other(odd: dict[str, object], number: int | None) -> None:
+    page = run(CALLS[1], response(200, [{**GOOD, "number": 8}, {**GOOD, **odd}, "an entry", None]))
+    assert page.entries[0] == Pull(8, "Fix it", None, "ghost", PRState.OPEN, "2025", "2026")
+    assert [entry.number for entry in page.entries[1:]] == [number, None, None]
+    assert all("GitHub sent a malformed answer" in entry.reason for entry in page.entries[1:])
+
+
+@pytest.mark.parametrize("user", [None, 7, "octocat", {}, {"login": None}])
+def test_who_has_no_name_is_a_ghost(user: object) -> None:
+    [pull] = run(CALLS[1], response(200, [{**GOOD, "user": user}])).entries
+    assert pull.author == "ghost"
 
 
 def test_a_diff_can_be_known_or_never_to_be_had() -> None:

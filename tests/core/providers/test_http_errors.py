@@ -59,9 +59,13 @@ def test_what_only_the_user_can_cure_says_how(answer: HttpResponse, words: str) 
     assert KEY not in str(caught.value)
 
 
-@pytest.mark.parametrize("status", [400, 422, 302])
-def test_a_refused_request_is_told_in_the_providers_words(status: int) -> None:
-    with pytest.raises(RequestRefused, match=rf"refuses the request: Bad \"seed\" \(status {status}\)"):
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    # A redirect or a server that cannot answer at all is not a matter of the question.
+    [(400, UnusableAnswer), (413, UnusableAnswer), (422, UnusableAnswer), (302, RequestRefused), (501, RequestRefused)],
+)
+def test_a_refused_request_is_told_in_the_providers_words(status: int, kind: type[PermanentError]) -> None:
+    with pytest.raises(kind, match=rf"refuses the request: Bad \"seed\" \(status {status}\)"):
         ask(response(status, openai_error('Bad\n "seed"', "invalid_value")))
 
 

@@ -201,9 +201,9 @@ describe("the import of an old data file", () => {
     expect(imported("SELECT count(*) AS prs, count(embed_hash) AS embedded FROM prs")).toEqual([
       { prs: 6, embedded: 0 },
     ]);
-    expect(imported("SELECT DISTINCT phase_cursor, input_tokens, output_tokens FROM scans")).toEqual([
-      { phase_cursor: null, input_tokens: 0, output_tokens: 0 },
-    ]);
+    expect(
+      imported("SELECT DISTINCT phase_cursor, input_tokens, output_tokens, embedding_tokens, warnings FROM scans"),
+    ).toEqual([{ phase_cursor: null, input_tokens: 0, output_tokens: 0, embedding_tokens: 0, warnings: "[]" }]);
   });
 
   test("makes one repository of those whose names differ only in case, and loses nothing of them", () => {

@@ -67,10 +67,12 @@ SCAN: dict[str, Any] = {
     "dupeGroupCount": 0,
     "inputTokens": 0,
     "outputTokens": 0,
+    "embeddingTokens": 0,
     "startedAt": NOW,
     "completedAt": None,
     "error": None,
     "progress": None,
+    "warnings": [],
 }
 EMBEDDING = {
     **SCAN,
@@ -78,6 +80,7 @@ EMBEDDING = {
     "phaseCursor": {"afterNumber": 7, "text": UNUSUAL},
     "prCount": 3,
     "progress": {"done": 1, "total": 3, "note": "slowly"},
+    "warnings": [{"code": "DIFF_UNAVAILABLE", "message": UNUSUAL, "count": 6, "examples": [1, 2, 3, 4, 5]}],
 }
 DONE = {
     **EMBEDDING,
@@ -87,6 +90,7 @@ DONE = {
     "dupeGroupCount": 2,
     "inputTokens": 1500,
     "outputTokens": 70,
+    "embeddingTokens": 7,
     "completedAt": T2,
 }
 
@@ -96,6 +100,7 @@ MESSAGE: dict[str, Any] = {
     "phase": "scan",
     "status": "queued",
     "phaseCursor": {"full": False, "maxPrs": None},
+    "warnings": [],
     "repoId": 1,
     "accountId": 1,
     "owner": "acme",

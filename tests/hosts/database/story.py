@@ -1,7 +1,7 @@
 """One story that uses every database method: calls in order, on an empty database, each with its result."""
 
 from ossgard.spec import writes
-from ossgard.spec.entities import Progress, PRState, ScanStatus
+from ossgard.spec.entities import Progress, PRState, ScanStatus, ScanWarning, WarningCode
 from tests.hosts.database.batches import BATCHES
 from tests.hosts.database.jobs import JOBS
 from tests.hosts.database.names import NAMES, RETENTION
@@ -50,6 +50,12 @@ from tests.hosts.database.rows import (
     call,
     pr_input,
 )
+
+
+def tokens(read: int, written: int, embedded: int) -> dict[str, int]:
+    """The counts of a scan, in wire form."""
+    return {"inputTokens": read, "outputTokens": written, "embeddingTokens": embedded}
+
 
 STORY = [
     # ---- accounts
@@ -146,19 +152,22 @@ STORY = [
     # ---- the step commit
     batch(
         writes.take_step(1, 2, "embed", T2, None, None),
-        writes.add_scan_tokens(1, 1000, 50),
+        writes.add_scan_tokens(1, 1000, 50, 3),
         writes.update_scan_status(
             1,
             ScanStatus.EMBEDDING,
             {
                 "phase_cursor": {"afterNumber": 7, "text": UNUSUAL},
                 "progress": Progress(done=1, total=3, note="slowly"),
+                "warnings": [
+                    ScanWarning(code=WarningCode.DIFF_UNAVAILABLE, message=UNUSUAL, count=6, examples=[1, 2, 3, 4, 5])
+                ],
                 "pr_count": 3,
             },
         ),
         why="takes a step",
     ),
-    call("get_scan", 1, 1, gives={**EMBEDDING, "inputTokens": 1000, "outputTokens": 50}, why="after a step"),
+    call("get_scan", 1, 1, gives={**EMBEDDING, **tokens(1000, 50, 3)}, why="after a step"),
     call(
         "get_scan_message",
         1,
@@ -167,6 +176,7 @@ STORY = [
             **MESSAGE,
             "status": "embedding",
             "phaseCursor": {"afterNumber": 7, "text": UNUSUAL},
+            "warnings": EMBEDDING["warnings"],
             "nextStep": 2,
             "nextPhase": "embed",
             "nextDueAt": T2,
@@ -174,7 +184,7 @@ STORY = [
         why="that is taken",
     ),
     batch(
-        writes.add_scan_tokens(1, 9999, 9999),
+        writes.add_scan_tokens(1, 9999, 9999, 9999),
         writes.take_step(1, 2, "embed", T2, None, None),
         gives=Refused("UNIQUE constraint failed: scan_steps.scan_id, scan_steps.step"),
         why="takes no step twice, and changes nothing",
@@ -182,10 +192,10 @@ STORY = [
     batch(why="of nothing"),
     call("take_step", 1, 3, None, T3, None, None, gives=None, why="that ends the scan"),
     call("get_scan_message", 1, 3, gives=None, why="of the end"),
-    call("add_scan_tokens", 1, 500, 20, gives=1),
-    call("add_scan_tokens", 99, 1, 1, gives=0, why="to no scan"),
+    call("add_scan_tokens", 1, 500, 20, 4, gives=1),
+    call("add_scan_tokens", 99, 1, 1, 1, gives=0, why="to no scan"),
     call("update_scan_status", 1, ScanStatus.EMBEDDING, NO_CHANGES, gives=1, why="and nothing else"),
-    call("get_scan", 1, 1, gives={**EMBEDDING, "inputTokens": 1500, "outputTokens": 70}, why="as it was"),
+    call("get_scan", 1, 1, gives={**EMBEDDING, **tokens(1500, 70, 7)}, why="as it was"),
     call(
         "update_scan_status",
         1,
@@ -313,9 +323,19 @@ STORY = [
         "Acme",
         "Rocket",
         gives=[
-            {**row, **NAMED, "repoId": 1, "scanId": 1, "completedAt": T2, "author": "ada", "state": "open"}
+            {
+                "warnings": None,
+                **row,
+                **NAMED,
+                "repoId": 1,
+                "scanId": 1,
+                "completedAt": T2,
+                "author": "ada",
+                "state": "open",
+            }
             for row in (
                 {
+                    "warnings": EMBEDDING["warnings"],
                     "groupId": 1,
                     "label": "nozzle",
                     "prCount": 2,
@@ -361,6 +381,7 @@ STORY = [
                 (
                     "scanId",
                     "completedAt",
+                    "warnings",
                     "groupId",
                     "label",
                     "prCount",

@@ -34,9 +34,11 @@ def test_a_scan_shows_all_its_fields(account: Account, busy_repository: str) -> 
         "dupeGroupCount": 0,
         "inputTokens": 0,
         "outputTokens": 0,
+        "embeddingTokens": 0,
         "completedAt": None,
         "error": None,
         "progress": None,
+        "warnings": [],
     }
 
 

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from ossgard.pipeline.phases.ingest import TRY_AGAIN_SECONDS
 from ossgard.ports import HttpResponse
+from tests.outside.diffs import ChangedFile
 from tests.outside.llm import Behaviour
 from tests.outside.planting import Plan
 from tests.outside.repository import Repository
@@ -113,7 +115,9 @@ def test_a_fault_that_passes_does_no_harm(
     assert (watched.status, watched.error) == ("done", None)
     assert client.groups(repository.full_name) == repository.planted_groups
     if fault != "malformed answer":
-        assert core.queue.waits[0] == (RETRY_AFTER if fault == "429" else BACKOFF[0])
+        # What one pull request's files or diff miss is asked for when the others are read.
+        passing = TRY_AGAIN_SECONDS[0] if endpoint in ("github.files", "github.diff") else BACKOFF[0]
+        assert core.queue.waits[0] == (RETRY_AFTER if fault == "429" else passing)
     assert outside.watch.faults[0].hits == 1
     assert_whole(running.rows, watched.scan["id"])
 
@@ -244,19 +248,112 @@ def test_a_model_that_answers_badly_costs_no_group(
     assert_whole(running.rows, watched.scan["id"])
 
 
-def test_a_group_that_gets_no_usable_answer_is_left_out(
-    core: CPythonHost, running: Running, outside: World, plant: Plant
+# One bad item -> how it is made, and what the scan says of it. It is the repository's newest pull request: it has no
+# duplicate, and a title that holds WORD.
+WORD = "zyzzyva"
+HEAVY_LOAD = {"message": "temporarily unavailable due to heavy server load"}
+ITEMS: Mapping[str, tuple[Callable[[World, Repository, int], object], str]] = {
+    "diff 422": (lambda world, _, n: world.fail("github.diff", 422, body=HEAVY_LOAD, pull=n), "DIFF_UNAVAILABLE"),
+    "diff 451": (lambda world, _, n: world.fail("github.diff", 451, pull=n), "DIFF_UNAVAILABLE"),
+    "diff 500": (lambda world, _, n: world.fail("github.diff", 500, pull=n), "DIFF_UNAVAILABLE"),
+    "diff cut": (lambda world, _, n: world.cut("github.diff", "body", pull=n), "DIFF_UNAVAILABLE"),
+    "diff time-out": (lambda world, _, n: world.slow("github.diff", 5, pull=n), "DIFF_UNAVAILABLE"),
+    "files 403": (lambda world, _, n: world.fail("github.files", 403, pull=n), "PULL_UNREADABLE"),
+    "files 502": (lambda world, _, n: world.fail("github.files", 502, pull=n), "PULL_UNREADABLE"),
+    "files malformed": (lambda world, _, n: world.garble("github.files", pull=n), "PULL_UNREADABLE"),
+    "title null": (lambda _, at, n: _list_as(at, n, {"title": None}), "PULL_UNREADABLE"),
+    "number as text": (lambda _, at, n: _list_as(at, n, {"number": str(n)}), "PULL_UNREADABLE"),
+    "created_at null": (lambda _, at, n: _list_as(at, n, {"created_at": None}), "PULL_UNREADABLE"),
+    "text refused": (lambda world, *_: _behave(world, refuses_to_embed=frozenset({WORD})), "NOT_EMBEDDED"),
+}
+
+
+def _list_as(repository: Repository, number: int, changes: Mapping[str, Any]) -> None:
+    repository.odd_entries[number] = lambda entry: [{**entry, **changes}]
+
+
+def _behave(world: World, **behaviour: Any) -> None:
+    world.llm.behaviour = Behaviour(**behaviour)
+
+
+@pytest.fixture(autouse=True)
+def usual_model(outside: World) -> Iterator[None]:
+    """The model behaves as usual again after each test."""
+    yield
+    outside.llm.behaviour = Behaviour()
+
+
+@pytest.mark.parametrize("item", ITEMS)
+def test_one_bad_item_costs_only_itself_and_is_told(
+    core: CPythonHost, running: Running, outside: World, plant: Plant, item: str
 ) -> None:
     repository = plant(PLAN)
+    bad = repository.open(f"Do {WORD}", None, [ChangedFile("src/other.py", "other")]).number
     client = Client(core.url, outside.config())
-    first, *others = repository.planted_groups
-    outside.llm.behaviour = Behaviour(unusable_for={first[0]})
-    try:
+    make, code = ITEMS[item]
+    make(outside, repository, bad)
+    for _ in range(2):
         watched = client.scan(repository.full_name)
-    finally:
-        outside.llm.behaviour = Behaviour()
-    assert watched.status == "done"
-    assert client.groups(repository.full_name) == others
+        assert (watched.status, watched.error) == ("done", None)
+        [told] = watched.scan["warnings"]
+        assert (told["code"], told["count"], told["examples"]) == (code, 1, [bad])
+        assert client.dupes(repository.full_name)["warnings"] == watched.scan["warnings"]
+        assert client.groups(repository.full_name) == repository.planted_groups
+        assert_whole(running.rows, watched.scan["id"], unembedded=[bad] if code == "NOT_EMBEDDED" else [])
+    outside.heal()
+    outside.llm.behaviour = Behaviour()
+    repository.odd_entries.clear()
+    watched = client.scan(repository.full_name)
+    assert (watched.status, watched.scan["warnings"]) == ("done", [])
+    assert client.dupes(repository.full_name)["warnings"] == []
+    assert_whole(running.rows, watched.scan["id"])
+
+
+@pytest.mark.parametrize(
+    ("make", "code"),
+    [
+        (lambda world, numbers: _behave(world, unusable_for={numbers[0]}), "NOT_VERIFIED"),
+        (lambda world, _: _behave(world, refuses=frozenset({WORD})), "NOT_VERIFIED"),
+    ],
+    ids=["nonsense", "refused"],
+)
+@pytest.mark.parametrize("llm", ["openai", "anthropic", "ollama"])
+def test_a_group_that_gets_no_usable_answer_costs_no_other(
+    core: CPythonHost,
+    running: Running,
+    outside: World,
+    plant: Plant,
+    make: Callable[[World, list[int]], None],
+    code: str,
+    llm: str,
+) -> None:
+    repository = plant(PLAN)
+    client = Client(core.url, outside.config(llm=llm))
+    first, *others = repository.planted_groups
+    for number in first:
+        repository.update(number, title=f"{repository.pulls[number].title} {WORD}")
+    make(outside, first)
+    watched = client.scan(repository.full_name)
+    assert (watched.status, watched.error) == ("done", None)
+    told = watched.scan["warnings"][0]
+    assert (told["code"], told["count"]) == (code, 1)
+    assert set(first) & set(told["examples"])
+    assert [group for group in client.groups(repository.full_name) if not set(group) & set(first)] == others
+    assert_whole(running.rows, watched.scan["id"])
+
+
+@pytest.mark.parametrize("llm", ["openai", "anthropic", "ollama"])
+def test_a_model_that_answers_nothing_fails_the_scan_and_is_named(
+    core: CPythonHost, running: Running, outside: World, plant: Plant, llm: str
+) -> None:
+    repository = plant(PLAN)
+    config = outside.config(llm=llm)
+    client = Client(core.url, config)
+    outside.llm.behaviour = Behaviour(silent=True)
+    watched = client.scan(repository.full_name)
+    assert watched.status == "failed"
+    assert f"model '{config['llm']['model']}' has not given a usable answer" in str(watched.error)
+    assert [warning["code"] for warning in watched.scan["warnings"]] == ["NOT_VERIFIED"]
     assert_whole(running.rows, watched.scan["id"])
 
 

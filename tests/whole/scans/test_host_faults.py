@@ -11,6 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.outside.diffs import ChangedFile
+from tests.outside.llm import Behaviour
 from tests.outside.planting import Plan
 from tests.outside.repository import Repository
 from tests.outside.world import World
@@ -21,6 +23,8 @@ from tests.whole.scans.targets import TARGETS, Running
 
 Plant = Callable[[Plan], Repository]
 PLAN = Plan(prs=30, odd=False)
+# In the titles of pull requests that are alone.
+ODD_WORDS = ("axolotl", "narwhal", "zyzzyva", "okapi")
 PIPELINE, DEAD_LETTERS = "ossgard-pipeline", "ossgard-pipeline-dlq"
 # Where the host is killed: an endpoint, how many requests it lets pass, and what the request has to contain. That it
 # may be killed anywhere is proved without a host, in test_stops.py.
@@ -58,6 +62,48 @@ def test_faults_of_every_provider_that_pass_do_no_harm(real: Running, outside: W
     assert (watched.status, watched.error) == ("done", None)
     assert [fault.hits for fault in faults] == [1] * len(faults)
     assert client.groups(repository.full_name) == repository.planted_groups
+    assert_whole(real.rows, watched.scan["id"])
+
+
+def test_one_bad_item_of_each_kind_costs_only_itself(real: Running, outside: World, plant: Plant) -> None:
+    repository = plant(PLAN)
+    first, *others = repository.planted_groups
+    for number in first:
+        repository.update(number, title=f"{repository.pulls[number].title} quagga")
+    bad = [repository.open(f"Do {word}", None, [ChangedFile(f"src/{word}.py", word)]).number for word in ODD_WORDS]
+    no_diff, no_title, no_vectors, no_files = bad
+    client = Client(real.url, outside.config())
+    outside.fail("github.diff", 422, body={"message": "temporarily unavailable"}, pull=no_diff)
+    outside.fail("github.files", 451, pull=no_files)
+    repository.odd_entries[no_title] = lambda entry: [{**entry, "title": None}]
+    outside.llm.behaviour = Behaviour(refuses=frozenset({"quagga"}), refuses_to_embed=frozenset({ODD_WORDS[2]}))
+    try:
+        watched = client.scan(repository.full_name)
+    finally:
+        outside.llm.behaviour = Behaviour()
+    assert (watched.status, watched.error) == ("done", None)
+    told = {warning["code"]: (warning["count"], warning["examples"]) for warning in watched.scan["warnings"]}
+    assert told["PULL_UNREADABLE"] == (2, [no_title, no_files])
+    assert told["DIFF_UNAVAILABLE"] == (1, [no_diff])
+    assert told["NOT_EMBEDDED"] == (1, [no_vectors])
+    assert told["NOT_VERIFIED"][0] == 1
+    assert client.dupes(repository.full_name)["warnings"] == watched.scan["warnings"]
+    assert [group for group in client.groups(repository.full_name) if not set(group) & set(first)] == others
+    assert watched.scan["embeddingTokens"] > 0
+    assert_whole(real.rows, watched.scan["id"], unembedded=[no_vectors])
+
+
+def test_a_model_that_answers_nothing_fails_the_scan(real: Running, outside: World, plant: Plant) -> None:
+    repository = plant(Plan(prs=8, duplicate_share=0.8, odd=False))
+    client = Client(real.url, outside.config())
+    outside.llm.behaviour = Behaviour(silent=True)
+    try:
+        watched = client.scan(repository.full_name)
+    finally:
+        outside.llm.behaviour = Behaviour()
+    assert watched.status == "failed"
+    assert "has not given a usable answer to any question" in str(watched.error)
+    assert [warning["code"] for warning in watched.scan["warnings"]] == ["NOT_VERIFIED"]
     assert_whole(real.rows, watched.scan["id"])
 
 

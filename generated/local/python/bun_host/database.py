@@ -118,8 +118,8 @@ class BridgeDatabase:
     async def update_scan_status(self, id: int, status: ScanStatus, changes: UpdateScanStatusChanges) -> int:
         return await self._bridge.run("updateScanStatus", id, status, patch(changes))
 
-    async def add_scan_tokens(self, id: int, input_tokens: int, output_tokens: int) -> int:
-        return await self._bridge.run("addScanTokens", id, input_tokens, output_tokens)
+    async def add_scan_tokens(self, id: int, input_tokens: int, output_tokens: int, embedding_tokens: int) -> int:
+        return await self._bridge.run("addScanTokens", id, input_tokens, output_tokens, embedding_tokens)
 
     async def fail_scan(self, id: int, error: str, completed_at: str) -> int:
         return await self._bridge.run("failScan", id, error, completed_at)
@@ -180,11 +180,17 @@ class BridgeDatabase:
     async def insert_listed_prs(self, scan_id: int, repo_id: int, full: bool, prs: Sequence[ListedPR]) -> int:
         return await self._bridge.run("insertListedPRs", scan_id, repo_id, full, prs)
 
+    async def insert_unreadable_prs(self, scan_id: int, numbers: Sequence[int]) -> int:
+        return await self._bridge.run("insertUnreadablePRs", scan_id, numbers)
+
     async def count_listed_prs(self, scan_id: int) -> ListedCounts:
         return await self._bridge.one(ListedCounts, "countListedPRs", scan_id)
 
     async def list_pending_prs(self, scan_id: int, repo_id: int, after_number: int, limit: int) -> list[PendingPR]:
         return await self._bridge.many(PendingPR, "listPendingPRs", scan_id, repo_id, after_number, limit)
+
+    async def get_read_pr(self, scan_id: int, repo_id: int) -> PendingPR | None:
+        return await self._bridge.first(PendingPR, "getReadPR", scan_id, repo_id)
 
     async def mark_prs_read(self, scan_id: int, numbers: Sequence[int]) -> int:
         return await self._bridge.run("markPRsRead", scan_id, numbers)

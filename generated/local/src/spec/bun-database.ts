@@ -168,8 +168,8 @@ export class BunDatabase extends SqlMethods implements IDatabase {
     return this.run(queries.UPDATE_SCAN_STATUS, [id, status, changes]);
   }
 
-  async addScanTokens(id: number, inputTokens: number, outputTokens: number): Promise<number> {
-    return this.run(queries.ADD_SCAN_TOKENS, [id, inputTokens, outputTokens]);
+  async addScanTokens(id: number, inputTokens: number, outputTokens: number, embeddingTokens: number): Promise<number> {
+    return this.run(queries.ADD_SCAN_TOKENS, [id, inputTokens, outputTokens, embeddingTokens]);
   }
 
   async failScan(id: number, error: string, completedAt: string): Promise<number> {
@@ -247,12 +247,20 @@ export class BunDatabase extends SqlMethods implements IDatabase {
     return this.run(queries.INSERT_LISTED_PRS, [scanId, repoId, full, prs]);
   }
 
+  async insertUnreadablePRs(scanId: number, numbers: number[]): Promise<number> {
+    return this.run(queries.INSERT_UNREADABLE_PRS, [scanId, numbers]);
+  }
+
   async countListedPRs(scanId: number): Promise<ListedCounts> {
     return this.one(queries.COUNT_LISTED_PRS, [scanId], toListedCounts);
   }
 
   async listPendingPRs(scanId: number, repoId: number, afterNumber: number, limit: number): Promise<PendingPR[]> {
     return this.list(queries.LIST_PENDING_PRS, [scanId, repoId, afterNumber, limit], toPendingPR);
+  }
+
+  async getReadPR(scanId: number, repoId: number): Promise<PendingPR | null> {
+    return this.first(queries.GET_READ_PR, [scanId, repoId], toPendingPR);
   }
 
   async markPRsRead(scanId: number, numbers: number[]): Promise<number> {

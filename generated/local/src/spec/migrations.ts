@@ -322,4 +322,11 @@ WHERE id IN (SELECT stays FROM same_repos);`,
       "CREATE INDEX jobs_ended ON jobs (status, updated_at);",
     ],
   },
+  {
+    name: "0006_warnings.sql",
+    statements: [
+      "ALTER TABLE scans ADD COLUMN warnings TEXT NOT NULL DEFAULT '[]';",
+      "ALTER TABLE scans ADD COLUMN embedding_tokens INTEGER NOT NULL DEFAULT 0;",
+    ],
+  },
 ];

@@ -233,7 +233,8 @@ SELECT id, account_id, ?1 FROM repos
 WHERE account_id = ?2 AND owner = ?3 COLLATE NOCASE AND name = ?4 COLLATE NOCASE
 ON CONFLICT DO NOTHING
 RETURNING scans.id, scans.repo_id, scans.status, scans.phase_cursor, scans.pr_count, scans.dupe_group_count,
-          scans.input_tokens, scans.output_tokens, scans.started_at, scans.completed_at, scans.error, scans.progress`,
+          scans.input_tokens, scans.output_tokens, scans.embedding_tokens, scans.started_at, scans.completed_at,
+          scans.error, scans.progress, scans.warnings`,
       order: [3, 0, 1, 2],
     },
     {
@@ -253,7 +254,8 @@ export const GET_SCAN: Query = {
   statements: [
     {
       sql: `SELECT scans.id, scans.repo_id, scans.status, scans.phase_cursor, scans.pr_count, scans.dupe_group_count,
-       scans.input_tokens, scans.output_tokens, scans.started_at, scans.completed_at, scans.error, scans.progress
+       scans.input_tokens, scans.output_tokens, scans.embedding_tokens, scans.started_at, scans.completed_at,
+       scans.error, scans.progress, scans.warnings
 FROM scans JOIN repos ON repos.id = scans.repo_id
 WHERE scans.id = ?1 AND repos.account_id = ?2`,
       order: [1, 0],
@@ -266,7 +268,8 @@ export const GET_ACTIVE_SCAN: Query = {
   statements: [
     {
       sql: `SELECT scans.id, scans.repo_id, scans.status, scans.phase_cursor, scans.pr_count, scans.dupe_group_count,
-       scans.input_tokens, scans.output_tokens, scans.started_at, scans.completed_at, scans.error, scans.progress
+       scans.input_tokens, scans.output_tokens, scans.embedding_tokens, scans.started_at, scans.completed_at,
+       scans.error, scans.progress, scans.warnings
 FROM scans JOIN repos ON repos.id = scans.repo_id
 WHERE repo_id = ?1 AND repos.account_id = ?2 AND status NOT IN ('done', 'failed')`,
       order: [1, 0],
@@ -284,6 +287,7 @@ SET status = ?1,
     completed_at = iif(json_type(?2, '$.completedAt') IS NULL, completed_at, ?2 ->> '$.completedAt'),
     phase_cursor = iif(json_type(?2, '$.phaseCursor') IS NULL, phase_cursor, ?2 ->> '$.phaseCursor'),
     progress = iif(json_type(?2, '$.progress') IS NULL, progress, ?2 ->> '$.progress'),
+    warnings = ifnull(?2 ->> '$.warnings', warnings),
     pr_count = ifnull(?2 ->> '$.prCount', pr_count),
     dupe_group_count = ifnull(?2 ->> '$.dupeGroupCount', dupe_group_count)
 WHERE id = ?3`,
@@ -296,9 +300,10 @@ export const ADD_SCAN_TOKENS: Query = {
   statements: [
     {
       sql: `UPDATE scans
-SET input_tokens = input_tokens + ?1, output_tokens = output_tokens + ?2
-WHERE id = ?3`,
-      order: [1, 2, 0],
+SET input_tokens = input_tokens + ?1, output_tokens = output_tokens + ?2,
+    embedding_tokens = embedding_tokens + ?3
+WHERE id = ?4`,
+      order: [1, 2, 3, 0],
     },
   ],
 };
@@ -316,7 +321,8 @@ WHERE id = ?3 AND status NOT IN ('done', 'failed')`,
 export const GET_SCAN_MESSAGE: Query = {
   statements: [
     {
-      sql: `SELECT this.scan_id, this.step, this.phase, scans.status, scans.phase_cursor, scans.repo_id, scans.account_id,
+      sql: `SELECT this.scan_id, this.step, this.phase, scans.status, scans.phase_cursor, scans.warnings, scans.repo_id,
+       scans.account_id,
        repos.owner, repos.name, accounts.config,
        next.step AS next_step, next.phase AS next_phase, next.due_at AS next_due_at, next.sent_at AS next_sent_at,
        next.batch_id AS next_batch_id
@@ -484,6 +490,11 @@ export const LIST_DUPES: Query = {
   statements: [
     {
       sql: `SELECT repos.id AS repo_id, repos.owner, repos.name, scans.id AS scan_id, scans.completed_at,
+       iif(
+         row_number() OVER (ORDER BY dupe_groups.id, dupe_group_members.rank, dupe_group_members.id) = 1,
+         scans.warnings,
+         NULL
+       ) AS warnings,
        dupe_groups.id AS group_id, dupe_groups.label, dupe_groups.pr_count,
        prs.id AS pr_id, prs.number AS pr_number, prs.title, prs.author, prs.state,
        dupe_group_members.rank, dupe_group_members.score, dupe_group_members.rationale
@@ -559,6 +570,18 @@ ON CONFLICT DO NOTHING`,
   ],
 };
 
+export const INSERT_UNREADABLE_PRS: Query = {
+  statements: [
+    {
+      sql: `INSERT INTO listed_prs (scan_id, number, title, author, created_at, updated_at, pending)
+SELECT ?1, value, '', '', '', '', 0 FROM json_each(?2)
+WHERE true
+ON CONFLICT DO NOTHING`,
+      order: [0, 1],
+    },
+  ],
+};
+
 export const COUNT_LISTED_PRS: Query = {
   statements: [
     {
@@ -580,6 +603,23 @@ WHERE scan_id = ?2 AND pending AND listed_prs.number > ?3
 ORDER BY listed_prs.number
 LIMIT ?4`,
       order: [1, 0, 2, 3],
+    },
+  ],
+  rowsFrom: 0,
+};
+
+export const GET_READ_PR: Query = {
+  statements: [
+    {
+      sql: `SELECT listed_prs.number, listed_prs.title, listed_prs.body, listed_prs.author, listed_prs.created_at,
+       listed_prs.updated_at, prs.diff_hash, prs.github_etag
+FROM listed_prs
+JOIN prs ON prs.repo_id = ?1 AND prs.number = listed_prs.number
+WHERE scan_id = ?2 AND NOT pending AND prs.state = 'open'
+  AND prs.updated_at = listed_prs.updated_at AND prs.updated_at <> ''
+ORDER BY listed_prs.number DESC
+LIMIT 1`,
+      order: [1, 0],
     },
   ],
   rowsFrom: 0,
@@ -1140,7 +1180,8 @@ export const CREATE_SCAN: Query = {
 SELECT id, account_id FROM repos WHERE id = ?1 AND account_id = ?2
 ON CONFLICT DO NOTHING
 RETURNING scans.id, scans.repo_id, scans.status, scans.phase_cursor, scans.pr_count, scans.dupe_group_count,
-          scans.input_tokens, scans.output_tokens, scans.started_at, scans.completed_at, scans.error, scans.progress`,
+          scans.input_tokens, scans.output_tokens, scans.embedding_tokens, scans.started_at, scans.completed_at,
+          scans.error, scans.progress, scans.warnings`,
       order: [1, 0],
     },
   ],
@@ -1151,7 +1192,8 @@ export const GET_LATEST_COMPLETED_SCAN: Query = {
   statements: [
     {
       sql: `SELECT scans.id, scans.repo_id, scans.status, scans.phase_cursor, scans.pr_count, scans.dupe_group_count,
-       scans.input_tokens, scans.output_tokens, scans.started_at, scans.completed_at, scans.error, scans.progress
+       scans.input_tokens, scans.output_tokens, scans.embedding_tokens, scans.started_at, scans.completed_at,
+       scans.error, scans.progress, scans.warnings
 FROM scans JOIN repos ON repos.id = scans.repo_id
 WHERE repo_id = ?1 AND repos.account_id = ?2 AND status = 'done'
 ORDER BY scans.id DESC
@@ -1325,6 +1367,7 @@ export const WRITES: Readonly<Record<string, Query>> = {
   upsertPRs: UPSERT_PRS,
   deleteDupeGroupsByScan: DELETE_DUPE_GROUPS_BY_SCAN,
   insertListedPRs: INSERT_LISTED_PRS,
+  insertUnreadablePRs: INSERT_UNREADABLE_PRS,
   markPRsRead: MARK_PRS_READ,
   closePRs: CLOSE_PRS,
   updatePREmbedHashes: UPDATE_PR_EMBED_HASHES,

@@ -119,10 +119,12 @@ export function toScan(row: Row): Scan {
     dupeGroupCount: row.dupe_group_count,
     inputTokens: row.input_tokens,
     outputTokens: row.output_tokens,
+    embeddingTokens: row.embedding_tokens,
     startedAt: row.started_at,
     completedAt: row.completed_at,
     error: row.error,
     progress: optionalJson(row.progress),
+    warnings: json(row.warnings),
   };
 }
 
@@ -154,6 +156,7 @@ export function toDupeRow(row: Row): DupeRow {
     name: row.name,
     scanId: row.scan_id,
     completedAt: row.completed_at,
+    warnings: optionalJson(row.warnings),
     groupId: row.group_id,
     label: row.label,
     prCount: row.pr_count,
@@ -202,6 +205,7 @@ export function toScanMessage(row: Row): ScanMessage {
     phase: row.phase,
     status: row.status,
     phaseCursor: optionalJson(row.phase_cursor),
+    warnings: json(row.warnings),
     repoId: row.repo_id,
     accountId: row.account_id,
     owner: row.owner,

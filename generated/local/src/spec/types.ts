@@ -23,6 +23,15 @@ export type PRState = "open" | "closed" | "merged";
 /** Where a job of the local queue is. */
 export type JobStatus = "queued" | "running" | "done" | "failed" | "paused";
 
+/** What a scan could not do. */
+export type WarningCode =
+  | "PULL_UNREADABLE"
+  | "DIFF_UNAVAILABLE"
+  | "NOT_EMBEDDED"
+  | "NOT_VERIFIED"
+  | "NOT_ASKED_ABOUT"
+  | "NOT_RANKED";
+
 /** Who answers chat requests. */
 export type LlmProvider = "ollama" | "anthropic" | "openai";
 
@@ -34,6 +43,18 @@ export interface Progress {
   done: number;
   total: number;
   note: string | null;
+}
+
+/**
+ * Something that a scan could not do, and what that means for its result.
+ *
+ * `count` tells how often it happened; `examples` are numbers of pull requests that it concerns, five at most.
+ */
+export interface ScanWarning {
+  code: WarningCode;
+  message: string;
+  count: number;
+  examples: number[];
 }
 
 /** A pull request as ingest stores it. */
@@ -177,10 +198,12 @@ export interface Scan {
   dupeGroupCount: number;
   inputTokens: number;
   outputTokens: number;
+  embeddingTokens: number;
   startedAt: string;
   completedAt: string | null;
   error: string | null;
   progress: Progress | null;
+  warnings: ScanWarning[];
 }
 
 /** A group of pull requests that do the same thing, found by one scan. */
@@ -202,13 +225,18 @@ export interface DupeGroupMember {
   rationale: string | null;
 }
 
-/** A row of the duplicates report; everything after `name` is null where there is no scan, group or member. */
+/**
+ * A row of the duplicates report; everything after `name` is null where there is no scan, group or member.
+ *
+ * The scan's warnings stand in the first row alone.
+ */
 export interface DupeRow {
   repoId: number;
   owner: string;
   name: string;
   scanId: number | null;
   completedAt: string | null;
+  warnings: ScanWarning[] | null;
   groupId: number | null;
   label: string | null;
   prCount: number | null;
@@ -259,6 +287,7 @@ export interface ScanMessage {
   phase: string;
   status: ScanStatus;
   phaseCursor: JsonObject | null;
+  warnings: ScanWarning[];
   repoId: number;
   accountId: number;
   owner: string;
@@ -393,6 +422,7 @@ export interface UpdateScanStatusChanges {
   completedAt?: string | null;
   phaseCursor?: JsonObject | null;
   progress?: Progress | null;
+  warnings?: ScanWarning[];
   prCount?: number;
   dupeGroupCount?: number;
 }
@@ -465,7 +495,7 @@ export interface IDatabase {
   /** Set a scan's status and whatever else the patch holds. */
   updateScanStatus(id: number, status: ScanStatus, changes: UpdateScanStatusChanges): Promise<number>;
   /** Add the tokens that a slice used to the scan's counts. */
-  addScanTokens(id: number, inputTokens: number, outputTokens: number): Promise<number>;
+  addScanTokens(id: number, inputTokens: number, outputTokens: number, embeddingTokens: number): Promise<number>;
   /** Mark a scan failed unless it has ended already. */
   failScan(id: number, error: string, completedAt: string): Promise<number>;
   /** What the runner needs to handle message `step` of a scan; null when there is no such message. */
@@ -532,10 +562,14 @@ export interface IDatabase {
    * One that is listed already stays as it is.
    */
   insertListedPRs(scanId: number, repoId: number, full: boolean, prs: ListedPR[]): Promise<number>;
+  /** Record pull requests that the listing shows in a form that cannot be read; they stay as they are stored. */
+  insertUnreadablePRs(scanId: number, numbers: number[]): Promise<number>;
   /** How many pull requests a scan has listed, and how many of them are still to be read. */
   countListedPRs(scanId: number): Promise<ListedCounts>;
   /** The listed pull requests that are still to be read, with a larger number than `after_number`, by number. */
   listPendingPRs(scanId: number, repoId: number, afterNumber: number, limit: number): Promise<PendingPR[]>;
+  /** A listed pull request whose files and diff have been read; the newest one. */
+  getReadPR(scanId: number, repoId: number): Promise<PendingPR | null>;
   /** Record that the files and diffs of listed pull requests have been read. */
   markPRsRead(scanId: number, numbers: number[]): Promise<number>;
   /** The numbers above `after_number` of the open pull requests that are stored but not listed, in order. */
@@ -570,7 +604,7 @@ export interface IDatabase {
   listBatchAnswers(scanId: number, phase: string, first: number, last: number): Promise<BatchAnswer[]>;
   /** Store a group of duplicates with its ranked members; members that are no longer stored are left out. */
   insertRankedGroup(scanId: number, repoId: number, label: string | null, members: RankedMember[]): Promise<number>;
-  /** Delete what the phases of a repository's scans handed to each other; why groups were skipped stays. */
+  /** Delete what the phases of a repository's scans handed to each other; why groups were not verified stays. */
   clearScratch(repoId: number): Promise<number>;
   /** Scans that ended before a moment and of which messages are still kept, the oldest first, `limit` at most. */
   listEndedScans(before: string, limit: number): Promise<EndedScan[]>;

@@ -94,8 +94,8 @@ export function updateScanStatus(id: number, status: ScanStatus, changes: Update
 }
 
 /** Add the tokens that a slice used to the scan's counts. */
-export function addScanTokens(id: number, inputTokens: number, outputTokens: number): Write {
-  return { method: "addScanTokens", parameters: [id, inputTokens, outputTokens] };
+export function addScanTokens(id: number, inputTokens: number, outputTokens: number, embeddingTokens: number): Write {
+  return { method: "addScanTokens", parameters: [id, inputTokens, outputTokens, embeddingTokens] };
 }
 
 /** Mark a scan failed unless it has ended already. */
@@ -168,6 +168,11 @@ export function insertListedPRs(scanId: number, repoId: number, full: boolean, p
   return { method: "insertListedPRs", parameters: [scanId, repoId, full, prs] };
 }
 
+/** Record pull requests that the listing shows in a form that cannot be read; they stay as they are stored. */
+export function insertUnreadablePRs(scanId: number, numbers: number[]): Write {
+  return { method: "insertUnreadablePRs", parameters: [scanId, numbers] };
+}
+
 /** Record that the files and diffs of listed pull requests have been read. */
 export function markPRsRead(scanId: number, numbers: number[]): Write {
   return { method: "markPRsRead", parameters: [scanId, numbers] };
@@ -217,7 +222,7 @@ export function insertRankedGroup(
   return { method: "insertRankedGroup", parameters: [scanId, repoId, label, members] };
 }
 
-/** Delete what the phases of a repository's scans handed to each other; why groups were skipped stays. */
+/** Delete what the phases of a repository's scans handed to each other; why groups were not verified stays. */
 export function clearScratch(repoId: number): Write {
   return { method: "clearScratch", parameters: [repoId] };
 }

@@ -14,7 +14,7 @@ MAX_RESTARTS = 3
 
 
 async def make_ready(
-    slice: Slice, store: VectorStore, dimensions: int, *, restarted: bool, cursor: JsonObject, input_tokens: int = 0
+    slice: Slice, store: VectorStore, dimensions: int, *, restarted: bool, cursor: JsonObject, embedding_tokens: int = 0
 ) -> Outcome | None:
     """Make the collections ready for vectors of a size; an outcome when the phase has to begin anew for that.
 
@@ -26,7 +26,7 @@ async def make_ready(
         dimensions: the size.
         restarted: whether the phase has begun anew, and nothing has been stored since.
         cursor: where it begins anew.
-        input_tokens: what has been used on the way here.
+        embedding_tokens: what has been used on the way here.
     """
     if await has_other_size(store, dimensions):
         if not restarted:
@@ -38,7 +38,7 @@ async def make_ready(
                 )
             total = number(slice.cursor, "total")
             again = NextSlice({"total": total, "restarts": restarts, **cursor})
-            return Outcome(again, [writes.clear_all_embed_hashes()], input_tokens=input_tokens)
+            return Outcome(again, [writes.clear_all_embed_hashes()], embedding_tokens=embedding_tokens)
         # Whoever has embedded since the restart loses that, too.
         await slice.services.db.clear_all_embed_hashes()
     await ensure_collections(store, dimensions)

@@ -26,6 +26,7 @@ async def get_dupes(context: AccountContext, owner: str, name: str) -> Dupes:
         completed_at=rows[0].completed_at,
         group_count=len(groups),
         groups=groups,
+        warnings=rows[0].warnings or [],
     )
 
 

@@ -8,11 +8,12 @@ from pydantic import Field
 
 from ossgard.model import CamelModel
 from ossgard.providers.chat import UnusableAnswer
-from ossgard.spec.entities import PR
+from ossgard.spec.entities import PR, RankedMember
 
 _MAX_LABEL = 200
 _MAX_RATIONALE = 2000
 NOT_SCORED = "The model gave no score for this pull request."
+NOT_RANKED = "The model gave no usable answer about this group: its members are in the order of their numbers."
 
 
 class VerifiedGroup(CamelModel):
@@ -54,16 +55,6 @@ class ConfirmedGroup:
     label: str | None
 
 
-@dataclass(frozen=True)
-class RankedPR:
-    """A member of a group with its place; rank 1 is the one to merge."""
-
-    pr_id: int
-    rank: int
-    score: float
-    rationale: str | None
-
-
 def confirmed_groups(answer: VerifyAnswer, pr_ids: Collection[int]) -> list[ConfirmedGroup]:
     """The groups of an answer, without ids that were not asked about; one that is in several stays in the first."""
     left = set(pr_ids)
@@ -76,7 +67,25 @@ def confirmed_groups(answer: VerifyAnswer, pr_ids: Collection[int]) -> list[Conf
     return confirmed
 
 
-def ranked(answer: RankAnswer, pulls: Iterable[PR]) -> list[RankedPR]:
+def equal_diffs(pulls: Iterable[PR]) -> list[ConfirmedGroup]:
+    """Groups that need nobody's opinion: those with equal diffs."""
+    by_hash: dict[str, list[int]] = {}
+    for pull in pulls:
+        if pull.diff_hash:
+            by_hash.setdefault(pull.diff_hash, []).append(pull.id)
+    return [ConfirmedGroup(sorted(ids), None) for ids in by_hash.values() if len(ids) > 1]
+
+
+def unranked(pulls: Iterable[PR]) -> list[RankedMember]:
+    """The members of a group without anybody's opinion: the oldest first, all with the score 0."""
+    oldest_first = sorted(pulls, key=lambda pull: pull.number)
+    return [
+        RankedMember(pr_id=pull.id, rank=rank, score=0.0, rationale=NOT_RANKED)
+        for rank, pull in enumerate(oldest_first, 1)
+    ]
+
+
+def ranked(answer: RankAnswer, pulls: Iterable[PR]) -> list[RankedMember]:
     """The members of a group, best first; those that the model forgot come last.
 
     Raises:
@@ -90,7 +99,7 @@ def ranked(answer: RankAnswer, pulls: Iterable[PR]) -> list[RankedPR]:
         raise UnusableAnswer("The model ranked none of the pull requests that it was asked about")
     best_first = sorted(members, key=lambda member: (*_worst(member[1]), member[0].number))
     return [
-        RankedPR(
+        RankedMember(
             pr_id=pull.id,
             rank=rank,
             score=opinion.score if opinion else 0.0,

@@ -8,6 +8,8 @@ from typing import Generic, TypeVar
 from pydantic import BaseModel
 
 from ossgard.concurrency import gather_bounded
+from ossgard.pipeline.control import ask_control
+from ossgard.pipeline.cursor import flag
 from ossgard.pipeline.phase import Slice
 from ossgard.pipeline.prompts import Prompt
 from ossgard.providers.chat import ChatAnswer, ChatLimits, ChatModel, UnusableAnswer
@@ -52,8 +54,26 @@ class Asked(Generic[M]):
     error: str | None = None
 
 
-async def ask_about(slice: Slice, question: Question[M], groups: Sequence[CandidateGroup]) -> list[Asked[M]]:
-    """Ask about groups; what came in a batch already is a first answer."""
+@dataclass(frozen=True)
+class Answers(Generic[M]):
+    """What a model said about a slice of groups, and the tokens that took.
+
+    `works` tells whether the model has answered any question of the scan so far, or at least one of our own; `problem`
+    is why the scan fails: not even that one.
+    """
+
+    asked: Sequence[Asked[M]]
+    works: bool
+    problem: str | None
+    input_tokens: int
+    output_tokens: int
+
+
+async def ask_about(slice: Slice, question: Question[M], groups: Sequence[CandidateGroup]) -> Answers[M]:
+    """Ask about groups; what came in a batch already is a first answer.
+
+    The cursor's `works` says what `Answers.works` said in the slice before.
+    """
     pulls = await slice.open_pulls(member_ids(groups))
     answers = await _batch_answers(slice, question.phase, groups)
     providers = Providers(slice.services, slice.config)
@@ -62,7 +82,23 @@ async def ask_about(slice: Slice, question: Question[M], groups: Sequence[Candid
         partial(_ask, slice, model, question, group, members_of(group, pulls), answers.get(group.position))
         for group in groups
     ]
-    return await gather_bounded(questions, providers.at_once)
+    asked = await gather_bounded(questions, providers.at_once)
+    input_tokens = sum(one.input_tokens for one in asked)
+    output_tokens = sum(one.output_tokens for one in asked)
+    works = flag(slice.cursor, "works") or any(one.answer is not None for one in asked)
+    if works or all(one.error is None for one in asked):
+        return Answers(asked, works, None, input_tokens, output_tokens)
+    problem = None
+    try:
+        control = await ask_control(model)
+        input_tokens, output_tokens = input_tokens + control.input_tokens, output_tokens + control.output_tokens
+    except UnusableAnswer as error:
+        input_tokens, output_tokens = input_tokens + error.input_tokens, output_tokens + error.output_tokens
+        problem = (
+            f"{model.name} has not given a usable answer to any question: {error}. "
+            "Use another llm.model in the account's configuration, then start the scan again"
+        )
+    return Answers(asked, problem is None, problem, input_tokens, output_tokens)
 
 
 def member_ids(groups: Iterable[CandidateGroup]) -> Iterator[int]:

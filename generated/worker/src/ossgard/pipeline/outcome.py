@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ossgard.model import JsonObject
-from ossgard.spec.entities import Progress
+from ossgard.spec.entities import Progress, ScanWarning
 from ossgard.write import Write
 
 
@@ -34,16 +34,26 @@ class NextPhase:
 
 
 @dataclass(frozen=True)
+class Fail:
+    """The scan has failed, and `error` says why; what the slice wrote, used and warned of counts all the same."""
+
+    error: str
+
+
+@dataclass(frozen=True)
 class Outcome:
     """The result of a slice, committed by the runner as one transaction.
 
-    Counts that are None stay as they are; `progress` is what the scan shows until the phase's next slice.
+    Counts that are None stay as they are; `progress` is what the scan shows until the phase's next slice; `warnings`
+    are added to those of the slices before.
     """
 
-    next: NextSlice | WaitForBatch | NextPhase
+    next: NextSlice | WaitForBatch | NextPhase | Fail
     writes: Sequence[Write] = ()
     input_tokens: int = 0
     output_tokens: int = 0
+    embedding_tokens: int = 0
     progress: Progress | None = None
     pr_count: int | None = None
     dupe_group_count: int | None = None
+    warnings: Sequence[ScanWarning] = ()

@@ -46,6 +46,6 @@ class PhaseProcessor(Protocol):
 
         Raises:
             RetryableError: trying again later may help.
-            PermanentError: it will not; the scan fails with this text.
+            PermanentError: it will not; the scan fails with this text, and nothing of the slice is kept (see `Fail`).
         """
         ...

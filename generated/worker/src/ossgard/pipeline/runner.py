@@ -18,10 +18,11 @@ from ossgard.errors import ConstraintError, PermanentError, RetryableError
 from ossgard.log import log
 from ossgard.pipeline.disposition import Disposition, Done, Failed, Retry
 from ossgard.pipeline.outbox import send_step
-from ossgard.pipeline.outcome import NextSlice, Outcome, WaitForBatch
+from ossgard.pipeline.outcome import Fail, NextSlice, Outcome, WaitForBatch
 from ossgard.pipeline.phase import PhaseProcessor, Slice
 from ossgard.pipeline.purge import PURGE, purge, request_purge
 from ossgard.pipeline.retention import delete_old
+from ossgard.pipeline.warnings import merged
 from ossgard.services import Services
 from ossgard.spec import writes
 from ossgard.spec.database import AccountDatabase
@@ -163,6 +164,8 @@ class Runner:
                 services=self._services,
             )
         )
+        if isinstance(outcome.next, Fail):
+            log(logging.WARNING, "scan failed", scan=message.scan_id, phase=message.phase, reason=outcome.next.error)
         following = _following(phase, outcome)
         wait = outcome.next.wait_seconds if isinstance(outcome.next, NextSlice) else 0
         now = self._services.clock.now()
@@ -211,7 +214,8 @@ class Runner:
         if next is None:
             now = to_text(self._services.clock.now())
             failed = writes.fail_scan(message.scan_id, error[:_MAX_ERROR], now)
-            next = await self._commit(message.scan_id, _Next(message.step + 1, None, now), [failed])
+            rows = [failed, writes.clear_scratch(found.repo_id)]
+            next = await self._commit(message.scan_id, _Next(message.step + 1, None, now), rows)
         await self._send(message.scan_id, next)
 
     async def _fail(self, message: PipelineMessage, attempt: int, error: str) -> Disposition:
@@ -258,16 +262,16 @@ def _answer_due(step: ScanStep) -> datetime:
 
 
 def _following(phase: Phase, outcome: Outcome) -> Phase | None:
-    """The phase of the next message; None when the scan is done."""
+    """The phase of the next message; None when the scan has ended."""
     if isinstance(outcome.next, NextSlice | WaitForBatch):
         return phase
-    return None if phase.next == DONE else PHASES[phase.next]
+    return None if isinstance(outcome.next, Fail) or phase.next == DONE else PHASES[phase.next]
 
 
 def _progress(message: ScanMessage, outcome: Outcome, following: Phase | None, now: str) -> list[Write]:
     """The writes that move the scan itself on."""
     changes: UpdateScanStatusChanges = {
-        "phase_cursor": outcome.next.cursor,
+        "phase_cursor": None if isinstance(outcome.next, Fail) else outcome.next.cursor,
         # Of the phase that is through; the next one has not begun.
         "progress": outcome.progress if isinstance(outcome.next, NextSlice | WaitForBatch) else None,
     }
@@ -275,13 +279,21 @@ def _progress(message: ScanMessage, outcome: Outcome, following: Phase | None, n
         changes["pr_count"] = outcome.pr_count
     if outcome.dupe_group_count is not None:
         changes["dupe_group_count"] = outcome.dupe_group_count
+    if outcome.warnings:
+        # The message was read when the step was free, and this is written only if it still is.
+        changes["warnings"] = merged(message.warnings, outcome.warnings)
     moved = []
-    if outcome.input_tokens or outcome.output_tokens:
-        moved.append(writes.add_scan_tokens(message.scan_id, outcome.input_tokens, outcome.output_tokens))
+    tokens = (outcome.input_tokens, outcome.output_tokens, outcome.embedding_tokens)
+    if any(tokens):
+        moved.append(writes.add_scan_tokens(message.scan_id, *tokens))
     if following is None:
         changes["completed_at"] = now
-        moved.append(writes.update_repo_last_scan_at(message.repo_id, now))
+        moved.append(writes.clear_scratch(message.repo_id))
     status = ScanStatus(following.status) if following else ScanStatus.DONE
+    if isinstance(outcome.next, Fail):
+        status, changes["error"] = ScanStatus.FAILED, outcome.next.error[:_MAX_ERROR]
+    elif following is None:
+        moved.append(writes.update_repo_last_scan_at(message.repo_id, now))
     return [*moved, writes.update_scan_status(message.scan_id, status, changes)]
 
 

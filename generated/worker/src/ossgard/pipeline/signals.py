@@ -12,11 +12,12 @@ from ossgard.pipeline.texts import (
     intent_point_id,
     intent_text,
 )
+from ossgard.pipeline.warnings import warning
 from ossgard.ports import VectorPoint, VectorStore
-from ossgard.providers.embeddings import EmbeddingAnswer
+from ossgard.providers.embeddings import Embeddings
 from ossgard.providers.factory import Providers
 from ossgard.services import Services
-from ossgard.spec.entities import PR
+from ossgard.spec.entities import PR, ScanWarning, WarningCode
 from ossgard.spec.models import Config
 
 Vector = Sequence[float]
@@ -38,23 +39,43 @@ def signal_texts(pull: PR) -> list[str]:
     return [intent, code_text(pull.file_paths)] if pull.file_paths else [intent]
 
 
-async def embed_pulls(services: Services, config: Config, pulls: Sequence[PR]) -> tuple[list[Signals], int]:
-    """The vectors of pull requests, both signals asked for at the same time, and the tokens they used."""
+@dataclass(frozen=True)
+class Embedded:
+    """The vectors of pull requests, the tokens they used, and whom the provider refuses one of its texts, with why."""
+
+    signals: Sequence[Signals]
+    tokens: int
+    refused: Sequence[PR]
+    refusal: str | None
+
+    @property
+    def warnings(self) -> list[ScanWarning]:
+        """What the scan's user is told of those that are refused."""
+        if not self.refused:
+            return []
+        return [warning(WarningCode.NOT_EMBEDDED, [pull.number for pull in self.refused], self.refusal)]
+
+
+async def embed_pulls(services: Services, config: Config, pulls: Sequence[PR]) -> Embedded:
+    """The vectors of pull requests, both signals asked for at the same time."""
     model = Providers(services, config).embedding_model()
     texts = [signal_texts(pull) for pull in pulls]
 
-    async def embed(chosen: Sequence[str]) -> EmbeddingAnswer:
-        return await model.embed(chosen) if chosen else EmbeddingAnswer([], 0)
+    async def embed(chosen: Sequence[str]) -> Embeddings:
+        return await model.embed(chosen) if chosen else Embeddings([], 0)
 
     code, intent = await gather_bounded(
         [lambda: embed([both[1] for both in texts if len(both) > 1]), lambda: embed([both[0] for both in texts])]
     )
     codes = iter(code.vectors)
-    signals = [
-        Signals(pull.id, pull.number, vector, next(codes) if pull.file_paths else None)
-        for pull, vector in zip(pulls, intent.vectors, strict=True)
-    ]
-    return signals, code.input_tokens + intent.input_tokens
+    signals, refused = [], []
+    for pull, intent_vector in zip(pulls, intent.vectors, strict=True):
+        code_vector = next(codes) if pull.file_paths else None
+        if intent_vector is None or (pull.file_paths and code_vector is None):
+            refused.append(pull)
+        else:
+            signals.append(Signals(pull.id, pull.number, intent_vector, code_vector))
+    return Embedded(signals, code.input_tokens + intent.input_tokens, refused, intent.refusal or code.refusal)
 
 
 def size_of(signals: Sequence[Signals]) -> int:

@@ -65,7 +65,7 @@ class ChatModel(Protocol):
 
         Raises:
             RetryableError: the provider cannot answer now.
-            UnusableAnswer: the provider does not take a question of this size.
+            UnusableAnswer: the provider does not take this question.
             PermanentError: the provider does not accept the account's configuration.
         """
         ...
@@ -102,9 +102,6 @@ _OPENAI: Mapping[str, ChatLimits] = {
 _OLLAMA: Mapping[str, ChatLimits] = {"": ChatLimits(16_384)}
 _LIMITS: Mapping[str, Mapping[str, ChatLimits]] = {"anthropic": _ANTHROPIC, "openai": _OPENAI, "ollama": _OLLAMA}
 
-# How providers say that a prompt does not fit, whatever the status.
-_TOO_LONG = ("context_length_exceeded", "maximum context length", "prompt is too long", "request_too_large")
-
 
 def chat_limits(provider: str, model: str) -> ChatLimits:
     """How much text a model takes; of models that are not known, what is safe to assume."""
@@ -118,9 +115,9 @@ async def post_question(api: ModelApi, path: str, question: JsonObject) -> JsonO
     """Post a chat request at temperature 0, or without one to models that refuse to be given any.
 
     Raises:
-        UnusableAnswer: the question is too long for the model.
+        UnusableAnswer: the provider does not take the question: it is too long, or against some policy.
         RetryableError: the provider cannot answer now.
-        PermanentError: the provider does not accept the request.
+        PermanentError: the provider does not accept the account's configuration.
     """
     try:
         if api.takes_temperature:
@@ -132,7 +129,7 @@ async def post_question(api: ModelApi, path: str, question: JsonObject) -> JsonO
                 api.takes_temperature = False
         return await api.post(path, question)
     except RequestRefused as refusal:
-        if any(sign in refusal.code or sign in refusal.reason.lower() for sign in _TOO_LONG):
+        if 400 <= refusal.status < 500:
             raise UnusableAnswer(str(refusal)) from refusal
         raise
 

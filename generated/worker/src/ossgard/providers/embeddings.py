@@ -15,6 +15,8 @@ from ossgard.providers.tokens import byte_size, cut, estimate_tokens
 _SHARE_OF_LIMIT = 0.95
 # An empty text is refused by OpenAI, and has no direction anywhere.
 _EMPTY = "(empty)"
+# A text that nobody can have anything against.
+_CONTROL = "ossgard"
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,18 @@ class RawVectors:
     input_tokens: int
 
 
+@dataclass(frozen=True)
+class Embeddings:
+    """Vectors in the order of the texts, None for a text that the provider refuses, and the tokens they used.
+
+    `refusal` is what the provider said about the last such text.
+    """
+
+    vectors: Sequence[Sequence[float] | None]
+    input_tokens: int
+    refusal: str | None = None
+
+
 class EmbeddingModel(Protocol):
     """Turns texts into vectors, near to each other when the texts mean the same."""
 
@@ -55,8 +69,8 @@ class EmbeddingModel(Protocol):
         """The size of the vectors; None when only the first answer tells."""
         ...
 
-    async def embed(self, texts: Sequence[str]) -> EmbeddingAnswer:
-        """Embed texts of any length and number.
+    async def embed(self, texts: Sequence[str]) -> Embeddings:
+        """Embed texts of any length and number. A text that the provider refuses costs no other its vector.
 
         Raises:
             RetryableError: the provider cannot answer now.
@@ -129,17 +143,37 @@ class Embedder(ABC):
     async def _embed_request(self, texts: Sequence[str]) -> RawVectors:
         """Embed what fits into one request; the vectors in the order of the texts."""
 
-    async def embed(self, texts: Sequence[str]) -> EmbeddingAnswer:
+    async def embed(self, texts: Sequence[str]) -> Embeddings:
         """Embed texts of any length and number; see `EmbeddingModel`."""
-        vectors: list[Sequence[float]] = []
-        input_tokens = 0
-        for part in divided([prepare(text, self.limits) for text in texts], self.limits):
-            answer = await self._embed_or_shorten(part)
-            self._check(answer.vectors, len(part))
-            vectors.extend(answer.vectors)
-            input_tokens += answer.input_tokens
-        self._check(vectors, len(texts))
-        return EmbeddingAnswer(vectors, input_tokens)
+        parts = divided([prepare(text, self.limits) for text in texts], self.limits)
+        found = _joined([await self._embed_part(part) for part in parts])
+        vectors = [vector for vector in found.vectors if vector is not None]
+        self._check(vectors, len(vectors))
+        return found
+
+    async def _embed_part(self, texts: Sequence[str], is_usable: bool = False) -> Embeddings:
+        """Embed the texts of one request; when it is refused each half of it, down to the single text that is.
+
+        `is_usable` says that the provider is known to embed other texts.
+        """
+        try:
+            answer = await self._embed_or_shorten(texts)
+        except RequestRefused as refusal:
+            if not is_usable:
+                await self._check_usable(refusal)
+            if len(texts) == 1:
+                return Embeddings([None], 0, str(refusal))
+            middle = len(texts) // 2
+            return _joined([await self._embed_part(half, True) for half in (texts[:middle], texts[middle:])])
+        self._check(answer.vectors, len(texts))
+        return Embeddings(answer.vectors, answer.input_tokens)
+
+    async def _check_usable(self, refusal: RequestRefused) -> None:
+        """Raise a refusal unless the provider embeds another text: then it is not that of a text."""
+        try:
+            await self._embed_request([_CONTROL])
+        except RequestRefused:
+            raise refusal from None
 
     async def _embed_or_shorten(self, texts: Sequence[str]) -> RawVectors:
         """Embed the texts of one request; should one be too long after all, all are cut to what can never be."""
@@ -166,6 +200,16 @@ class Embedder(ABC):
                 f"{self.name} sent vectors of {_listed(sizes)} dimensions where {_listed(wanted)} are needed. "
                 "Use another embedding.model in the account's configuration, then start the scan again"
             )
+
+
+def _joined(parts: Sequence[Embeddings]) -> Embeddings:
+    """What several requests gave, as one."""
+    refusals = [part.refusal for part in parts if part.refusal is not None]
+    return Embeddings(
+        [vector for part in parts for vector in part.vectors],
+        sum(part.input_tokens for part in parts),
+        refusals[-1] if refusals else None,
+    )
 
 
 def prepare(text: str, limits: EmbeddingLimits) -> str:

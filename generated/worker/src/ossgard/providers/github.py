@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import TypeGuard
 from urllib.parse import quote, urlsplit
 
 from ossgard.errors import PermanentError, RetryableError
@@ -18,6 +19,7 @@ from ossgard.providers.http_api import (
     retry_after,
 )
 from ossgard.spec.entities import PRState
+from ossgard.sql_methods import MAX_INTEGER
 
 TIMEOUT_SECONDS = 15.0
 # The most that GitHub gives on one page.
@@ -39,6 +41,8 @@ _PUBLIC_HOST = "api.github.com"
 _ENTERPRISE_PATH = "/api/v3"
 _SINGLE_SIGN_ON = re.compile(r"url=(https://[^\s;,]+)")
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
+# Numbers of more digits are none that a pull request has.
+_MAX_DIGITS = 18
 # The name that GitHub itself shows for deleted users.
 _NOBODY = "ghost"
 
@@ -53,6 +57,10 @@ class NotGitHub(PermanentError):
 
 class PullGone(PermanentError):
     """A pull request cannot be read any more; `check_repository` tells whether its repository can."""
+
+
+class PullUnreadable(PermanentError):
+    """GitHub does not give a pull request, or part of it, although it gives others; asking again soon does not help."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +88,18 @@ class KnownRepository:
 
 
 @dataclass(frozen=True)
+class UnreadableEntry:
+    """An entry of the listing that is not what GitHub documents: its number, where that can be told, and the reason."""
+
+    number: int | None
+    reason: str
+
+
+@dataclass(frozen=True)
 class PullPage:
     """A page of the listing of pull requests."""
 
-    pulls: Sequence[Pull]
+    entries: Sequence[Pull | UnreadableEntry]
     has_next: bool
 
 
@@ -166,14 +182,15 @@ class GitHub:
         query = f"?state=open&sort=created&direction=desc&per_page={PAGE_SIZE}&page={page}"
         response = await self._get(_repository(owner, name) + "/pulls" + query)
         self._raise_for_status(response, owner, name)
-        return PullPage([_pull(item) for item in _items(response)], _has_next(response))
+        return PullPage([_entry(item) for item in _items(response)], _has_next(response))
 
     async def pull(self, owner: str, name: str, number: int) -> Pull:
         """One pull request, whatever its state.
 
         Raises:
             PullGone: it is not there any more.
-            PermanentError: the token may not read it.
+            PullUnreadable: GitHub does not give it.
+            PermanentError: the token is refused.
             RetryableError: GitHub cannot tell now.
         """
         response = await self._get_pull(owner, name, number)
@@ -183,8 +200,9 @@ class GitHub:
         """The paths that a pull request changes, the first 300.
 
         Raises:
-            PullGone: it is not there any more.
-            PermanentError: the token may not read it.
+            PullGone: the pull request is not there any more.
+            PullUnreadable: GitHub does not give them.
+            PermanentError: the token is refused.
             RetryableError: GitHub cannot tell now.
         """
         paths: list[str] = []
@@ -199,8 +217,9 @@ class GitHub:
         """The diff of a pull request, unless it is the one that `etag` stands for.
 
         Raises:
-            PullGone: it is not there any more.
-            PermanentError: the token may not read it.
+            PullGone: the pull request is not there any more.
+            PullUnreadable: GitHub does not give it.
+            PermanentError: the token is refused.
             RetryableError: GitHub cannot tell now.
         """
         path = _repository(owner, name) + f"/pulls/{number}"
@@ -231,7 +250,14 @@ class GitHub:
     def _raise_for_pull(self, response: HttpResponse, owner: str, name: str, number: int) -> None:
         if response.status in _GONE:
             raise PullGone(f"GitHub has no pull request {owner}/{name}#{number} any more: {reason(response)}")
-        self._raise_for_status(response, owner, name)
+        if is_success(response) or response.status == HTTPStatus.UNAUTHORIZED:
+            self._raise_for_status(response, owner, name)
+            return
+        self._raise_retryable(response)
+        # Whatever it says, it may be about this one alone: the listing that it stands in could be read.
+        raise PullUnreadable(
+            f"GitHub does not give pull request {owner}/{name}#{number}: {reason(response)} (status {response.status})"
+        )
 
     def _raise_for_status(self, response: HttpResponse, owner: str, name: str) -> None:
         """Raise unless the answer holds what was asked for."""
@@ -367,10 +393,27 @@ def _repository_id(pull: dict[str, object]) -> int | None:
     return id if isinstance(id, int) else None
 
 
+def _entry(item: object) -> Pull | UnreadableEntry:
+    """An entry of a listing, one by one: an odd one does not spoil the others."""
+    try:
+        return _pull(item)
+    except RetryableError as error:
+        number = item.get("number") if isinstance(item, dict) else None
+        if isinstance(number, str) and number.isascii() and number.isdecimal():
+            number = int(number[:_MAX_DIGITS])
+        return UnreadableEntry(number if _is_number(number) else None, str(error))
+
+
+def _is_number(value: object) -> TypeGuard[int]:
+    """Whether a value can be the number of a pull request; `True` is none."""
+    return type(value) is int and 0 < value < MAX_INTEGER
+
+
 def _pull(item: object) -> Pull:
-    if not isinstance(item, dict) or not isinstance(item.get("number"), int):
-        raise malformed(_SENDER, "a pull request")
+    if not isinstance(item, dict) or not _is_number(item.get("number")):
+        raise malformed(_SENDER, "a pull request with a number")
     user, body = item.get("user"), item.get("body")
+    login = user.get("login") if isinstance(user, dict) else None
     state = PRState.OPEN
     if item.get("state") == "closed":
         state = PRState.MERGED if item.get("merged_at") or item.get("merged") else PRState.CLOSED
@@ -378,7 +421,7 @@ def _pull(item: object) -> Pull:
         number=item["number"],
         title=_text(item, "title"),
         body=_clean(body) if isinstance(body, str) else None,
-        author=_text(user, "login") if isinstance(user, dict) else _NOBODY,
+        author=_clean(login) if isinstance(login, str) else _NOBODY,
         state=state,
         created_at=_text(item, "created_at"),
         updated_at=_text(item, "updated_at"),

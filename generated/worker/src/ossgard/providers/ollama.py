@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from ossgard.model import JsonObject
 from ossgard.ports import Clock, HttpClient
-from ossgard.providers.chat import ChatAnswer, ChatLimits, chat_limits, count
+from ossgard.providers.chat import ChatAnswer, ChatLimits, UnusableAnswer, chat_limits, count
 from ossgard.providers.embeddings import Embedder, EmbeddingLimits, RawVectors, embedding_limits, vector
-from ossgard.providers.http_api import ModelApi, malformed
+from ossgard.providers.http_api import ModelApi, RequestRefused, malformed
 
 # A computer without a graphics card takes minutes, and loads the model first.
 TIMEOUT_SECONDS = 600.0
@@ -62,7 +62,12 @@ class OllamaChat:
             # Without `num_ctx` Ollama silently forgets the beginning of what is longer than a few thousand tokens.
             "options": {"temperature": 0, "num_ctx": self.limits.context_tokens, "num_predict": max_tokens},
         }
-        answer = await self._api.post("/api/chat", question)
+        try:
+            answer = await self._api.post("/api/chat", question)
+        except RequestRefused as refusal:
+            if 400 <= refusal.status < 500:
+                raise UnusableAnswer(str(refusal)) from refusal
+            raise
         message = answer.get("message")
         text = message.get("content") if isinstance(message, dict) else None
         if not isinstance(text, str):

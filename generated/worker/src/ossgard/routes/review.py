@@ -1,10 +1,12 @@
 """One pull request under review: the groups it is in, and the pull requests most like it."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ossgard.errors import HttpError, PermanentError, RetryableError
 from ossgard.http import AccountContext
+from ossgard.pipeline.reading import NOT_ALL_READ
 from ossgard.pipeline.signals import embed_pulls, ensure_collections, has_other_size, size_of, store_signals
 from ossgard.pipeline.texts import (
     CODE_COLLECTION,
@@ -16,7 +18,7 @@ from ossgard.pipeline.texts import (
 )
 from ossgard.ports import VectorMatch
 from ossgard.providers.factory import Providers
-from ossgard.providers.github import Diff, PullGone
+from ossgard.providers.github import Diff, PullGone, PullUnreadable
 from ossgard.routes.dupes import read_groups
 from ossgard.routes.repos import not_tracked
 from ossgard.spec.entities import PR, EmbedHash, PRInput, PRState, ReviewRow
@@ -107,7 +109,10 @@ async def _embed(context: AccountContext, config: Config, pull: PR) -> _Matches:
     The stored vectors may show only later.
     """
     services, repo_id = context.services, pull.repo_id
-    signals, _ = await embed_pulls(services, config, [pull])
+    embedded = await embed_pulls(services, config, [pull])
+    if embedded.refusal is not None:
+        raise PermanentError(embedded.refusal)
+    signals = embedded.signals
     store = services.vectors(config.vector_store)
     if await has_other_size(store, size_of(signals)):
         message = "What is stored of this repository was embedded by another model: a scan embeds it anew"
@@ -134,7 +139,10 @@ async def _fetch(context: AccountContext, config: Config, row: ReviewRow, number
             "it here and add it again"
         )
     paths = await github.files(owner, name, number)
-    diff = await github.diff(owner, name, number)
+    diff = None
+    # Without it, files and words are compared, and the next scan asks for it again.
+    with suppress(PullUnreadable):
+        diff = await github.diff(owner, name, number)
     return await context.services.db.upsert_pr(
         row.repo_id,
         PRInput(
@@ -147,7 +155,7 @@ async def _fetch(context: AccountContext, config: Config, row: ReviewRow, number
             state=pull.state,
             github_etag=diff.etag if isinstance(diff, Diff) else None,
             created_at=pull.created_at,
-            updated_at=pull.updated_at,
+            updated_at=pull.updated_at if diff is not None else NOT_ALL_READ,
         ),
     )
 

@@ -149,7 +149,7 @@ class Database(Protocol):
         """Set a scan's status and whatever else the patch holds."""
         ...
 
-    async def add_scan_tokens(self, id: int, input_tokens: int, output_tokens: int) -> int:
+    async def add_scan_tokens(self, id: int, input_tokens: int, output_tokens: int, embedding_tokens: int) -> int:
         """Add the tokens that a slice used to the scan's counts."""
         ...
 
@@ -253,12 +253,20 @@ class Database(Protocol):
         """
         ...
 
+    async def insert_unreadable_prs(self, scan_id: int, numbers: Sequence[int]) -> int:
+        """Record pull requests that the listing shows in a form that cannot be read; they stay as they are stored."""
+        ...
+
     async def count_listed_prs(self, scan_id: int) -> ListedCounts:
         """How many pull requests a scan has listed, and how many of them are still to be read."""
         ...
 
     async def list_pending_prs(self, scan_id: int, repo_id: int, after_number: int, limit: int) -> list[PendingPR]:
         """The listed pull requests that are still to be read, with a larger number than `after_number`, by number."""
+        ...
+
+    async def get_read_pr(self, scan_id: int, repo_id: int) -> PendingPR | None:
+        """A listed pull request whose files and diff have been read; the newest one."""
         ...
 
     async def mark_prs_read(self, scan_id: int, numbers: Sequence[int]) -> int:
@@ -329,7 +337,7 @@ class Database(Protocol):
         ...
 
     async def clear_scratch(self, repo_id: int) -> int:
-        """Delete what the phases of a repository's scans handed to each other; why groups were skipped stays."""
+        """Delete what the phases of a repository's scans handed to each other; why groups were not verified stays."""
         ...
 
     async def list_ended_scans(self, before: str, limit: int) -> list[EndedScan]:

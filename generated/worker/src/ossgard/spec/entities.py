@@ -39,6 +39,17 @@ class JobStatus(StrEnum):
     PAUSED = "paused"
 
 
+class WarningCode(StrEnum):
+    """What a scan could not do."""
+
+    PULL_UNREADABLE = "PULL_UNREADABLE"
+    DIFF_UNAVAILABLE = "DIFF_UNAVAILABLE"
+    NOT_EMBEDDED = "NOT_EMBEDDED"
+    NOT_VERIFIED = "NOT_VERIFIED"
+    NOT_ASKED_ABOUT = "NOT_ASKED_ABOUT"
+    NOT_RANKED = "NOT_RANKED"
+
+
 class LlmProvider(StrEnum):
     """Who answers chat requests."""
 
@@ -60,6 +71,18 @@ class Progress(CamelModel):
     done: int
     total: int
     note: str | None
+
+
+class ScanWarning(CamelModel):
+    """Something that a scan could not do, and what that means for its result.
+
+    `count` tells how often it happened; `examples` are numbers of pull requests that it concerns, five at most.
+    """
+
+    code: WarningCode
+    message: str
+    count: int
+    examples: list[int]
 
 
 class PRInput(CamelModel):
@@ -220,10 +243,12 @@ class Scan(CamelModel):
     dupe_group_count: int
     input_tokens: int
     output_tokens: int
+    embedding_tokens: int
     started_at: str
     completed_at: str | None
     error: str | None
     progress: Annotated[Progress | None, JsonText]
+    warnings: Annotated[list[ScanWarning], JsonText]
 
 
 class DupeGroup(CamelModel):
@@ -248,13 +273,17 @@ class DupeGroupMember(CamelModel):
 
 
 class DupeRow(CamelModel):
-    """A row of the duplicates report; everything after `name` is null where there is no scan, group or member."""
+    """A row of the duplicates report; everything after `name` is null where there is no scan, group or member.
+
+    The scan's warnings stand in the first row alone.
+    """
 
     repo_id: int
     owner: str
     name: str
     scan_id: int | None
     completed_at: str | None
+    warnings: Annotated[list[ScanWarning] | None, JsonText]
     group_id: int | None
     label: str | None
     pr_count: int | None
@@ -306,6 +335,7 @@ class ScanMessage(CamelModel):
     phase: str
     status: ScanStatus
     phase_cursor: Annotated[JsonObject | None, JsonText]
+    warnings: Annotated[list[ScanWarning], JsonText]
     repo_id: int
     account_id: int
     owner: str
@@ -455,5 +485,6 @@ class UpdateScanStatusChanges(TypedDict, total=False):
     completed_at: str | None
     phase_cursor: JsonObject | None
     progress: Progress | None
+    warnings: list[ScanWarning]
     pr_count: int
     dupe_group_count: int

@@ -18,7 +18,7 @@ from ossgard.model import (
     for_hosts_with,
     null_is,
 )
-from ossgard.spec.entities import EmbeddingProvider, LlmProvider, PRState, ScanStatus
+from ossgard.spec.entities import EmbeddingProvider, LlmProvider, PRState, ScanStatus, ScanWarning
 
 # The user or organization that a repository belongs to.
 RepoOwner = Annotated[
@@ -211,6 +211,7 @@ class Dupes(CamelModel):
     completed_at: str | None
     group_count: int
     groups: list[DupeGroupView]
+    warnings: list[ScanWarning] = Field(description="What the scan could not do.")
 
 
 class ReviewedPR(CamelModel):

@@ -822,6 +822,17 @@ OPENAPI = rb"""{
      "merged"
     ]
    },
+   "WarningCode": {
+    "type": "string",
+    "enum": [
+     "PULL_UNREADABLE",
+     "DIFF_UNAVAILABLE",
+     "NOT_EMBEDDED",
+     "NOT_VERIFIED",
+     "NOT_ASKED_ABOUT",
+     "NOT_RANKED"
+    ]
+   },
    "LlmProvider": {
     "type": "string",
     "enum": [
@@ -857,6 +868,32 @@ OPENAPI = rb"""{
      "done",
      "total",
      "note"
+    ]
+   },
+   "ScanWarning": {
+    "type": "object",
+    "properties": {
+     "code": {
+      "$ref": "#/components/schemas/WarningCode"
+     },
+     "message": {
+      "type": "string"
+     },
+     "count": {
+      "type": "integer"
+     },
+     "examples": {
+      "type": "array",
+      "items": {
+       "type": "integer"
+      }
+     }
+    },
+    "required": [
+     "code",
+     "message",
+     "count",
+     "examples"
     ]
    },
    "Repo": {
@@ -981,6 +1018,9 @@ OPENAPI = rb"""{
      "outputTokens": {
       "type": "integer"
      },
+     "embeddingTokens": {
+      "type": "integer"
+     },
      "startedAt": {
       "type": "string"
      },
@@ -1005,6 +1045,12 @@ OPENAPI = rb"""{
         "type": "null"
        }
       ]
+     },
+     "warnings": {
+      "type": "array",
+      "items": {
+       "$ref": "#/components/schemas/ScanWarning"
+      }
      }
     },
     "required": [
@@ -1016,10 +1062,12 @@ OPENAPI = rb"""{
      "dupeGroupCount",
      "inputTokens",
      "outputTokens",
+     "embeddingTokens",
      "startedAt",
      "completedAt",
      "error",
-     "progress"
+     "progress",
+     "warnings"
     ]
    },
    "RepoOwner": {
@@ -1589,6 +1637,13 @@ OPENAPI = rb"""{
       "items": {
        "$ref": "#/components/schemas/DupeGroupView"
       }
+     },
+     "warnings": {
+      "type": "array",
+      "items": {
+       "$ref": "#/components/schemas/ScanWarning"
+      },
+      "description": "What the scan could not do."
      }
     },
     "required": [
@@ -1596,7 +1651,8 @@ OPENAPI = rb"""{
      "scanId",
      "completedAt",
      "groupCount",
-     "groups"
+     "groups",
+     "warnings"
     ]
    },
    "ReviewedPR": {

@@ -70,7 +70,7 @@ PHASES: dict[str, Phase] = {
         next="embed",
         slice_size=20,
         batch=None,
-        cursor_fields=("full", "maxPrs", "stage", "page", "afterNumber", "slipped", "closed"),
+        cursor_fields=("full", "maxPrs", "stage", "page", "afterNumber", "slipped", "closed", "round", "wait"),
     ),
     "embed": Phase(
         name="embed",
@@ -94,7 +94,7 @@ PHASES: dict[str, Phase] = {
         next="rank",
         slice_size=12,
         batch="llm",
-        cursor_fields=("position", "total", "batch"),
+        cursor_fields=("position", "total", "works", "batch"),
     ),
     "rank": Phase(
         name="rank",
@@ -102,7 +102,7 @@ PHASES: dict[str, Phase] = {
         next="done",
         slice_size=12,
         batch="llm",
-        cursor_fields=("position", "done", "total", "stored", "batch"),
+        cursor_fields=("position", "done", "total", "stored", "works", "batch"),
     ),
 }
 

@@ -210,7 +210,8 @@ SELECT id, account_id, ?1 FROM repos
 WHERE account_id = ?2 AND owner = ?3 COLLATE NOCASE AND name = ?4 COLLATE NOCASE
 ON CONFLICT DO NOTHING
 RETURNING scans.id, scans.repo_id, scans.status, scans.phase_cursor, scans.pr_count, scans.dupe_group_count,
-          scans.input_tokens, scans.output_tokens, scans.started_at, scans.completed_at, scans.error, scans.progress""",
+          scans.input_tokens, scans.output_tokens, scans.embedding_tokens, scans.started_at, scans.completed_at,
+          scans.error, scans.progress, scans.warnings""",
             (3, 0, 1, 2),
         ),
         Statement(
@@ -230,7 +231,8 @@ GET_SCAN = Query(
     (
         Statement(
             """SELECT scans.id, scans.repo_id, scans.status, scans.phase_cursor, scans.pr_count, scans.dupe_group_count,
-       scans.input_tokens, scans.output_tokens, scans.started_at, scans.completed_at, scans.error, scans.progress
+       scans.input_tokens, scans.output_tokens, scans.embedding_tokens, scans.started_at, scans.completed_at,
+       scans.error, scans.progress, scans.warnings
 FROM scans JOIN repos ON repos.id = scans.repo_id
 WHERE scans.id = ?1 AND repos.account_id = ?2""",
             (1, 0),
@@ -243,7 +245,8 @@ GET_ACTIVE_SCAN = Query(
     (
         Statement(
             """SELECT scans.id, scans.repo_id, scans.status, scans.phase_cursor, scans.pr_count, scans.dupe_group_count,
-       scans.input_tokens, scans.output_tokens, scans.started_at, scans.completed_at, scans.error, scans.progress
+       scans.input_tokens, scans.output_tokens, scans.embedding_tokens, scans.started_at, scans.completed_at,
+       scans.error, scans.progress, scans.warnings
 FROM scans JOIN repos ON repos.id = scans.repo_id
 WHERE repo_id = ?1 AND repos.account_id = ?2 AND status NOT IN ('done', 'failed')""",
             (1, 0),
@@ -261,6 +264,7 @@ SET status = ?1,
     completed_at = iif(json_type(?2, '$.completedAt') IS NULL, completed_at, ?2 ->> '$.completedAt'),
     phase_cursor = iif(json_type(?2, '$.phaseCursor') IS NULL, phase_cursor, ?2 ->> '$.phaseCursor'),
     progress = iif(json_type(?2, '$.progress') IS NULL, progress, ?2 ->> '$.progress'),
+    warnings = ifnull(?2 ->> '$.warnings', warnings),
     pr_count = ifnull(?2 ->> '$.prCount', pr_count),
     dupe_group_count = ifnull(?2 ->> '$.dupeGroupCount', dupe_group_count)
 WHERE id = ?3""",
@@ -273,9 +277,10 @@ ADD_SCAN_TOKENS = Query(
     (
         Statement(
             """UPDATE scans
-SET input_tokens = input_tokens + ?1, output_tokens = output_tokens + ?2
-WHERE id = ?3""",
-            (1, 2, 0),
+SET input_tokens = input_tokens + ?1, output_tokens = output_tokens + ?2,
+    embedding_tokens = embedding_tokens + ?3
+WHERE id = ?4""",
+            (1, 2, 3, 0),
         ),
     ),
 )
@@ -293,7 +298,8 @@ WHERE id = ?3 AND status NOT IN ('done', 'failed')""",
 GET_SCAN_MESSAGE = Query(
     (
         Statement(
-            """SELECT this.scan_id, this.step, this.phase, scans.status, scans.phase_cursor, scans.repo_id, scans.account_id,
+            """SELECT this.scan_id, this.step, this.phase, scans.status, scans.phase_cursor, scans.warnings, scans.repo_id,
+       scans.account_id,
        repos.owner, repos.name, accounts.config,
        next.step AS next_step, next.phase AS next_phase, next.due_at AS next_due_at, next.sent_at AS next_sent_at,
        next.batch_id AS next_batch_id
@@ -454,6 +460,11 @@ LIST_DUPES = Query(
     (
         Statement(
             """SELECT repos.id AS repo_id, repos.owner, repos.name, scans.id AS scan_id, scans.completed_at,
+       iif(
+         row_number() OVER (ORDER BY dupe_groups.id, dupe_group_members.rank, dupe_group_members.id) = 1,
+         scans.warnings,
+         NULL
+       ) AS warnings,
        dupe_groups.id AS group_id, dupe_groups.label, dupe_groups.pr_count,
        prs.id AS pr_id, prs.number AS pr_number, prs.title, prs.author, prs.state,
        dupe_group_members.rank, dupe_group_members.score, dupe_group_members.rationale
@@ -525,6 +536,19 @@ ON CONFLICT DO NOTHING""",
     chunked=3,
 )
 
+INSERT_UNREADABLE_PRS = Query(
+    (
+        Statement(
+            """INSERT INTO listed_prs (scan_id, number, title, author, created_at, updated_at, pending)
+SELECT ?1, value, '', '', '', '', 0 FROM json_each(?2)
+WHERE true
+ON CONFLICT DO NOTHING""",
+            (0, 1),
+        ),
+    ),
+    chunked=1,
+)
+
 COUNT_LISTED_PRS = Query(
     (
         Statement(
@@ -545,6 +569,23 @@ WHERE scan_id = ?2 AND pending AND listed_prs.number > ?3
 ORDER BY listed_prs.number
 LIMIT ?4""",
             (1, 0, 2, 3),
+        ),
+    ),
+    rows_from=0,
+)
+
+GET_READ_PR = Query(
+    (
+        Statement(
+            """SELECT listed_prs.number, listed_prs.title, listed_prs.body, listed_prs.author, listed_prs.created_at,
+       listed_prs.updated_at, prs.diff_hash, prs.github_etag
+FROM listed_prs
+JOIN prs ON prs.repo_id = ?1 AND prs.number = listed_prs.number
+WHERE scan_id = ?2 AND NOT pending AND prs.state = 'open'
+  AND prs.updated_at = listed_prs.updated_at AND prs.updated_at <> ''
+ORDER BY listed_prs.number DESC
+LIMIT 1""",
+            (1, 0),
         ),
     ),
     rows_from=0,
@@ -1047,7 +1088,8 @@ CREATE_SCAN = Query(
 SELECT id, account_id FROM repos WHERE id = ?1 AND account_id = ?2
 ON CONFLICT DO NOTHING
 RETURNING scans.id, scans.repo_id, scans.status, scans.phase_cursor, scans.pr_count, scans.dupe_group_count,
-          scans.input_tokens, scans.output_tokens, scans.started_at, scans.completed_at, scans.error, scans.progress""",
+          scans.input_tokens, scans.output_tokens, scans.embedding_tokens, scans.started_at, scans.completed_at,
+          scans.error, scans.progress, scans.warnings""",
             (1, 0),
         ),
     ),
@@ -1058,7 +1100,8 @@ GET_LATEST_COMPLETED_SCAN = Query(
     (
         Statement(
             """SELECT scans.id, scans.repo_id, scans.status, scans.phase_cursor, scans.pr_count, scans.dupe_group_count,
-       scans.input_tokens, scans.output_tokens, scans.started_at, scans.completed_at, scans.error, scans.progress
+       scans.input_tokens, scans.output_tokens, scans.embedding_tokens, scans.started_at, scans.completed_at,
+       scans.error, scans.progress, scans.warnings
 FROM scans JOIN repos ON repos.id = scans.repo_id
 WHERE repo_id = ?1 AND repos.account_id = ?2 AND status = 'done'
 ORDER BY scans.id DESC
@@ -1223,6 +1266,7 @@ WRITES: dict[str, Query] = {
     "upsertPRs": UPSERT_PRS,
     "deleteDupeGroupsByScan": DELETE_DUPE_GROUPS_BY_SCAN,
     "insertListedPRs": INSERT_LISTED_PRS,
+    "insertUnreadablePRs": INSERT_UNREADABLE_PRS,
     "markPRsRead": MARK_PRS_READ,
     "closePRs": CLOSE_PRS,
     "updatePREmbedHashes": UPDATE_PR_EMBED_HASHES,

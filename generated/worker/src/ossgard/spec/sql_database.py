@@ -119,8 +119,8 @@ class SqlDatabase(SqlMethods):
     async def update_scan_status(self, id: int, status: ScanStatus, changes: UpdateScanStatusChanges) -> int:
         return await self._run(queries.UPDATE_SCAN_STATUS, id, status, patch(changes))
 
-    async def add_scan_tokens(self, id: int, input_tokens: int, output_tokens: int) -> int:
-        return await self._run(queries.ADD_SCAN_TOKENS, id, input_tokens, output_tokens)
+    async def add_scan_tokens(self, id: int, input_tokens: int, output_tokens: int, embedding_tokens: int) -> int:
+        return await self._run(queries.ADD_SCAN_TOKENS, id, input_tokens, output_tokens, embedding_tokens)
 
     async def fail_scan(self, id: int, error: str, completed_at: str) -> int:
         return await self._run(queries.FAIL_SCAN, id, error, completed_at)
@@ -181,11 +181,17 @@ class SqlDatabase(SqlMethods):
     async def insert_listed_prs(self, scan_id: int, repo_id: int, full: bool, prs: Sequence[ListedPR]) -> int:
         return await self._run(queries.INSERT_LISTED_PRS, scan_id, repo_id, full, prs)
 
+    async def insert_unreadable_prs(self, scan_id: int, numbers: Sequence[int]) -> int:
+        return await self._run(queries.INSERT_UNREADABLE_PRS, scan_id, numbers)
+
     async def count_listed_prs(self, scan_id: int) -> ListedCounts:
         return await self._one(ListedCounts, queries.COUNT_LISTED_PRS, scan_id)
 
     async def list_pending_prs(self, scan_id: int, repo_id: int, after_number: int, limit: int) -> list[PendingPR]:
         return await self._list(PendingPR, queries.LIST_PENDING_PRS, scan_id, repo_id, after_number, limit)
+
+    async def get_read_pr(self, scan_id: int, repo_id: int) -> PendingPR | None:
+        return await self._first(PendingPR, queries.GET_READ_PR, scan_id, repo_id)
 
     async def mark_prs_read(self, scan_id: int, numbers: Sequence[int]) -> int:
         return await self._run(queries.MARK_PRS_READ, scan_id, numbers)

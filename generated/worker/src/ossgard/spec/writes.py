@@ -89,9 +89,9 @@ def update_scan_status(id: int, status: ScanStatus, changes: UpdateScanStatusCha
     return Write("updateScanStatus", (id, status, patch(changes)))
 
 
-def add_scan_tokens(id: int, input_tokens: int, output_tokens: int) -> Write:
+def add_scan_tokens(id: int, input_tokens: int, output_tokens: int, embedding_tokens: int) -> Write:
     """Add the tokens that a slice used to the scan's counts."""
-    return Write("addScanTokens", (id, input_tokens, output_tokens))
+    return Write("addScanTokens", (id, input_tokens, output_tokens, embedding_tokens))
 
 
 def fail_scan(id: int, error: str, completed_at: str) -> Write:
@@ -165,6 +165,11 @@ def insert_listed_prs(scan_id: int, repo_id: int, full: bool, prs: Sequence[List
     return Write("insertListedPRs", (scan_id, repo_id, full, prs))
 
 
+def insert_unreadable_prs(scan_id: int, numbers: Sequence[int]) -> Write:
+    """Record pull requests that the listing shows in a form that cannot be read; they stay as they are stored."""
+    return Write("insertUnreadablePRs", (scan_id, numbers))
+
+
 def mark_prs_read(scan_id: int, numbers: Sequence[int]) -> Write:
     """Record that the files and diffs of listed pull requests have been read."""
     return Write("markPRsRead", (scan_id, numbers))
@@ -209,7 +214,7 @@ def insert_ranked_group(scan_id: int, repo_id: int, label: str | None, members: 
 
 
 def clear_scratch(repo_id: int) -> Write:
-    """Delete what the phases of a repository's scans handed to each other; why groups were skipped stays."""
+    """Delete what the phases of a repository's scans handed to each other; why groups were not verified stays."""
     return Write("clearScratch", (repo_id,))
 
 

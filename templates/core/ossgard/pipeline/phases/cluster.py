@@ -99,22 +99,29 @@ async def _embed_again(slice: Slice, lost: Sequence[PRKey], here: dict[str, int]
     pulls = [found[pull.id] for pull in lost if pull.id in found]
     if not pulls:
         return Outcome(cursor, progress=progress)
-    signals, input_tokens = await embed_pulls(slice.services, slice.config, pulls)
+    embedded = await embed_pulls(slice.services, slice.config, pulls)
+    # What the provider refuses now has no vectors, whatever it did before.
+    rows = [writes.update_pr_embed_hash(pull.id, None) for pull in embedded.refused]
+    if not embedded.signals:
+        return Outcome(cursor, rows, embedding_tokens=embedded.tokens, progress=progress, warnings=embedded.warnings)
     store = slice.services.vectors(slice.config.vector_store)
-    if await has_other_size(store, size_of(signals)):
+    if await has_other_size(store, size_of(embedded.signals)):
         await slice.db.clear_repo_embed_hashes(slice.repo_id)
         raise PermanentError(
             "Some vectors are lost, and the others were embedded by another model. Start the scan again: it embeds "
             "everything anew"
         )
-    await ensure_collections(store, size_of(signals))
-    tokens = await store_signals(store, slice.repo_id, signals)
+    await ensure_collections(store, size_of(embedded.signals))
+    tokens = await store_signals(store, slice.repo_id, embedded.signals)
+    stored = {signals.pr_id for signals in embedded.signals}
     hashes = [
         EmbedHash(id=pull.id, embed_hash=embed_hash(pull.diff_hash, pull.title, pull.body, pull.file_paths))
         for pull in pulls
+        if pull.id in stored
     ]
-    rows = [writes.update_pr_embed_hashes(hashes)]
-    return Outcome(NextSlice({**cursor.cursor, **tokens}), rows, input_tokens=input_tokens, progress=progress)
+    rows.append(writes.update_pr_embed_hashes(hashes))
+    next = NextSlice({**cursor.cursor, **tokens})
+    return Outcome(next, rows, embedding_tokens=embedded.tokens, progress=progress, warnings=embedded.warnings)
 
 
 async def _edges(slice: Slice, pulls: list[PRKey]) -> tuple[list[NeighbourEdge], list[PRKey]]:

@@ -22,9 +22,7 @@ class ScanPhase:
         github = Providers(slice.services, slice.config).github()
         found = await github.check_repository(slice.owner, slice.name)
         same = await slice.db.list_same_repos(slice.repo_id, found.id, found.owner, found.name)
-        # What an earlier scan left behind when it failed is in nobody's way, but takes room.
-        scratch = writes.clear_scratch(slice.repo_id)
-        return Outcome(NextPhase({**slice.cursor, "page": 1}), [scratch, *_identify(slice, found, same)])
+        return Outcome(NextPhase({**slice.cursor, "page": 1}), _identify(slice, found, same))
 
 
 def _identify(slice: Slice, found: KnownRepository, tracked: list[RepoIdentity]) -> list[Write]:

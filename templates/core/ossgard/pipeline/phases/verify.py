@@ -1,15 +1,18 @@
 """Phase `verify`: asks the chat model which members of each candidate group are duplicates of each other."""
 
-from ossgard.pipeline.answers import VerifyAnswer, confirmed_groups
+from collections.abc import Sequence
+
+from ossgard.pipeline.answers import VerifyAnswer, confirmed_groups, equal_diffs
 from ossgard.pipeline.batch.chat import ask_in_batches
 from ossgard.pipeline.cursor import number
 from ossgard.pipeline.groups import Asked, Question, ask_about
-from ossgard.pipeline.outcome import NextPhase, NextSlice, Outcome
+from ossgard.pipeline.outcome import Fail, NextPhase, NextSlice, Outcome
 from ossgard.pipeline.phase import Slice
 from ossgard.pipeline.phases.cluster import CANDIDATE
 from ossgard.pipeline.prompts import verify_prompt
+from ossgard.pipeline.warnings import warning
 from ossgard.spec import writes
-from ossgard.spec.entities import CandidateInput, Progress
+from ossgard.spec.entities import CandidateInput, Progress, ScanWarning, WarningCode
 from ossgard.spec.phases import PHASES
 from ossgard.write import Write
 
@@ -22,7 +25,7 @@ QUESTION = Question("verify", CANDIDATE, verify_prompt, VerifyAnswer)
 
 
 class VerifyPhase:
-    """Confirms or splits candidate groups; one whose answer is of no use is recorded and skipped."""
+    """Confirms or splits candidate groups; of one whose answer is of no use, those with equal diffs stay together."""
 
     async def run(self, slice: Slice) -> Outcome:
         """Ask about some groups, after all of them have been asked about in batches if the account wants that."""
@@ -31,27 +34,52 @@ class VerifyPhase:
         if waiting is not None:
             return waiting
         candidates = await slice.services.db.list_candidate_groups(slice.scan_id, CANDIDATE, position, SLICE_SIZE)
-        asked = await ask_about(slice, QUESTION, candidates)
-        rows = [row for one in asked for row in _record(slice.scan_id, one)]
-        input_tokens = sum(one.input_tokens for one in asked)
-        output_tokens = sum(one.output_tokens for one in asked)
-        if len(candidates) < SLICE_SIZE:
-            return Outcome(NextPhase(), rows, input_tokens, output_tokens)
-        last = candidates[-1].position
-        progress = Progress(done=min(last, total), total=total, note=None)
-        cursor = NextSlice({**slice.cursor, "position": last})
-        return Outcome(cursor, rows, input_tokens, output_tokens, progress=progress)
+        answers = await ask_about(slice, QUESTION, candidates)
+        rows = [row for one in answers.asked for row in _record(slice.scan_id, one)]
+        progress = None
+        if answers.problem is not None:
+            next: Fail | NextPhase | NextSlice = Fail(answers.problem)
+        elif len(candidates) < SLICE_SIZE:
+            next = NextPhase({"works": answers.works})
+        else:
+            last = candidates[-1].position
+            progress = Progress(done=min(last, total), total=total, note=None)
+            next = NextSlice({**slice.cursor, "position": last, "works": answers.works})
+        return Outcome(
+            next,
+            rows,
+            input_tokens=answers.input_tokens,
+            output_tokens=answers.output_tokens,
+            progress=progress,
+            warnings=_warnings(answers.asked),
+        )
 
 
 def _record(scan_id: int, asked: Asked[VerifyAnswer]) -> list[Write]:
-    position = asked.group.position
+    position, rows = asked.group.position, []
     if asked.error is not None:
-        return [writes.record_group_error(scan_id, CANDIDATE, position, asked.error)]
-    if asked.answer is None:
-        return []
-    confirmed = confirmed_groups(asked.answer, [pull.id for pull in asked.shown])
+        rows.append(writes.record_group_error(scan_id, CANDIDATE, position, asked.error))
+        confirmed = equal_diffs(asked.pulls)
+    elif asked.answer is not None:
+        confirmed = confirmed_groups(asked.answer, [pull.id for pull in asked.shown])
+    else:
+        confirmed = []
     groups = [
         CandidateInput(position=position * SPREAD + place, pr_ids=list(group.pr_ids), label=group.label)
         for place, group in enumerate(confirmed)
     ]
-    return [writes.insert_candidate_groups(scan_id, VERIFIED, groups)] if groups else []
+    if groups:
+        rows.append(writes.insert_candidate_groups(scan_id, VERIFIED, groups))
+    return rows
+
+
+def _warnings(asked: Sequence[Asked[VerifyAnswer]]) -> list[ScanWarning]:
+    warnings = []
+    failed = [one for one in asked if one.error is not None]
+    if failed:
+        numbers = [pull.number for one in failed for pull in one.pulls]
+        warnings.append(warning(WarningCode.NOT_VERIFIED, numbers, failed[-1].error, len(failed)))
+    without_room = [pull.number for one in asked if one.answer is not None for pull in one.pulls[len(one.shown) :]]
+    if without_room:
+        warnings.append(warning(WarningCode.NOT_ASKED_ABOUT, without_room))
+    return warnings

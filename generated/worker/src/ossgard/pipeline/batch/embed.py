@@ -119,7 +119,7 @@ class PullBatches:
                 piece = []
         keys |= await self._store(piece, hashes)
         rows = [writes.update_pr_embed_hashes(hashes)] if hashes else []
-        return Collected(answered, failed, rows, input_tokens=tokens, keys=keys)
+        return Collected(answered, failed, rows, embedding_tokens=tokens, keys=keys)
 
     async def _store(self, piece: Sequence[tuple[Signals, str]], hashes: list[EmbedHash]) -> dict[str, str]:
         """Store the vectors of pull requests that are still open, and add to the hashes of what is stored."""

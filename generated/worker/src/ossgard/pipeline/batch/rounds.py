@@ -86,7 +86,7 @@ class BatchCursor(CamelModel):
 
 @dataclass(frozen=True)
 class Collected:
-    """What was made of a round's results: rows to write with the outcome, what was used, and what came of it.
+    """What was made of a round's results: rows to write with the outcome, tokens of embeddings, and what came of it.
 
     `refused_temperature` says that everything failed because the model takes no temperature; `keys` go into the phase's
     cursor.
@@ -95,8 +95,7 @@ class Collected:
     answered: int
     failed: int
     writes: Sequence[Write] = ()
-    input_tokens: int = 0
-    output_tokens: int = 0
+    embedding_tokens: int = 0
     refused_temperature: bool = False
     keys: Mapping[str, str] = field(default_factory=dict)
 
@@ -270,7 +269,7 @@ async def _collect(
     else:
         next = _next_round(slice, work.api, cursor, cursor.until)
     next.cursor.update(collected.keys)
-    return Outcome(next, collected.writes, collected.input_tokens, collected.output_tokens, progress=progress)
+    return Outcome(next, collected.writes, embedding_tokens=collected.embedding_tokens, progress=progress)
 
 
 def _make_room(slice: Slice, api: BatchApi, cursor: BatchCursor, limit: int, progress: Progress) -> Outcome:

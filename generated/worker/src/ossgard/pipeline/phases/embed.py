@@ -37,27 +37,30 @@ class EmbedPhase:
         after, total = number(slice.cursor, "afterNumber"), number(slice.cursor, "total")
         changed, seen, last = await _find_changed(slice, after)
         cursor = slice.cursor
-        outcome_writes = []
-        input_tokens = 0
-        if changed:
-            signals, input_tokens = await embed_pulls(slice.services, slice.config, [pull for pull, _ in changed])
+        embedded = await embed_pulls(slice.services, slice.config, [pull for pull, _ in changed])
+        rows = []
+        if embedded.signals:
             # Nothing has been stored since it began anew.
             restarted = not after and "intentToken" not in cursor and number(cursor, "restarts") > 0
+            size, batches = size_of(embedded.signals), _batches(slice)
             restart = await make_ready(
-                slice, store, size_of(signals), restarted=restarted, cursor=_batches(slice), input_tokens=input_tokens
+                slice, store, size, restarted=restarted, cursor=batches, embedding_tokens=embedded.tokens
             )
             if restart is not None:
                 return restart
-            cursor = {**cursor, **await store_signals(store, slice.repo_id, signals)}
-            hashes = [EmbedHash(id=pull.id, embed_hash=hash) for pull, hash in changed]
-            outcome_writes = [writes.update_pr_embed_hashes(hashes)]
+            cursor = {**cursor, **await store_signals(store, slice.repo_id, embedded.signals)}
+            stored = {signals.pr_id for signals in embedded.signals}
+            hashes = [EmbedHash(id=pull.id, embed_hash=hash) for pull, hash in changed if pull.id in stored]
+            rows = [writes.update_pr_embed_hashes(hashes)]
+        progress = None
         if last is None:
             tokens_only = {key: text(cursor, key) for key in ("codeToken", "intentToken") if text(cursor, key)}
-            return Outcome(NextPhase({**tokens_only}), outcome_writes, input_tokens=input_tokens)
-        done = number(slice.cursor, "done") + seen
-        progress = Progress(done=min(done, total), total=total, note=None)
-        next = NextSlice({**cursor, "afterNumber": last, "done": done})
-        return Outcome(next, outcome_writes, input_tokens=input_tokens, progress=progress)
+            next: NextPhase | NextSlice = NextPhase({**tokens_only})
+        else:
+            done = number(slice.cursor, "done") + seen
+            progress = Progress(done=min(done, total), total=total, note=None)
+            next = NextSlice({**cursor, "afterNumber": last, "done": done})
+        return Outcome(next, rows, embedding_tokens=embedded.tokens, progress=progress, warnings=embedded.warnings)
 
 
 async def _begin(slice: Slice, store: VectorStore) -> Slice:

@@ -3,25 +3,33 @@
 Three stages, each in slices: `list` reads the pages of the listing, `read` the files and diffs of what is new or
 changed, `close` looks up one by one what is stored as open but was not listed. Pages shift while they are read, so an
 open pull request may slip through; the last stage finds it, and has it read.
+
+What GitHub does not give of one pull request costs only that one: it is passed over, tried again when the others are
+done, and in the end left as it was stored. When GitHub gives nothing at all, the slice is tried again as a whole.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from ossgard.concurrency import gather_bounded
+from ossgard.errors import RetryableError
 from ossgard.model import JsonObject
 from ossgard.pipeline.cursor import flag, number
 from ossgard.pipeline.outcome import NextPhase, NextSlice, Outcome
 from ossgard.pipeline.phase import Slice
-from ossgard.pipeline.texts import diff_hash
+from ossgard.pipeline.reading import Failed, Reader
+from ossgard.pipeline.warnings import warning
 from ossgard.providers.factory import Providers
-from ossgard.providers.github import PAGE_SIZE, Diff, GitHub, NotModified, Pull, PullGone
+from ossgard.providers.github import PAGE_SIZE, Pull, UnreadableEntry
 from ossgard.spec import writes
-from ossgard.spec.entities import ListedPR, PendingPR, PRInput, Progress, PRState, PRStateChange
-from ossgard.spec.phases import PHASES
+from ossgard.spec.entities import ListedPR, PRInput, Progress, PRStateChange, ScanWarning, WarningCode
+from ossgard.spec.phases import PHASES, RETRIES
 
 SLICE_SIZE = PHASES["ingest"].slice_size
+# How long pull requests that could not be read are left alone before each further try.
+TRY_AGAIN_SECONDS = (5, 30)
+TRYING_AGAIN = "waiting to ask GitHub again for what it did not give"
 
 
 class IngestPhase:
@@ -44,13 +52,34 @@ async def _list(slice: Slice) -> Outcome:
     github = Providers(slice.services, slice.config).github()
     listing = await github.list_open_pulls(slice.owner, slice.name, page)
     before = (page - 1) * PAGE_SIZE
-    pulls = listing.pulls[: limit - before] if limit else listing.pulls
-    listed = before + len(pulls)
+    entries = listing.entries[: limit - before] if limit else listing.entries
+    pulls = [entry for entry in entries if isinstance(entry, Pull)]
+    unreadable = _unreadable(entries, {pull.number for pull in pulls})
+    if page == 1 and unreadable and not pulls:
+        # There is nothing to go on with, and it will hardly be the pull requests.
+        raise RetryableError(unreadable[-1].reason)
+    listed = before + len(entries)
     rows = [writes.insert_listed_prs(slice.scan_id, slice.repo_id, flag(slice.cursor, "full"), _listed(pulls))]
+    warnings = []
+    if unreadable:
+        numbers = [entry.number for entry in unreadable if entry.number is not None]
+        rows.append(writes.insert_unreadable_prs(slice.scan_id, numbers))
+        warnings.append(warning(WarningCode.PULL_UNREADABLE, numbers, unreadable[-1].reason, len(unreadable)))
     progress = Progress(done=0, total=listed, note="listing pull requests")
     if listing.has_next and not (limit and listed >= limit):
-        return Outcome(NextSlice({**slice.cursor, "page": page + 1}), rows, progress=progress, pr_count=listed)
-    return Outcome(_stage(slice, "read"), rows, progress=progress, pr_count=listed)
+        next = NextSlice({**slice.cursor, "page": page + 1})
+    else:
+        next = _stage(slice, "read")
+    return Outcome(next, rows, progress=progress, pr_count=listed, warnings=warnings)
+
+
+def _unreadable(entries: Sequence[Pull | UnreadableEntry], readable: set[int]) -> list[UnreadableEntry]:
+    """The entries of a page that cannot be read, each once, unless it stands there readably, too."""
+    found: dict[int, UnreadableEntry] = {}
+    for place, entry in enumerate(entries):
+        if isinstance(entry, UnreadableEntry) and entry.number not in readable:
+            found[entry.number or -place] = entry
+    return list(found.values())
 
 
 async def _read(slice: Slice) -> Outcome:
@@ -59,27 +88,41 @@ async def _read(slice: Slice) -> Outcome:
     after = number(slice.cursor, "afterNumber")
     pending = await db.list_pending_prs(slice.scan_id, slice.repo_id, after, SLICE_SIZE)
     providers = Providers(slice.services, slice.config)
-    reader = _Reader(slice, providers.github())
+    reader = Reader(slice, providers.github())
     found = await gather_bounded([partial(reader.read, pull) for pull in pending], providers.at_once)
-    if any(isinstance(pull, PRStateChange) for pull in found):
+    await reader.check_github(found, reader.read)
+    later, lost, without_diff = _sorted(slice, found)
+    read = [one for one in found if isinstance(one, PRInput)] + [one.rest for one in without_diff if one.rest]
+    gone = [one for one in found if isinstance(one, PRStateChange)]
+    if gone:
         # Gone, or the repository is: that ends the scan.
         await reader.github.check_repository(slice.owner, slice.name)
     counts = await db.count_listed_prs(slice.scan_id)
-    done = counts.listed - counts.pending + len(pending)
+    waiting = {one.number for one in later}
+    settled = [pull.number for pull in pending if pull.number not in waiting]
     rows = [
-        writes.upsert_prs(slice.repo_id, [pull for pull in found if isinstance(pull, PRInput)]),
-        writes.close_prs(slice.repo_id, [pull for pull in found if isinstance(pull, PRStateChange)]),
-        writes.mark_prs_read(slice.scan_id, [pull.number for pull in pending]),
+        writes.upsert_prs(slice.repo_id, read),
+        writes.close_prs(slice.repo_id, gone),
+        writes.mark_prs_read(slice.scan_id, settled),
     ]
-    progress = Progress(done=done, total=counts.listed, note=None)
+    wait, note = _wait(slice, later), None
     if len(pending) == SLICE_SIZE:
-        following: NextSlice | NextPhase = _stage(slice, "read", afterNumber=pending[-1].number)
+        following: NextSlice | NextPhase = _go_on(slice, pending[-1].number, wait)
+    elif wait:
+        following, note = _try_again(slice, wait), TRYING_AGAIN
     elif number(slice.cursor, "maxPrs") or flag(slice.cursor, "closed"):
         # Part of a listing cannot tell what is missing from it.
         following = _embed(slice)
     else:
         following = _stage(slice, "close")
-    return Outcome(following, rows if pending else [], progress=progress, pr_count=counts.listed)
+    progress = Progress(done=counts.listed - counts.pending + len(settled), total=counts.listed, note=note)
+    return Outcome(
+        following,
+        rows if pending else [],
+        progress=progress,
+        pr_count=counts.listed,
+        warnings=_warnings(WarningCode.PULL_UNREADABLE, lost) + _warnings(WarningCode.DIFF_UNAVAILABLE, without_diff),
+    )
 
 
 async def _close(slice: Slice) -> Outcome:
@@ -88,71 +131,56 @@ async def _close(slice: Slice) -> Outcome:
     after, slipped = number(slice.cursor, "afterNumber"), flag(slice.cursor, "slipped")
     numbers = await db.list_unlisted_prs(slice.scan_id, slice.repo_id, after, SLICE_SIZE)
     providers = Providers(slice.services, slice.config)
-    reader = _Reader(slice, providers.github())
+    reader = Reader(slice, providers.github())
     found = await gather_bounded([partial(reader.look_up, number) for number in numbers], providers.at_once)
-    closed = [pull for pull in found if isinstance(pull, PRStateChange)]
-    still_open = [pull for pull in found if isinstance(pull, Pull)]
+    await reader.check_github(found, lambda pull: reader.look_up(pull.number))
+    later, lost, _ = _sorted(slice, found)
+    still_open = [one for one in found if isinstance(one, Pull)]
     rows = [
-        writes.close_prs(slice.repo_id, closed),
+        writes.close_prs(slice.repo_id, [one for one in found if isinstance(one, PRStateChange)]),
         writes.insert_listed_prs(slice.scan_id, slice.repo_id, flag(slice.cursor, "full"), _listed(still_open)),
     ]
     slipped = slipped or bool(still_open)
     counts = await db.count_listed_prs(slice.scan_id)
     listed = counts.listed + len(still_open)
-    progress = Progress(done=listed, total=listed, note="looking up closed pull requests")
+    wait, note = _wait(slice, later), "looking up closed pull requests"
     if len(numbers) == SLICE_SIZE:
-        following: NextSlice | NextPhase = _stage(slice, "close", afterNumber=numbers[-1], slipped=slipped)
+        following: NextSlice | NextPhase = _go_on(slice, numbers[-1], wait, slipped=slipped)
+    elif wait:
+        following, note = _try_again(slice, wait, slipped=slipped), TRYING_AGAIN
     elif slipped:
         following = _stage(slice, "read", closed=True)
     else:
         following = _embed(slice)
-    return Outcome(following, rows if numbers else [], progress=progress, pr_count=listed)
+    return Outcome(
+        following,
+        rows if numbers else [],
+        progress=Progress(done=listed, total=listed, note=note),
+        pr_count=listed,
+        warnings=_warnings(WarningCode.PULL_UNREADABLE, lost),
+    )
 
 
-@dataclass(frozen=True)
-class _Reader:
-    """Reads single pull requests of a slice's repository."""
+def _sorted(slice: Slice, found: Sequence[object]) -> tuple[list[Failed], list[Failed], list[Failed]]:
+    """Those that failed: whom to try again later, and of the others those that are lost, and those without a diff."""
+    failed = [one for one in found if isinstance(one, Failed)]
+    later = [one for one in failed if one.may_pass and number(slice.cursor, "round") < len(TRY_AGAIN_SECONDS)]
+    settled = [one for one in failed if one not in later]
+    return later, [one for one in settled if one.rest is None], [one for one in settled if one.rest is not None]
 
-    slice: Slice
-    github: GitHub
 
-    async def read(self, pull: PendingPR) -> PRInput | PRStateChange:
-        """A listed pull request with its files and the hash of its diff."""
-        owner, name = self.slice.owner, self.slice.name
-        etag = None if flag(self.slice.cursor, "full") else pull.github_etag
-        try:
-            paths = await self.github.files(owner, name, pull.number)
-            diff = await self.github.diff(owner, name, pull.number, etag)
-        except PullGone:
-            return PRStateChange(number=pull.number, state=PRState.CLOSED)
-        if isinstance(diff, NotModified):
-            hash, etag = pull.diff_hash, pull.github_etag
-        elif isinstance(diff, Diff):
-            hash, etag = diff_hash(diff.text), diff.etag
-        else:
-            hash, etag = None, None
-        return PRInput(
-            number=pull.number,
-            title=pull.title,
-            body=pull.body,
-            author=pull.author,
-            diff_hash=hash,
-            file_paths=paths,
-            state=PRState.OPEN,
-            github_etag=etag,
-            created_at=pull.created_at,
-            updated_at=pull.updated_at,
-        )
+def _wait(slice: Slice, later: Sequence[Failed]) -> int:
+    """The seconds for which those that failed in this round so far are left alone; 0 when there are none."""
+    waits = [number(slice.cursor, "wait")]
+    for one in later:
+        asked = one.error.retry_after if isinstance(one.error, RetryableError) else None
+        own = TRY_AGAIN_SECONDS[number(slice.cursor, "round")]
+        waits.append(max(own, math.ceil(min(asked or 0, RETRIES.max_delay_seconds))))
+    return max(waits)
 
-    async def look_up(self, number: int) -> Pull | PRStateChange:
-        """What became of a pull request; the pull request itself when it is still open."""
-        try:
-            pull = await self.github.pull(self.slice.owner, self.slice.name, number)
-        except PullGone:
-            # Gone alone, or with its repository: that ends the scan.
-            await self.github.check_repository(self.slice.owner, self.slice.name)
-            return PRStateChange(number=number, state=PRState.CLOSED)
-        return pull if pull.state is PRState.OPEN else PRStateChange(number=number, state=pull.state)
+
+def _warnings(code: WarningCode, failed: Sequence[Failed]) -> list[ScanWarning]:
+    return [warning(code, [one.number for one in failed], str(failed[-1].error))] if failed else []
 
 
 def _listed(pulls: Sequence[Pull]) -> list[ListedPR]:
@@ -174,7 +202,19 @@ def _embed(slice: Slice) -> NextPhase:
     return NextPhase({"full": flag(slice.cursor, "full")})
 
 
-def _stage(slice: Slice, stage: str, **cursor: int | bool) -> NextSlice:
+def _stage(slice: Slice, stage: str, wait_seconds: int = 0, **cursor: int | bool) -> NextSlice:
     """The next slice, of this stage; what the user asked for stays in the cursor."""
     asked: JsonObject = {key: slice.cursor[key] for key in ("full", "maxPrs", "closed") if key in slice.cursor}
-    return NextSlice({**asked, "stage": stage, **cursor})
+    return NextSlice({**asked, "stage": stage, **cursor}, wait_seconds)
+
+
+def _go_on(slice: Slice, after_number: int, wait: int, **cursor: bool) -> NextSlice:
+    """The next slice of the same stage and round; `wait` is for those that are to be tried again after it."""
+    stage, round = str(slice.cursor["stage"]), number(slice.cursor, "round")
+    return _stage(slice, stage, afterNumber=after_number, round=round, wait=wait, **cursor)
+
+
+def _try_again(slice: Slice, wait: int, **cursor: bool) -> NextSlice:
+    """The first slice of the same stage's next round, after a while."""
+    stage, round = str(slice.cursor["stage"]), number(slice.cursor, "round")
+    return _stage(slice, stage, wait, round=round + 1, **cursor)

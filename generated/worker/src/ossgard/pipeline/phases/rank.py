@@ -1,25 +1,28 @@
 """Phase `rank`: asks the chat model to score the members of each verified group, and stores the groups."""
 
-from ossgard.pipeline.answers import RankAnswer, ranked
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ossgard.pipeline.answers import RankAnswer, ranked, unranked
 from ossgard.pipeline.batch.chat import ask_in_batches
 from ossgard.pipeline.cursor import number
 from ossgard.pipeline.groups import Asked, Question, ask_about
-from ossgard.pipeline.outcome import NextPhase, NextSlice, Outcome
+from ossgard.pipeline.outcome import Fail, NextPhase, NextSlice, Outcome
 from ossgard.pipeline.phase import Slice
 from ossgard.pipeline.phases.verify import VERIFIED
 from ossgard.pipeline.prompts import rank_prompt
+from ossgard.pipeline.warnings import warning
 from ossgard.providers.chat import UnusableAnswer
 from ossgard.spec import writes
-from ossgard.spec.entities import Progress, RankedMember
+from ossgard.spec.entities import Progress, RankedMember, ScanWarning, WarningCode
 from ossgard.spec.phases import PHASES
-from ossgard.write import Write
 
 SLICE_SIZE = PHASES["rank"].slice_size
 QUESTION = Question("rank", VERIFIED, rank_prompt, RankAnswer)
 
 
 class RankPhase:
-    """Ranks groups, best member first; one whose answer is of no use is recorded and skipped."""
+    """Ranks groups, best member first; the members of one whose answer is of no use are shown in order of number."""
 
     async def run(self, slice: Slice) -> Outcome:
         """Rank some groups, after all of them have been asked about in batches if the account wants that.
@@ -33,34 +36,58 @@ class RankPhase:
         if waiting is not None:
             return waiting
         groups = await db.list_candidate_groups(slice.scan_id, VERIFIED, position, SLICE_SIZE)
-        asked = await ask_about(slice, QUESTION, groups)
-        recorded = [_record(slice, one) for one in asked]
+        answers = await ask_about(slice, QUESTION, groups)
+        found = [_rank(one) for one in answers.asked if len(one.pulls) > 1]
         # An earlier attempt's groups are replaced, not added to.
         rows = [] if position else [writes.delete_dupe_groups_by_scan(slice.scan_id)]
-        rows += [row for row, _ in recorded if row is not None]
-        stored = number(slice.cursor, "stored") + sum(1 for _, is_stored in recorded if is_stored)
-        tokens = sum(one.input_tokens for one in asked), sum(one.output_tokens for one in asked)
-        if len(groups) < SLICE_SIZE:
-            rows.append(writes.clear_scratch(slice.repo_id))
-            return Outcome(NextPhase(), rows, *tokens, dupe_group_count=stored)
-        done += len(groups)
-        cursor = {**slice.cursor, "position": groups[-1].position, "done": done, "total": total, "stored": stored}
-        progress = Progress(done=min(done, total), total=total, note=None)
-        return Outcome(NextSlice(cursor), rows, *tokens, progress=progress, dupe_group_count=stored)
+        rows += [
+            writes.insert_ranked_group(slice.scan_id, slice.repo_id, one.asked.group.label, one.members)
+            for one in found
+        ]
+        stored = number(slice.cursor, "stored") + len(found)
+        progress = None
+        if answers.problem is not None:
+            next: Fail | NextPhase | NextSlice = Fail(answers.problem)
+        elif len(groups) < SLICE_SIZE:
+            next = NextPhase()
+        else:
+            done += len(groups)
+            progress = Progress(done=min(done, total), total=total, note=None)
+            cursor = {"position": groups[-1].position, "done": done, "total": total, "stored": stored}
+            next = NextSlice({**slice.cursor, **cursor, "works": answers.works})
+        return Outcome(
+            next,
+            rows,
+            input_tokens=answers.input_tokens,
+            output_tokens=answers.output_tokens,
+            progress=progress,
+            dupe_group_count=stored,
+            warnings=_warnings(found),
+        )
 
 
-def _record(slice: Slice, asked: Asked[RankAnswer]) -> tuple[Write | None, bool]:
-    """What is written about a group, and whether that is the group itself."""
+@dataclass(frozen=True)
+class _Ranked:
+    """What was asked about a group, and its members in order; `error` is why that order is nobody's opinion."""
+
+    asked: Asked[RankAnswer]
+    members: Sequence[RankedMember]
+    error: str | None = None
+
+
+def _rank(asked: Asked[RankAnswer]) -> _Ranked:
     error = asked.error
     if asked.answer is not None:
         try:
-            members = [
-                RankedMember(pr_id=one.pr_id, rank=one.rank, score=one.score, rationale=one.rationale)
-                for one in ranked(asked.answer, asked.pulls)
-            ]
-            return writes.insert_ranked_group(slice.scan_id, slice.repo_id, asked.group.label, members), True
+            return _Ranked(asked, ranked(asked.answer, asked.pulls))
         except UnusableAnswer as unusable:
             error = str(unusable)
-    if error is None:
-        return None, False
-    return writes.record_group_error(slice.scan_id, VERIFIED, asked.group.position, error), False
+    return _Ranked(asked, unranked(asked.pulls), error)
+
+
+def _warnings(groups: Sequence[_Ranked]) -> list[ScanWarning]:
+    failed = [one for one in groups if one.error is not None]
+    if not failed:
+        return []
+    numbers = [pull.number for one in failed for pull in one.asked.pulls]
+    return [warning(WarningCode.NOT_RANKED, numbers, failed[-1].error, len(failed))]
