@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from pydantic import BaseModel
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from ossgard import json_text
 from ossgard.auth import authenticate
 from ossgard.errors import HttpError
 from ossgard.model import JsonObject
@@ -147,7 +148,7 @@ async def _read_bytes(request: Request) -> bytes:
 
 def _is_json(text: bytes) -> bool:
     try:
-        from_json(text)
+        json_text.decode(text)
     except ValueError:
         return False
     return True

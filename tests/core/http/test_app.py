@@ -3,6 +3,8 @@
 import asyncio
 import json
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -12,10 +14,11 @@ from ossgard.app import create_app
 from ossgard.auth import hash_api_key
 from ossgard.errors import ConnectionFailure, DatabaseError
 from ossgard.log import configure
-from ossgard.ports import HttpResponse
+from ossgard.ports import HttpResponse, HttpStream
 from ossgard.services import CLOUD_HOST
 from ossgard.spec.entities import PRInput, PRState
 from ossgard.spec.messages import PipelineMessage
+from tests.core.providers.scripted import Pieces, given
 from tests.core.world import CONFIG, World
 
 KEY = "key"
@@ -30,11 +33,12 @@ class Answering:
         self.answer = answer
         self.urls: list[str] = []
 
-    async def request(self, method: str, url: str, **options: Any) -> HttpResponse:
+    @asynccontextmanager
+    async def stream(self, method: str, url: str, **options: Any) -> AsyncIterator[HttpStream]:
         self.urls.append(f"{method} {url}")
         if isinstance(self.answer, Exception):
             raise self.answer
-        return self.answer
+        yield HttpStream(self.answer.status, self.answer.headers, given(url, Pieces([self.answer.body])))
 
 
 def prepared(**options: Any) -> World:

@@ -5,11 +5,12 @@ Every fault at every endpoint, on the core without a host, whose queue delivers 
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
 
-from ossgard.ports import HttpResponse
+from ossgard.ports import HttpStream
 from tests.outside.llm import Behaviour
 from tests.outside.planting import Plan
 from tests.outside.repository import Repository
@@ -58,7 +59,7 @@ FAULTS: Mapping[str, Callable[[World, str, int | None], object]] = {
 class ImpatientClient(HttpxClient):
     """Gives up soon, so that a test of time-outs need not wait for the product's own."""
 
-    async def request(
+    def stream(
         self,
         method: str,
         url: str,
@@ -66,10 +67,10 @@ class ImpatientClient(HttpxClient):
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         timeout_seconds: float,
-    ) -> HttpResponse:
-        """Send a request and read the whole answer."""
+    ) -> AbstractAsyncContextManager[HttpStream]:
+        """Send a request and read the answer piece by piece."""
         patience = PATIENCE_SECONDS if timeout_seconds > 5 else timeout_seconds
-        return await super().request(method, url, headers=headers, body=body, timeout_seconds=patience)
+        return super().stream(method, url, headers=headers, body=body, timeout_seconds=patience)
 
 
 @pytest.fixture(scope="module")

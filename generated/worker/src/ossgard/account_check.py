@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Sequence
 
-from ossgard.errors import ConnectionFailure, HttpError, RetryableError
+from ossgard.errors import ConnectionFailure, HttpError, PermanentError, RetryableError
+from ossgard.outgoing import PROBE, Outgoing
 from ossgard.providers.github import GitHub, TokenRefused
 from ossgard.services import Services
 from ossgard.spec.models import Config
 from ossgard.validation import INVALID
 
-PROBE_SECONDS = 3.0
 # A Worker has six connections at most, and they are waited for together.
 MAX_PROBES = 6
 
@@ -60,7 +60,9 @@ async def _probe_all(services: Services, probes: Sequence[tuple[str, str]]) -> l
 async def _probe(services: Services, name: str, url: str) -> str | None:
     """A warning when nothing answers at a URL; any HTTP answer will do."""
     try:
-        await services.http.request("HEAD", url, timeout_seconds=PROBE_SECONDS)
+        await Outgoing(services.http, f"The {name}", "its URL").request(PROBE, "HEAD", url)
     except ConnectionFailure as failure:
         return f"The {name} at {url} could not be reached: {failure.reason}"
+    except PermanentError as error:
+        return str(error)
     return None

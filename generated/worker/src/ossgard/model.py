@@ -1,11 +1,12 @@
 """The base of every data model: immutable, tolerant of unknown keys, spoken to the outside in its wire form."""
 
-import json
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, JsonValue
 from pydantic.alias_generators import to_camel
+
+from ossgard import json_text
+from ossgard.urls import problem_of
 
 JsonObject = dict[str, JsonValue]
 
@@ -23,22 +24,18 @@ class CamelModel(Model):
 
 
 def _parse_text(value: object) -> object:
-    return json.loads(value) if isinstance(value, str | bytes) else value
+    return json_text.decode(value) if isinstance(value, str | bytes) else value
 
 
 def _check_url(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise ValueError("must be an absolute http or https URL")
+    problem = problem_of(value)
+    if problem is not None:
+        raise ValueError(problem)
     return value
 
 
 # Marks a column that the database keeps as JSON text.
 JsonText = BeforeValidator(_parse_text)
 
-# A text that is an absolute http or https URL.
+# A text that is an absolute http or https URL, without a password.
 UrlText = Annotated[str, AfterValidator(_check_url)]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bun_host.javascript import HostFunctions
+from ossgard import json_text
 from ossgard.errors import DatabaseError, OssgardError, PermanentError, RetryableError
 from ossgard.ports import VectorMatch, VectorPoint
 from ossgard.spec.models import VectorStoreConfig
@@ -63,7 +64,7 @@ class BunVectorStore:
         return True
 
     async def _call(self, method: str, *parameters: object) -> Any:
-        answer = json.loads(await self._host.callVectors(self._config, method, json.dumps(parameters)))
+        answer = json_text.decode(await self._host.callVectors(self._config, method, json.dumps(parameters)))
         if "error" in answer:
             raise _error(answer["error"]["kind"], answer["error"]["message"])
         return answer["ok"]

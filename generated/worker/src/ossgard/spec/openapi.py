@@ -1,10 +1,9 @@
 """The OpenAPI 3.1 document of the HTTP interface."""
 
-import json
-
+from ossgard import json_text
 from ossgard.model import JsonObject
 
-OPENAPI: JsonObject = json.loads(r"""
+OPENAPI: JsonObject = json_text.decode(r"""
 {
  "openapi": "3.1.0",
  "info": {
@@ -982,6 +981,12 @@ OPENAPI: JsonObject = json.loads(r"""
      "batch": {
       "type": "boolean",
       "description": "Send verify and rank through the provider's batch interface."
+     },
+     "context_tokens": {
+      "type": "integer",
+      "minimum": 4096,
+      "maximum": 10000000,
+      "description": "The tokens that the model holds, question and answer together; assumed when absent."
      }
     },
     "required": [
