@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ossgard.pipeline.answers import VerifyAnswer
-from ossgard.providers.chat import ChatAnswer, UnusableAnswer
 from ossgard.providers import structured
+from ossgard.providers.chat import ChatAnswer, UnusableAnswer
 from ossgard.providers.openai import OpenAIChat
 from ossgard.providers.structured import ask
 from ossgard.providers.tokens import estimate_tokens
