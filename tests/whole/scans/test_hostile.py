@@ -1,5 +1,6 @@
 """Whole scans in a hostile world: the host lives, others are served meanwhile, and scans end as the table says."""
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -50,9 +51,17 @@ def test_a_hostile_answer_hurts_nobody(
 
 
 def _memory(host: Running) -> int:
-    """The resident bytes of a host's process; 0 where it is this one."""
+    """The resident bytes of a host's processes; 0 where it is this one."""
     process = getattr(host.host, "process", None)
-    if process is None:
-        return 0
-    status = Path(f"/proc/{process.pid}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) * 1024  # type: ignore[index]
+    return 0 if process is None else sum(_resident(pid) for pid in _family(process.pid))
+
+
+def _family(pid: int) -> list[int]:
+    """A process and all that it has started: workerd runs beneath Miniflare."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(member for child in children for member in _family(int(child)))]
+
+
+def _resident(pid: int) -> int:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -100,13 +100,13 @@ class AnthropicChat:
 
     async def complete(self, system: str, user: str, max_tokens: int) -> ChatAnswer:
         """Ask a question; the system prompt is marked for Anthropic's cache."""
-        question, options = self._question(user, max_tokens), self._options(system, {"type": "ephemeral"})
+        question, options = self._question(system, user, max_tokens), self._options(system, {"type": "ephemeral"})
         return self.read(await ask_model(self._api, "/v1/messages", question, options))
 
     def body(self, system: str, user: str, max_tokens: int, left_out: Collection[str] = ()) -> JsonObject:
         """A question in a batch; see `BatchChatModel`."""
         options = self._options(system, {"type": "ephemeral", "ttl": _BATCH_CACHE})
-        return with_options(self._question(user, max_tokens), options, self._api.refused.union(left_out))[0]
+        return with_options(self._question(system, user, max_tokens), options, self._api.refused.union(left_out))[0]
 
     def refused(self, errors: Iterable[str], left_out: Collection[str]) -> Collection[str]:
         """The options that made questions of a batch fail; see `BatchChatModel`."""
@@ -126,15 +126,19 @@ class AnthropicChat:
             problem=_PROBLEMS.get(str(stop_reason)),
         )
 
-    def _question(self, user: str, max_tokens: int) -> JsonObject:
-        return {"model": self._model, "max_tokens": max_tokens, "messages": [{"role": "user", "content": user}]}
+    def _question(self, system: str, user: str, max_tokens: int) -> JsonObject:
+        return {
+            "model": self._model,
+            "max_tokens": max_tokens,
+            "system": system,
+            "messages": [{"role": "user", "content": user}],
+        }
 
     def _options(self, system: str, cache: JsonObject) -> Options:
         cached = Option(("cache_control",), {"system": [{"type": "text", "text": system, "cache_control": cache}]})
-        instructions = [cached, Option(("system",), {"system": system})]
         if _WITHOUT_TEMPERATURE.match(self._model.rpartition("/")[2]):
-            return [instructions]
-        return [instructions, [Option(("temperature",), {"temperature": 0})]]
+            return [[cached]]
+        return [[cached], [Option(("temperature",), {"temperature": 0})]]
 
 
 def _text(block: object) -> str:
