@@ -2,15 +2,15 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from ossgard.pipeline.disposition import Done, Retry
-from ossgard.ports import HttpResponse, HttpStream
+from ossgard.ports import HttpStream
 from ossgard.times import to_text
 from tests.core.batch.batch_scanning import BatchScanning
 from tests.outside.batches import Batch
@@ -76,15 +76,12 @@ class _DiesOnceAccepted:
     def __init__(self, client: Any) -> None:
         self._client = client
 
-    async def request(self, method: str, url: str, **options: Any) -> HttpResponse:
-        response: HttpResponse = await self._client.request(method, url, **options)
-        if method == "POST" and url.endswith("/batches"):
-            raise Killed
-        return response
-
-    def stream(self, *arguments: Any, **options: Any) -> AbstractAsyncContextManager[HttpStream]:
-        stream: AbstractAsyncContextManager[HttpStream] = self._client.stream(*arguments, **options)
-        return stream
+    @asynccontextmanager
+    async def stream(self, method: str, url: str, **options: Any) -> AsyncIterator[HttpStream]:
+        async with self._client.stream(method, url, **options) as answer:
+            if method == "POST" and url.endswith("/batches"):
+                raise Killed
+            yield answer
 
 
 def die_once_accepted(scanning: BatchScanning) -> Batch:

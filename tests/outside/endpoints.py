@@ -50,6 +50,7 @@ _NAMES: tuple[tuple[str, str, str], ...] = tuple(
         ("*", rf"{_POINTS}/(query|search|scroll|delete|count|payload|batch)(?:/.*)?", r"qdrant.\1"),
         ("GET", rf"{_POINTS}/[^/]+", "qdrant.retrieve"),
         ("*", r"(?:/qdrant)?/collections(?:/.*)?", "qdrant.collections"),
+        ("GET", r"/|/qdrant/?", "qdrant.root"),
         ("*", r"/qdrant(?:/.*)?", "qdrant.other"),
     )
 )

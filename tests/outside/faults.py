@@ -30,10 +30,11 @@ class Fault:
     Args:
         endpoint: names with wildcards, separated by commas: `github.diff`, `openai.*`, `endpoints.CHAT`.
         status: answer with this status; the body is `body`, or what the provider would say.
-        body: JSON, or a text to be sent as it stands.
+        body: JSON, or a text or bytes to be sent as they stand.
         headers: more headers of the answer.
         retry_after: seconds, as a header.
         delay_seconds: answer later.
+        drip_seconds: send the body byte by byte, and wait for so long after each.
         cut: close the connection `before` the request is handled, or in the middle of its answer's `body`.
         after_bytes: cut the body there, not in its middle.
         malformed: the answer's JSON breaks off.
@@ -51,6 +52,7 @@ class Fault:
     headers: Mapping[str, str] = field(default_factory=dict)
     retry_after: float | None = None
     delay_seconds: float = 0
+    drip_seconds: float = 0
     cut: Literal["", "before", "body"] = ""
     after_bytes: int | None = None
     malformed: bool = False
@@ -65,7 +67,12 @@ class Fault:
     @property
     def changes(self) -> bool:
         """Whether the answer is another one than the world's."""
-        return self.status is not None or self.malformed or self.wrong_dimensions or bool(self.headers)
+        return (
+            self.status is not None
+            or self.malformed
+            or self.wrong_dimensions
+            or bool(self.headers or self.drip_seconds)
+        )
 
     def takes(self, request: Recorded) -> bool:
         """Whether a request meets this fault; counts it."""
@@ -205,7 +212,12 @@ class Watch:
         length = [(b"content-length", str(len(content)).encode())]
         start["headers"] = [(name, value) for name, value in start["headers"] if name != b"content-length"] + length
         await send(start)
-        await send({"type": "http.response.body", "body": content})
+        if fault.drip_seconds:
+            for place in range(len(content)):
+                await send({"type": "http.response.body", "body": content[place : place + 1], "more_body": True})
+                if not await self._wait(fault.drip_seconds, receive):
+                    return
+        await send({"type": "http.response.body", "body": b"" if fault.drip_seconds else content})
 
     async def _handle(self, request: Recorded, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the world answer."""
@@ -252,6 +264,8 @@ class Watch:
         if fault.retry_after is not None:
             headers["retry-after"] = f"{fault.retry_after:g}"
         start.update(status=fault.status, headers=_encoded({**headers, **fault.headers}))
+        if isinstance(body, bytes):
+            return start, body
         return start, body.encode() if is_text else json.dumps(body).encode()
 
     def _error_body(self, provider: str, status: int) -> Any:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ossgard.ports import HttpClient, HttpStream
@@ -58,11 +59,14 @@ class _Endangered:
 
 
 class _EndangeredHttp(_Endangered):
-    """Of a stream, opening it is an action, and so is every piece of it."""
+    """Of a file of results, opening it is an action, and so is every piece of it; any other call is one action."""
 
     @asynccontextmanager
     async def stream(self, method: str, url: str, **options: Any) -> AsyncIterator[HttpStream]:
         client: HttpClient = self._port
+        if not url.endswith(("/results", "/content")):
+            yield await self._mortal.act(partial(_whole, client, method, url, options))
+            return
         opened = client.stream(method, url, **options)
         stream: HttpStream = await self._mortal.act(opened.__aenter__)
         try:
@@ -76,3 +80,15 @@ class _EndangeredHttp(_Endangered):
                 yield await self._mortal.act(chunks.__anext__)
             except StopAsyncIteration:
                 return
+
+
+async def _whole(client: HttpClient, method: str, url: str, options: dict[str, Any]) -> HttpStream:
+    """An answer that has been read."""
+    async with client.stream(method, url, **options) as stream:
+        pieces = [chunk async for chunk in stream.chunks]
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for piece in pieces:
+            yield piece
+
+    return replace(stream, chunks=chunks())

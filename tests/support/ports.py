@@ -2,15 +2,15 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from weakref import WeakKeyDictionary
 
 import httpx
 
 from ossgard.errors import ConnectionFailure
-from ossgard.ports import HttpResponse, HttpStream
+from ossgard.ports import HttpStream
 from ossgard.spec.messages import PipelineMessage
 
 
@@ -20,7 +20,8 @@ class HttpxClient:
     def __init__(self) -> None:
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
 
-    async def request(
+    @asynccontextmanager
+    async def stream(
         self,
         method: str,
         url: str,
@@ -28,48 +29,45 @@ class HttpxClient:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         timeout_seconds: float,
-    ) -> HttpResponse:
-        """Send a request and read the whole answer."""
-        try:
-            async with asyncio.timeout(timeout_seconds):
-                response = await self._client().request(method, url, headers=headers, content=body)
-        except TimeoutError:
-            raise ConnectionFailure(url, f"no answer within {timeout_seconds:g} s") from None
-        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
-            raise ConnectionFailure(url, str(error) or type(error).__name__) from error
-        return HttpResponse(response.status_code, {k.lower(): v for k, v in response.headers.items()}, response.content)
-
-    @asynccontextmanager
-    async def stream(
-        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, timeout_seconds: float
     ) -> AsyncIterator[HttpStream]:
         """Send a request and read the answer piece by piece."""
-        sent = self._client().build_request(method, url, headers=headers)
-        try:
-            async with asyncio.timeout(timeout_seconds):
+        end = asyncio.get_running_loop().time() + timeout_seconds
+        with _failures(url, timeout_seconds):
+            sent = self._client().build_request(method, url, headers=headers, content=body)
+            async with asyncio.timeout_at(end):
                 response = await self._client().send(sent, stream=True)
-        except TimeoutError:
-            raise ConnectionFailure(url, f"no answer within {timeout_seconds:g} s") from None
-        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
-            raise ConnectionFailure(url, str(error) or type(error).__name__) from error
         try:
             lower = {k.lower(): v for k, v in response.headers.items()}
-            yield HttpStream(response.status_code, lower, _chunks(response, url))
+            yield HttpStream(response.status_code, lower, _chunks(response, url, timeout_seconds, end))
         finally:
             await response.aclose()
 
     def _client(self) -> httpx.AsyncClient:
         loop = asyncio.get_running_loop()
         if loop not in self._clients:
-            self._clients[loop] = httpx.AsyncClient(follow_redirects=True, timeout=None, verify=False)
+            self._clients[loop] = httpx.AsyncClient(timeout=None, verify=False)
         return self._clients[loop]
 
 
-async def _chunks(response: httpx.Response, url: str) -> AsyncIterator[bytes]:
+async def _chunks(response: httpx.Response, url: str, timeout_seconds: float, end: float) -> AsyncIterator[bytes]:
+    chunks = response.aiter_bytes()
+    while True:
+        with _failures(url, timeout_seconds):
+            async with asyncio.timeout_at(end):
+                chunk = await anext(chunks, None)
+        if chunk is None:
+            return
+        yield chunk
+
+
+@contextmanager
+def _failures(url: str, timeout_seconds: float) -> Iterator[None]:
+    """Raises what goes wrong as what it is."""
     try:
-        async for chunk in response.aiter_bytes():
-            yield chunk
-    except httpx.HTTPError as error:
+        yield
+    except TimeoutError:
+        raise ConnectionFailure(url, f"there was no complete answer within {timeout_seconds:g} seconds") from None
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
         raise ConnectionFailure(url, str(error) or type(error).__name__) from error
 
 

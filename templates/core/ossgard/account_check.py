@@ -2,14 +2,15 @@
 
 import asyncio
 import math
-from collections.abc import Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Any, Literal
 
 from ossgard.errors import ConnectionFailure, HttpError, OssgardError, PermanentError, RetryableError
+from ossgard.outgoing import PROBE, Outgoing
 from ossgard.pipeline.signals import has_other_size
-from ossgard.ports import Clock, HttpClient, HttpResponse, HttpStream
+from ossgard.ports import Clock, HttpClient, HttpStream
 from ossgard.providers.factory import Providers
 from ossgard.providers.gateway import is_own_address
 from ossgard.providers.github import NotGitHub, TokenRefused
@@ -58,21 +59,22 @@ class _Hasty:
         self._http = http
         self._clock = clock
 
-    async def request(self, method: str, url: str, *, timeout_seconds: float, **options: Any) -> HttpResponse:
-        """Send a request and read the whole answer."""
+    @asynccontextmanager
+    async def stream(
+        self, method: str, url: str, *, timeout_seconds: float, **options: Any
+    ) -> AsyncIterator[HttpStream]:
+        """Send a request, and read the answer piece by piece."""
         options["timeout_seconds"] = min(timeout_seconds, TEST_SECONDS)
         begun = self._clock.now()
-        try:
-            return await self._http.request(method, url, **options)
-        except ConnectionFailure:
-            # A connection that was kept open may have been closed meanwhile; what is slow is not tried again.
-            if (self._clock.now() - begun).total_seconds() > TEST_SECONDS / 2:
-                raise
-            return await self._http.request(method, url, **options)
-
-    def stream(self, method: str, url: str, **options: Any) -> AbstractAsyncContextManager[HttpStream]:
-        """Send a request and read the answer piece by piece; no test does."""
-        return self._http.stream(method, url, **options)
+        async with AsyncExitStack() as opened:
+            try:
+                answer = await opened.enter_async_context(self._http.stream(method, url, **options))
+            except ConnectionFailure:
+                # A connection that was kept open may have been closed meanwhile; what is slow is not tried again.
+                if (self._clock.now() - begun).total_seconds() > TEST_SECONDS / 2:
+                    raise
+                answer = await opened.enter_async_context(self._http.stream(method, url, **options))
+            yield answer
 
 
 async def _check_token(services: Services, config: Config, is_new: bool) -> list[str]:
@@ -157,7 +159,9 @@ async def _ask_embedding(services: Services, config: Config) -> str | None:
 async def _probe(services: Services, url: str) -> str | None:
     """A warning when no vector store answers at a URL; any HTTP answer will do."""
     try:
-        await services.http.request("HEAD", url, timeout_seconds=TEST_SECONDS)
+        await Outgoing(services.http, "The vector store", "vector_store.url").request(PROBE, "HEAD", url)
     except ConnectionFailure as failure:
         return f"The vector store (vector_store.url) at {url} could not be reached: {failure.reason}"
+    except PermanentError as error:
+        return str(error)
     return None

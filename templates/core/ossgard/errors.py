@@ -55,7 +55,8 @@ class ConnectionFailure(RetryableError):
     """A service gave no HTTP answer: it is unknown, unreachable, too slow, or cut the connection."""
 
     def __init__(self, url: str, reason: str) -> None:
-        super().__init__(f"{url} could not be reached: {reason}")
+        # A query may hold a key.
+        super().__init__(f"{url.partition('?')[0]} could not be reached: {reason}")
         self.url = url
         self.reason = reason
 

@@ -3,7 +3,7 @@
 import type { PyProxy } from "pyodide/ffi";
 import { type Clock, secondsAfter } from "./clock.ts";
 import { ConstraintError, messageOf } from "./errors.ts";
-import { type HttpAnswer, type HttpStream, openStream, sendRequest } from "./http-client.ts";
+import { type HttpStream, openStream } from "./http-client.ts";
 import type { LocalJobQueue } from "./job-queue.ts";
 import type { IDatabase, JsonObject } from "./spec/types.ts";
 import { callVectors } from "./vector-bridge.ts";
@@ -18,14 +18,13 @@ export interface HostFunctions {
   /** Calls a method of the vector store that a configuration names; answers in the same form. */
   callVectors(configJson: string, method: string, argumentsJson: string): Promise<string>;
   enqueue(jobId: string, type: string, payloadJson: string, delaySeconds: number): Promise<void>;
-  sendRequest(
+  openStream(
     method: string,
     url: string,
     headersJson: string,
     body: PyProxy | undefined,
     timeoutSeconds: number,
-  ): Promise<HttpAnswer>;
-  openStream(method: string, url: string, headersJson: string, timeoutSeconds: number): Promise<HttpStream>;
+  ): Promise<HttpStream>;
   /** Told that there is a new poll of a batch to wait for. */
   pollStarted(): void;
   writeLog(line: string): void;
@@ -54,9 +53,8 @@ export function createHostFunctions(parts: HostParts): HostFunctions {
       await queue.enqueue({ id, type, payload, ...delayed });
     },
     // Bytes from Python are a view into its memory, which may move while we wait: copied first.
-    sendRequest: (method, url, headersJson, body, timeoutSeconds) =>
-      sendRequest(method, url, headersJson, body?.toJs() as Uint8Array | undefined, timeoutSeconds),
-    openStream,
+    openStream: (method, url, headersJson, body, timeoutSeconds) =>
+      openStream(method, url, headersJson, body?.toJs() as Uint8Array | undefined, timeoutSeconds),
     pollStarted,
     writeLog,
   };

@@ -1,17 +1,9 @@
-/** HTTP for the core, over Bun's `fetch`: whole answers, and answers that are read piece by piece. */
+/** HTTP for the core, over Bun's `fetch`: answers that are read piece by piece. */
 
 import { fetchFailure } from "./fetch-failure.ts";
 
 // Bun hands a body over in pieces of 64 KiB or so; each that crosses into Python has its price, so some are joined.
 const PIECE_BYTES = 256 * 1024;
-
-/** An HTTP answer, or, with status 0, the reason why there was none. */
-export interface HttpAnswer {
-  status: number;
-  headersJson: string;
-  body: Uint8Array;
-  failure: string;
-}
 
 /** A piece of a body, good until the next one is read; without bytes, its end or, with a failure, a break. */
 export interface BodyPiece {
@@ -30,24 +22,8 @@ export interface HttpStream {
   close(): void;
 }
 
-/** Sends an HTTP request and reads the whole answer. */
-export async function sendRequest(
-  method: string,
-  url: string,
-  headersJson: string,
-  body: Uint8Array | undefined,
-  timeoutSeconds: number,
-): Promise<HttpAnswer> {
-  try {
-    const answer = await send(method, url, headersJson, body, AbortSignal.timeout(timeoutSeconds * 1000));
-    return { status: answer.status, headersJson: headersOf(answer), body: await answer.bytes(), failure: "" };
-  } catch (error) {
-    return { status: 0, headersJson: "{}", body: new Uint8Array(), failure: fetchFailure(error, timeoutSeconds) };
-  }
-}
-
 /**
- * Sends an HTTP request without a body; the answer's body is fetched only as fast as it is read.
+ * Sends an HTTP request; the answer's body is fetched only as fast as it is read, and a redirect is an answer.
  *
  * @param timeoutSeconds bounds the whole, from now to the end of the body.
  */
@@ -55,6 +31,7 @@ export async function openStream(
   method: string,
   url: string,
   headersJson: string,
+  body: Uint8Array | undefined,
   timeoutSeconds: number,
 ): Promise<HttpStream> {
   const closing = new AbortController();
@@ -65,9 +42,9 @@ export async function openStream(
     closing.abort();
   };
   try {
-    const answer = await send(method, url, headersJson, undefined, closing.signal);
-    const body = new Body(answer.body, timeoutSeconds);
-    return { status: answer.status, headersJson: headersOf(answer), failure: "", read: () => body.read(), close };
+    const answer = await send(method, url, headersJson, body, closing.signal);
+    const pieces = new Body(answer.body, timeoutSeconds);
+    return { status: answer.status, headersJson: headersOf(answer), failure: "", read: () => pieces.read(), close };
   } catch (error) {
     close();
     const failure = fetchFailure(error, timeoutSeconds);
@@ -140,6 +117,7 @@ async function send(
   return await fetch(url, {
     method,
     headers: JSON.parse(headersJson) as Record<string, string>,
+    redirect: "manual",
     signal,
     ...(body === undefined ? {} : { body: new Uint8Array(body) }),
   });

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -13,11 +15,12 @@ from ossgard.auth import hash_api_key
 from ossgard.errors import ConnectionFailure, DatabaseError
 from ossgard.log import configure
 from ossgard.pipeline.texts import INTENT_COLLECTION, intent_point_id
-from ossgard.ports import HttpResponse, VectorPoint
+from ossgard.ports import HttpResponse, HttpStream, VectorPoint
 from ossgard.services import CLOUD_HOST, LOCAL_HOST, HostProfile
 from ossgard.spec.entities import PRInput, PRState
 from ossgard.spec.messages import PipelineMessage
 from ossgard.spec.settings import Settings
+from tests.core.providers.scripted import Pieces, given
 from tests.core.world import CONFIG, World
 
 KEY = "key"
@@ -32,11 +35,12 @@ class Answering:
         self.answer = answer
         self.urls: list[str] = []
 
-    async def request(self, method: str, url: str, **options: Any) -> HttpResponse:
+    @asynccontextmanager
+    async def stream(self, method: str, url: str, **options: Any) -> AsyncIterator[HttpStream]:
         self.urls.append(f"{method} {url}")
         if isinstance(self.answer, Exception):
             raise self.answer
-        return self.answer
+        yield HttpStream(self.answer.status, self.answer.headers, given(url, Pieces([self.answer.body])))
 
 
 def prepared(**options: Any) -> World:

@@ -44,7 +44,8 @@ class ScriptedClient:
         self.open = 0
         self._answers = list(answers)
 
-    async def request(
+    @asynccontextmanager
+    async def stream(
         self,
         method: str,
         url: str,
@@ -52,28 +53,18 @@ class ScriptedClient:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         timeout_seconds: float,
-    ) -> HttpResponse:
-        """The next answer."""
+    ) -> AsyncIterator[HttpStream]:
+        """The next answer, piece by piece."""
         is_json = (headers or {}).get("Content-Type") == "application/json"
         self.sent.append((url, headers or {}, json.loads(body) if body and is_json else None))
         self.bodies.append(body)
         answer = self._next(method, url)
-        assert isinstance(answer, HttpResponse)
-        return answer
-
-    @asynccontextmanager
-    async def stream(
-        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, timeout_seconds: float
-    ) -> AsyncIterator[HttpStream]:
-        """The next answer, piece by piece."""
-        self.sent.append((url, headers or {}, None))
-        answer = self._next(method, url)
         self.open += 1
         try:
             if isinstance(answer, HttpResponse):
-                yield HttpStream(answer.status, answer.headers, _given(url, Pieces([answer.body])))
+                yield HttpStream(answer.status, answer.headers, given(url, Pieces([answer.body])))
             else:
-                yield HttpStream(200, {}, _given(url, answer))
+                yield HttpStream(200, {}, given(url, answer))
         finally:
             self.open -= 1
 
@@ -85,7 +76,8 @@ class ScriptedClient:
         return answer
 
 
-async def _given(url: str, pieces: Pieces) -> AsyncIterator[bytes]:
+async def given(url: str, pieces: Pieces) -> AsyncIterator[bytes]:
+    """A body piece by piece."""
     for chunk in pieces.chunks:
         yield chunk
     if pieces.breaks:

@@ -70,7 +70,7 @@ def test_a_batch_asks_for_a_temperature_where_the_model_takes_one(
 ) -> None:
     made = chat(ScriptedClient(), model)
     assert made.body("s", "u", 10).get("temperature") == temperature
-    assert "temperature" not in made.body("s", "u", 10, temperature=False)
+    assert "temperature" not in made.body("s", "u", 10, left_out=["temperature"])
 
 
 def test_a_model_that_has_refused_a_temperature_is_given_none_in_a_batch() -> None:

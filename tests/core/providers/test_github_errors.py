@@ -162,3 +162,62 @@ def test_what_cannot_be_stored_is_replaced() -> None:
     body = b'{"number": 7, "body": null, "user": null, "state": "closed", %s, %s}' % (title, times)
     found = run(CALLS[2], response(200, body))
     assert found == Pull(7, "a\ufffdb\ufffdc", None, "ghost", PRState.MERGED, "2025", "2026")
+
+
+SSO = "required; url=https://github.com/orgs/acme/sso?authorization_request=A1"
+
+
+@pytest.mark.parametrize("call", CALLS[:2])
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_refusal_of_single_sign_on_shows_the_link(call: Callable[[GitHub], Awaitable[Any]], status: int) -> None:
+    answer = response(status, {"message": "Resource protected by organization SAML enforcement."}, x_github_sso=SSO)
+    with pytest.raises(PermanentError, match=r"SAML.*https://github\.com/orgs/acme/sso\?authorization_request=A1"):
+        run(call, answer)
+
+
+@pytest.mark.parametrize(
+    "header", ["partial-results; organizations=1", "required; url=javascript:x", "required", "x" * 9999]
+)
+def test_other_headers_of_single_sign_on_are_not_shown(header: str) -> None:
+    with pytest.raises(PermanentError, match="does not let this token read"):
+        run(CALLS[0], response(403, {"message": "No"}, x_github_sso=header))
+
+
+@pytest.mark.parametrize(
+    ("link", "has_next"),
+    [
+        ('<https://github/p?page=2>; rel="next", <https://github/p?page=9>; rel="last"', True),
+        ('<https://github/p?page=1>; rel="prev", <https://github/p?a=1,2&page=3>; rel=next', True),
+        ('<https://github/p?page=1>; rel="first"', False),
+        ('<https://github/p>; title="rel=next"', False),
+        ("<" * 100_000, False),
+        ("<a>;" * 50_000, False),
+        ("<a" + " ;" * 100_000, False),
+    ],
+)
+def test_a_next_page_is_one_that_is_linked(link: str, has_next: bool) -> None:
+    assert run(CALLS[1], response(200, [], link=link)).has_next is has_next
+
+
+def test_a_listing_without_end_is_an_error() -> None:
+    answer = response(200, [], link='<https://github/p?page=501>; rel="next"')
+    with pytest.raises(PermanentError, match="does not end after 500 pages"):
+        run(lambda github: github.list_open_pulls("acme", "rocket", 500), answer)
+
+
+def test_a_diff_that_is_too_large_costs_only_itself() -> None:
+    assert isinstance(run(CALLS[4], response(200, b"x" * (8 * 1024 * 1024 + 1))), TooLarge)
+
+
+@pytest.mark.parametrize("number", [True, 0, -1, 2**63, 10**30, 1.0, "1"])
+def test_what_is_no_number_of_a_pull_request_is_malformed(number: object) -> None:
+    with pytest.raises(RetryableError, match="a pull request was expected"):
+        run(CALLS[2], response(200, {"number": number, "title": "t"}))
+
+
+@pytest.mark.parametrize("reset", ["9" * 400, "1e9", "-1", "\u0663"])
+def test_an_odd_end_of_a_rate_limit_is_not_believed(reset: str) -> None:
+    answer = response(403, {"message": "x"}, x_ratelimit_remaining="0", x_ratelimit_reset=reset)
+    with pytest.raises(RetryableError) as caught:
+        run(CALLS[0], answer)
+    assert caught.value.retry_after is None

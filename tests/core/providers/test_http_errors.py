@@ -7,7 +7,7 @@ import pytest
 
 from ossgard.errors import PermanentError, RetryableError
 from ossgard.ports import HttpResponse
-from ossgard.providers.chat import UnusableAnswer
+from ossgard.providers.chat import QuestionRefused
 from ossgard.providers.http_api import RequestRefused, reason, retry_after
 from ossgard.providers.openai import OpenAIChat
 from tests.core.providers.scripted import ScriptedClient, response
@@ -59,13 +59,15 @@ def test_what_only_the_user_can_cure_says_how(answer: HttpResponse, words: str) 
     assert KEY not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("status", "kind"),
-    # A redirect or a server that cannot answer at all is not a matter of the question.
-    [(400, UnusableAnswer), (413, UnusableAnswer), (422, UnusableAnswer), (302, RequestRefused), (501, RequestRefused)],
-)
-def test_a_refused_request_is_told_in_the_providers_words(status: int, kind: type[PermanentError]) -> None:
-    with pytest.raises(kind, match=rf"refuses the request: Bad \"seed\" \(status {status}\)"):
+@pytest.mark.parametrize("status", [302, 405, 501])
+def test_a_refused_request_is_told_in_the_providers_words(status: int) -> None:
+    with pytest.raises(RequestRefused, match=rf"refuses the request: Bad \"seed\" \(status {status}\)"):
+        ask(response(status, openai_error('Bad\n "seed"', "invalid_value")))
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_what_is_refused_for_no_known_reason_is_one_question(status: int) -> None:
+    with pytest.raises(QuestionRefused, match=rf"refuses the request: Bad \"seed\" \(status {status}\)"):
         ask(response(status, openai_error('Bad\n "seed"', "invalid_value")))
 
 
@@ -79,7 +81,7 @@ def test_a_refused_request_is_told_in_the_providers_words(status: int, kind: typ
     ],
 )
 def test_a_question_that_is_too_long_is_no_fault_of_the_account(answer: HttpResponse) -> None:
-    with pytest.raises(UnusableAnswer):
+    with pytest.raises(QuestionRefused):
         ask(answer)
 
 

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ossgard import json_text
 from ossgard.pipeline.answers import VerifyAnswer
+from ossgard.providers import structured
 from ossgard.providers.chat import ChatAnswer, UnusableAnswer
 from ossgard.providers.openai import OpenAIChat
 from ossgard.providers.structured import ask
@@ -47,7 +49,8 @@ def test_the_object_is_found_in_any_wrapping(text: str) -> None:
         ("[1, 2]", "no JSON object"),
         (GOOD[: len(GOOD) // 2], "no JSON object|groups: Field required"),
         ("{" * 100_000, "no JSON object"),
-        ('{"a":' * 100_000, "no JSON object"),
+        ('{"a":' * 30_000, "no JSON object"),
+        (" " * 300_000, "more than 200000 characters"),
         ('{"answer": []}', "groups: Field required"),
         ('{"groups": [{"label": "x"}]}', r"groups\.0\.prIds: Field required"),
         ('{"groups": [{"prIds": ["one"]}]}', r"groups\.0\.prIds\.0: .*valid integer"),
@@ -138,3 +141,91 @@ def test_a_repair_fits_the_context_too() -> None:
     first, again = (content["messages"][1]["content"] for _, _, content in client.sent)
     assert estimate_tokens(first) < estimate_tokens(again) <= 4096
     assert client.sent[1][2]["max_tokens"] == 4096
+
+
+DRAFT = json.dumps({"groups": [{"prIds": [8, 9], "label": "A draft"}]})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"<think>{DRAFT}</think>\n{GOOD}",
+        f"<think>{DRAFT}</think>\nThe answer:\n```json\n{GOOD}\n```",
+        f"{DRAFT} is what I thought.</think>{GOOD}",
+        f"<think>a <think>{DRAFT}</think> {DRAFT}</think>{GOOD}",
+        f"<think>one {DRAFT}</think>two<think>three {DRAFT}</think>{GOOD}",
+        f"{GOOD}<think>or rather {DRAFT}",
+        f"<thinking>{DRAFT}</thinking>{GOOD}",
+        f"<reasoning>{DRAFT}</reasoning>{GOOD}",
+        f"<seed:think>{DRAFT}</seed:think>{GOOD}",
+        f"[THINK]{DRAFT}[/THINK]{GOOD}",
+        f"◁think▷{DRAFT}◁/think▷{GOOD}",
+        f"<|begin_of_thought|>{DRAFT}<|end_of_thought|>{GOOD}",
+        f"<|channel|>analysis<|message|>{DRAFT}<|end|><|start|>assistant<|channel|>final<|message|>{GOOD}",
+    ],
+)
+def test_a_draft_is_not_the_answer(text: str) -> None:
+    client, answered = talk((text, "stop"))
+    assert (len(client.sent), answered.value.groups[0].pr_ids) == (1, [1, 2])  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("text", [f"<think>{DRAFT}", f"<think>{DRAFT}</think>", f"<think>a</think><think>{DRAFT}"])
+def test_a_draft_alone_is_no_answer(text: str) -> None:
+    _, error = talk((text, "stop"), (text, "stop"))
+    assert isinstance(error, UnusableAnswer)
+
+
+def test_marks_of_thinking_in_the_answer_itself_do_no_harm() -> None:
+    text = json.dumps({"groups": [{"prIds": [1, 2], "label": "Strip <think> and </think> from answers"}]})
+    client, _ = talk((text, "stop"))
+    assert len(client.sent) == 1
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "\n",
+        "{",
+        "}",
+        '{"',
+        '{"a":',
+        '{"a":[',
+        '"',
+        "\\",
+        "```",
+        "```json\n",
+        "<think>",
+        "</think>",
+        "{ ",
+        "[",
+        "x",
+        '{}"{',
+    ],
+)
+@pytest.mark.parametrize("head", ["", "```json", "<think>", '{"groups": ['])
+def test_the_search_for_objects_takes_time_that_grows_with_the_text(unit: str, head: str) -> None:
+    # What is looked at, in characters: the parser's calls and the scanner's, whose own time is linear in that.
+    small, large = (looked_at(head + unit * (size // len(unit))) for size in (20_000, 80_000))
+    assert large <= 6 * small
+
+
+def looked_at(text: str) -> int:
+    """How many characters are looked at in search of objects in a text."""
+    total = len(text)
+
+    def decode(part: str) -> None:
+        nonlocal total
+        total += len(part)
+        raise ValueError
+
+    def end(part: str, start: int, most: int) -> int | None:
+        nonlocal total
+        total += min(most, len(part) - start) if (found := find_end(part, start, most)) is None else found - start
+        return found
+
+    find_end = structured._end
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_text, "decode", decode)
+        patch.setattr(structured, "_end", end)
+        assert list(structured._objects(text)) == []
+    return total

@@ -1,9 +1,9 @@
-/** HTTP for the core: whole answers, and streamed ones up to what Python sees, from servers that keep or break the rules. */
+/** HTTP for the core, up to what Python sees, from servers that keep or break the rules. */
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
-import { openStream, sendRequest } from "../../../generated/local/src/http-client.ts";
+import { openStream } from "../../../generated/local/src/http-client.ts";
 import { until } from "./host-process.ts";
 import { bootClient, type ReadStream } from "./python-http.ts";
 
@@ -13,7 +13,7 @@ const MEGABYTE = 1_000_000;
 /** Random, and so not to be compressed. */
 const CONTENT = crypto.getRandomValues(new Uint8Array(60_000));
 
-describe("sendRequest", () => {
+describe("requests", () => {
   let server: Bun.Server<undefined>;
 
   beforeAll(() => {
@@ -21,7 +21,9 @@ describe("sendRequest", () => {
       port: 0,
       hostname: "127.0.0.1",
       fetch: async (request) => {
-        if (new URL(request.url).pathname === "/slow") await Bun.sleep(5_000);
+        const { pathname } = new URL(request.url);
+        if (pathname === "/slow") await Bun.sleep(5_000);
+        if (pathname === "/elsewhere") return Response.redirect("http://127.0.0.1:1/", 307);
         const seen = { method: request.method, headers: request.headers.toJSON(), body: await request.text() };
         return Response.json(seen, { status: 418, headers: { "X-Seen": "yes" } });
       },
@@ -30,14 +32,20 @@ describe("sendRequest", () => {
   afterAll(() => server.stop(true));
 
   const send = (path: string, body?: Uint8Array, timeoutSeconds = 5) =>
-    sendRequest("POST", `http://127.0.0.1:${server.port}${path}`, '{"X-Token":"t"}', body, timeoutSeconds);
+    openStream("POST", `http://127.0.0.1:${server.port}${path}`, '{"X-Token":"t"}', body, timeoutSeconds);
 
   test("sends method, headers and body, and brings back status, headers and body", async () => {
     const answer = await send("/", new TextEncoder().encode("ünï"));
     expect(answer.status).toBe(418);
     expect(JSON.parse(answer.headersJson)).toMatchObject({ "x-seen": "yes" });
-    const seen = JSON.parse(new TextDecoder().decode(answer.body));
+    const seen = JSON.parse(new TextDecoder().decode((await answer.read()).bytes));
     expect(seen).toMatchObject({ method: "POST", headers: { "x-token": "t" }, body: "ünï" });
+  });
+
+  test("take a redirect for an answer", async () => {
+    const { status, headersJson, close } = await send("/elsewhere", new TextEncoder().encode("secret"));
+    expect([status, JSON.parse(headersJson).location]).toEqual([307, "http://127.0.0.1:1/"]);
+    close();
   });
 
   test("gives up after the timeout", async () => {
@@ -48,16 +56,14 @@ describe("sendRequest", () => {
   });
 
   test("says why there was no answer", async () => {
-    const refused = await sendRequest("GET", "http://127.0.0.1:1/", "{}", undefined, 5);
-    expect(refused).toMatchObject({ status: 0, failure: "the connection was refused" });
-    const unknown = await sendRequest("GET", "http://no-such-host.invalid/", "{}", undefined, 5);
+    const unknown = await openStream("GET", "http://no-such-host.invalid/", "{}", undefined, 5);
     expect(unknown).toMatchObject({ status: 0, failure: "the host name is unknown" });
   });
 
   test.each(["nonsense", "file:///etc/hosts", "data:text/plain,x", "s3://bucket/x"])(
     "asks nothing of %s",
     async (url) => {
-      const answer = await sendRequest("GET", url, "{}", undefined, 5);
+      const answer = await openStream("GET", url, "{}", undefined, 5);
       expect(answer).toMatchObject({ status: 0, failure: "it is not an http or https address" });
     },
   );
@@ -114,7 +120,7 @@ describe("streamed answers", () => {
   };
 
   describe("openStream", () => {
-    const stream = (timeoutSeconds = 5) => openStream("GET", url, '{"X-Token":"t"}', timeoutSeconds);
+    const stream = (timeoutSeconds = 5) => openStream("GET", url, '{"X-Token":"t"}', undefined, timeoutSeconds);
 
     async function readAll(timeoutSeconds?: number): Promise<{ sizes: number[]; body: Buffer; failure: string }> {
       const { read, close, failure } = await stream(timeoutSeconds);
@@ -225,9 +231,9 @@ describe("streamed answers", () => {
     });
 
     test("says why there was no answer", async () => {
-      const refused = await openStream("GET", "http://127.0.0.1:1/", "{}", 5);
+      const refused = await openStream("GET", "http://127.0.0.1:1/", "{}", undefined, 5);
       expect(refused).toMatchObject({ status: 0, failure: "the connection was refused" });
-      const file = await openStream("GET", "file:///etc/hosts", "{}", 5);
+      const file = await openStream("GET", "file:///etc/hosts", "{}", undefined, 5);
       expect(file).toMatchObject({ status: 0, failure: "it is not an http or https address" });
     });
   });

@@ -3,7 +3,7 @@
  * how many bytes came and how much memory that took.
  */
 
-import { openStream, sendRequest } from "../../../generated/local/src/http-client.ts";
+import { openStream } from "../../../generated/local/src/http-client.ts";
 import { loadPython } from "../../../generated/local/src/pyodide-host.ts";
 
 const PROGRAM = `
@@ -52,7 +52,7 @@ export async function bootClient(): Promise<ReadStream> {
   const python = await loadPython();
   const read = python.runPython(PROGRAM);
   return async (url, timeoutSeconds = 10, mostChunks = -1) =>
-    JSON.parse(await read({ openStream, sendRequest }, url, timeoutSeconds, mostChunks)) as Reading;
+    JSON.parse(await read({ openStream }, url, timeoutSeconds, mostChunks)) as Reading;
 }
 
 async function main(url: string): Promise<void> {

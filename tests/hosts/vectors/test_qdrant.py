@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from ossgard.errors import PermanentError, RetryableError
+from ossgard.outgoing import MIB, CallKind
 from ossgard.ports import VectorPoint, VectorStore
 from ossgard.services import VectorStores
 from ossgard.spec.models import VectorStoreConfig
@@ -189,3 +190,62 @@ def test_a_collection_that_somebody_removed_is_missed(server: Server) -> None:
     with pytest.raises(RetryableError, match="does not exist"):
         run(store.upsert(CODE, POINTS[:1]))
     run(fill(store))
+
+
+def test_a_server_without_the_query_interface_is_named_with_its_version(server: Server) -> None:
+    run(fill(server.store()))
+    server.watch.add(Fault("qdrant.query", 404, body=""))
+    server.watch.add(Fault("qdrant.root", 200, body={"title": "qdrant - vector search engine", "version": "1.9.2"}))
+    with pytest.raises(PermanentError, match=r"is Qdrant 1\.9\.2, which is too old: ossgard needs 1\.10\.0 or later"):
+        run(server.store().search(CODE, [1.0, 0.0], repo_id=1, limit=5))
+    with pytest.raises(PermanentError, match=r"is Qdrant 1\.9\.2, which is too old: ossgard needs 1\.10\.0 or later"):
+        run(server.store().search_by_id(CODE, "1-1-code", repo_id=1, limit=5))
+
+
+def test_a_new_server_behind_a_wrong_path_is_not_called_old(server: Server) -> None:
+    run(fill(server.store()))
+    server.watch.add(Fault("qdrant.query", 404, body="no such page"))
+    with pytest.raises(PermanentError, match=r"answers 404 \(no such page\)"):
+        run(server.store().search(CODE, [1.0, 0.0], repo_id=1, limit=5))
+
+
+def test_a_missing_point_has_no_neighbours(server: Server) -> None:
+    run(fill(server.store()))
+    assert run(server.store().search_by_id(CODE, "1-999-code", repo_id=1, limit=5)) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("[" * 100_000 + "]" * 100_000, "does not answer as Qdrant does"),
+        ('{"result": ' + '{"a": ' * 6_000 + "1" + "}" * 6_001, "does not answer as Qdrant does"),
+        ('{"result": "' + "x" * MIB + '"}', "sent more than 1 MiB as an answer"),
+    ],
+    ids=["deep list", "deep object", "large"],
+)
+def test_an_answer_that_is_too_much_is_refused(
+    server: Server, body: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bun_host.vectors.QDRANT", CallKind("vectors", MIB, 30))
+    server.watch.add(Fault("qdrant.*", 200, body=body))
+    with pytest.raises(PermanentError, match=words):
+        run(server.store().search(CODE, [1.0, 0.0], repo_id=1, limit=5))
+    server.watch.clear()
+    assert run(server.store().dimensions("ossgard-nothing")) is None
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_nobody_is_followed_elsewhere(server: Server, status: int) -> None:
+    with serve(Watch(Qdrant(api_key=KEY).app(), {})) as other:
+        server.watch.add(Fault("qdrant.*", status, headers={"location": f"{other}/collections/x?secret=1"}))
+        with pytest.raises(
+            PermanentError, match=rf"redirects \(status {status}\) to {other}/collections/x, where nothing"
+        ):
+            run(fill(server.store()))
+
+
+@pytest.mark.parametrize("url", ["http://user:word@127.0.0.1:1", "ftp://127.0.0.1:1"])
+def test_an_address_with_a_password_or_another_protocol_is_refused(choose: VectorStores, url: str) -> None:
+    with pytest.raises(PermanentError, match="must be an http or https address without") as caught:
+        run(choose(VectorStoreConfig.model_construct(url=url, api_key="")).dimensions(CODE))
+    assert "word@" not in str(caught.value)

@@ -5,13 +5,14 @@ Every fault at every endpoint, on the core without a host, whose queue delivers 
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
 from ossgard.pipeline.phases.ingest import TRY_AGAIN_SECONDS
-from ossgard.ports import HttpResponse
+from ossgard.ports import HttpStream
 from tests.outside.diffs import ChangedFile
 from tests.outside.llm import Behaviour
 from tests.outside.planting import Plan
@@ -68,7 +69,8 @@ def faults_at_endpoints(faults: Iterable[str]) -> list[tuple[str, str]]:
 class ImpatientClient(HttpxClient):
     """Gives up soon, so that a test of time-outs need not wait for the product's own."""
 
-    async def request(
+    @asynccontextmanager
+    async def stream(
         self,
         method: str,
         url: str,
@@ -76,10 +78,11 @@ class ImpatientClient(HttpxClient):
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         timeout_seconds: float,
-    ) -> HttpResponse:
-        """Send a request and read the whole answer."""
+    ) -> AsyncIterator[HttpStream]:
+        """Send a request and read the answer piece by piece."""
         patience = PATIENCE_SECONDS if timeout_seconds > 5 else timeout_seconds
-        return await super().request(method, url, headers=headers, body=body, timeout_seconds=patience)
+        async with super().stream(method, url, headers=headers, body=body, timeout_seconds=patience) as answer:
+            yield answer
 
 
 @pytest.fixture(scope="module")

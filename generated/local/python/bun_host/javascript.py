@@ -11,15 +11,6 @@ class Bytes(Protocol):
         ...
 
 
-class HttpAnswer(Protocol):
-    """An HTTP answer, or, with status 0, the reason why there was none."""
-
-    status: int
-    headersJson: str
-    body: Bytes
-    failure: str
-
-
 class BodyPiece(Protocol):
     """A piece of a body, good until the next one is read; without bytes, its end or, with a failure, a break."""
 
@@ -54,11 +45,9 @@ class HostFunctions(Protocol):
 
     async def enqueue(self, job_id: str, type: str, payload_json: str, delay_seconds: int) -> None: ...
 
-    async def sendRequest(
+    async def openStream(
         self, method: str, url: str, headers_json: str, body: bytes | None, timeout_seconds: float
-    ) -> HttpAnswer: ...
-
-    async def openStream(self, method: str, url: str, headers_json: str, timeout_seconds: float) -> StreamedAnswer: ...
+    ) -> StreamedAnswer: ...
 
     def pollStarted(self) -> None: ...
 

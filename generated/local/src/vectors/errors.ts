@@ -102,12 +102,16 @@ export class VectorServerRefusal extends VectorStoreError {
   override readonly name = "VectorServerRefusal";
   readonly kind = "vectors";
 
-  /** @param status the HTTP status, if that is what says so. */
+  /**
+   * @param status the HTTP status, if that is what says so.
+   * @param isUnknownPath whether the server does not know what it was asked, rather than not have what was asked for.
+   */
   constructor(
     readonly server: string,
     readonly reason: string,
     advice: string,
     readonly status?: number,
+    readonly isUnknownPath = false,
   ) {
     super(`The vector store ${server} ${reason}. ${advice} in the account's configuration`);
   }

@@ -9,6 +9,8 @@ import type { VectorMatch, VectorPoint, VectorStore, Warn } from "./store.ts";
 // Vectors are some 20 bytes a dimension in JSON; Qdrant takes 32 MB a request.
 const POINTS_A_REQUEST = 100;
 const IDS_A_REQUEST = 1000;
+// The first version of Qdrant with `/points/query`.
+const OLDEST = "1.10.0";
 
 /** What a point carries; the shape of collections that older versions made. */
 interface Payload {
@@ -128,12 +130,24 @@ export class QdrantStore implements VectorStore {
       limit,
       with_payload: true,
     });
-    const answer = await this.#askForCollection(collection, asked);
+    const answer = await this.#askForCollection(collection, asked).catch((error) => this.#explain(error));
     if (answer === undefined) return null;
     return answer.points.map(({ score, payload }) => {
       const { repoId, prNumber, prId } = payload as unknown as Payload;
       return { id: pointId(collection, repoId, prNumber), score, prNumber, prId };
     });
+  }
+
+  /** Raises what a search failed with, or that the server is too old to search so. */
+  async #explain(error: unknown): Promise<never> {
+    if (!(error instanceof VectorServerRefusal && error.isUnknownPath)) throw error;
+    const { title, version } = await this.#ask(this.#client.versionInfo());
+    if (!/qdrant/i.test(title) || !/^\d/.test(version) || Bun.semver.satisfies(version, `>=${OLDEST}`)) throw error;
+    throw new VectorServerRefusal(
+      this.#server,
+      `is Qdrant ${version.slice(0, 20)}, which is too old: ossgard needs ${OLDEST} or later (/points/query)`,
+      "Upgrade it, or use another server and change vector_store.url",
+    );
   }
 
   async #find(collection: string): Promise<Found | undefined> {
@@ -185,7 +199,7 @@ export class QdrantStore implements VectorStore {
     } catch (error) {
       // Somebody else may have removed the collection, or made it anew.
       this.#dimensions.delete(collection);
-      if (!(error instanceof VectorServerRefusal) || error.status !== 404) throw error;
+      if (!(error instanceof VectorServerRefusal) || error.status !== 404 || error.isUnknownPath) throw error;
       return undefined;
     }
   }

@@ -6,10 +6,12 @@ import { QdrantStore } from "./qdrant-store.ts";
 import { SqliteVecStore } from "./sqlite-vec-store.ts";
 import type { VectorStore, Warn } from "./store.ts";
 
-/** The part `vector_store` of an account's configuration. */
+/** The part `vector_store` of an account's configuration, with the limits that the core sets to calls. */
 export interface VectorStoreConfig {
   url: string;
   api_key?: string;
+  max_bytes?: number;
+  timeout_seconds?: number;
 }
 
 /** The stores of all accounts; each is made when it is first asked for. */
@@ -33,9 +35,10 @@ export class VectorStores {
       this.#local ??= new SqliteVecStore(this.#database, this.#warn);
       return this.#local;
     }
-    const { url, api_key: apiKey = "" } = config;
+    const { url, api_key: apiKey = "", max_bytes: maxBytes, timeout_seconds: timeoutSeconds } = config;
     const key = JSON.stringify([url, apiKey]);
-    const store = this.#servers.get(key) ?? new QdrantStore(url, apiKey, this.#warn, this.#options);
+    const limits = { ...(maxBytes ? { maxBytes } : {}), ...(timeoutSeconds ? { timeoutSeconds } : {}) };
+    const store = this.#servers.get(key) ?? new QdrantStore(url, apiKey, this.#warn, { ...limits, ...this.#options });
     this.#servers.set(key, store);
     return store;
   }

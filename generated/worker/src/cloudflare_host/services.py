@@ -11,8 +11,12 @@ from cloudflare_host.queue import CloudflareQueue
 from cloudflare_host.system import SystemClock, SystemEntropy
 from cloudflare_host.vectorize import VectorizeStore
 from ossgard.log import configure
+from ossgard.refusals import KnownRefusals
 from ossgard.services import CLOUD_HOST, Services
 from ossgard.spec.settings import Settings
+
+# Lives as long as the isolate: an event's services are gone after it.
+_REFUSALS = KnownRefusals()
 
 
 def build_services(env: Any) -> Services:
@@ -31,6 +35,7 @@ def build_services(env: Any) -> Services:
         settings=settings,
         host=CLOUD_HOST,
         vectors=lambda config: vectors,
+        refusals=_REFUSALS,
     )
 
 

@@ -1,9 +1,7 @@
 """The base of every data model: immutable, tolerant of unknown keys, spoken to the outside in its wire form."""
 
-import json
 from collections.abc import Mapping
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -19,6 +17,9 @@ from pydantic import (
     WrapValidator,
 )
 from pydantic.alias_generators import to_camel
+
+from ossgard import json_text
+from ossgard.urls import problem_of
 
 JsonObject = dict[str, JsonValue]
 
@@ -36,7 +37,7 @@ class CamelModel(Model):
 
 
 def _parse_text(value: object) -> object:
-    return json.loads(value) if isinstance(value, str | bytes) else value
+    return json_text.decode(value) if isinstance(value, str | bytes) else value
 
 
 def _is_blank(value: object) -> bool:
@@ -76,13 +77,9 @@ def null_is(default: object) -> BeforeValidator:
 
 
 def _check_url(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise ValueError("must be an absolute http or https URL")
+    problem = problem_of(value)
+    if problem is not None:
+        raise ValueError(problem)
     return value
 
 

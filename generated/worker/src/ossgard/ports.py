@@ -11,7 +11,7 @@ from ossgard.spec.messages import PipelineMessage
 
 @dataclass(frozen=True)
 class HttpResponse:
-    """An answer, whatever its status; header names are in lower case."""
+    """An answer that was read, whatever its status; header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -28,9 +28,9 @@ class HttpStream:
 
 
 class HttpClient(Protocol):
-    """Speaks HTTP with the world outside. Redirects are followed."""
+    """Speaks HTTP with the world outside; only `ossgard.outgoing` does so directly, since it limits what is read."""
 
-    async def request(
+    def stream(
         self,
         method: str,
         url: str,
@@ -38,17 +38,11 @@ class HttpClient(Protocol):
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         timeout_seconds: float,
-    ) -> HttpResponse:
-        """Send a request and read the whole answer; raises `ConnectionFailure` when there is none."""
-        ...
-
-    def stream(
-        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, timeout_seconds: float
     ) -> AbstractAsyncContextManager[HttpStream]:
-        """Send a request without a body, and read the answer piece by piece, all of it within `timeout_seconds`.
+        """Send a request, and read the answer piece by piece, unpacked, all of it within `timeout_seconds`.
 
-        Entering raises `ConnectionFailure` when there is no answer. Leaving closes the connection, wherever the body
-        is.
+        A redirect is an answer as any other. Entering raises `ConnectionFailure` when there is no answer. Leaving
+        closes the connection, wherever the body is; only as much of it is fetched as is read.
         """
         ...
 

@@ -1,9 +1,10 @@
 """What one host gives to the core: its ports, its settings and what it cannot serve."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ossgard.ports import BatchScheduler, Clock, Entropy, HttpClient, JobQueue, VectorStore
+from ossgard.refusals import KnownRefusals
 from ossgard.spec.database import Database
 from ossgard.spec.models import VectorStoreConfig
 from ossgard.spec.settings import VECTOR_INDEXES, Settings
@@ -56,3 +57,4 @@ class Services:
     settings: Settings
     host: HostProfile
     vectors: VectorStores
+    refusals: KnownRefusals = field(default_factory=KnownRefusals)

@@ -6,7 +6,9 @@ from typing import Protocol
 
 from ossgard.errors import PermanentError
 from ossgard.model import JsonObject
-from ossgard.providers.http_api import ModelApi, RequestRefused
+from ossgard.outgoing import AnswerTooLarge
+from ossgard.providers.http_api import ModelApi, NotFound, RequestRefused
+from ossgard.refusals import Options, is_about_the_question
 
 # What a prompt leaves free of the model's context, for the answer.
 ANSWER_TOKENS = 8192
@@ -42,6 +44,10 @@ class UnusableAnswer(PermanentError):
         self.output_tokens = output_tokens
 
 
+class QuestionRefused(UnusableAnswer):
+    """A provider does not answer this question, but may well answer others: it is too long, or unwanted."""
+
+
 class ChatModel(Protocol):
     """Answers a question in JSON."""
 
@@ -65,7 +71,8 @@ class ChatModel(Protocol):
 
         Raises:
             RetryableError: the provider cannot answer now.
-            UnusableAnswer: the provider does not take this question.
+            QuestionRefused: the provider does not answer this question.
+            UnusableAnswer: the answer is beyond all measure.
             PermanentError: the provider does not accept the account's configuration.
         """
         ...
@@ -102,40 +109,52 @@ _OPENAI: Mapping[str, ChatLimits] = {
 _OLLAMA: Mapping[str, ChatLimits] = {"": ChatLimits(16_384)}
 _LIMITS: Mapping[str, Mapping[str, ChatLimits]] = {"anthropic": _ANTHROPIC, "openai": _OPENAI, "ollama": _OLLAMA}
 
+# No request has more tokens, and no batch more requests.
+_MAX_COUNT = 100_000_000
 
-def chat_limits(provider: str, model: str) -> ChatLimits:
-    """How much text a model takes; of models that are not known, what is safe to assume."""
+
+def chat_limits(provider: str, model: str, context_tokens: int | None = None) -> ChatLimits:
+    """How much text a model takes; of models that are not known, what is safe to assume.
+
+    Args:
+        provider: whose model it is.
+        model: its name.
+        context_tokens: its context, when the account's configuration tells.
+    """
     # Providers that resell others' models put the maker in front: `openai/gpt-4o`.
     name = model.rpartition("/")[2].lower()
     known = _LIMITS[provider]
-    return known[max((prefix for prefix in known if name.startswith(prefix)), key=len)]
+    limits = known[max((prefix for prefix in known if name.startswith(prefix)), key=len)]
+    if context_tokens is None:
+        return limits
+    return ChatLimits(context_tokens, min(limits.answer_tokens, context_tokens // 2))
 
 
-async def post_question(api: ModelApi, path: str, question: JsonObject) -> JsonObject:
-    """Post a chat request at temperature 0, or without one to models that refuse to be given any.
+async def ask_model(api: ModelApi, path: str, question: JsonObject, options: Options) -> JsonObject:
+    """Post a chat request, with the options that the model does not refuse.
 
     Raises:
-        UnusableAnswer: the provider does not take the question: it is too long, or against some policy.
+        QuestionRefused: the provider does not answer this question.
+        UnusableAnswer: the answer is too large to be one.
         RetryableError: the provider cannot answer now.
         PermanentError: the provider does not accept the account's configuration.
     """
     try:
-        if api.takes_temperature:
-            try:
-                return await api.post(path, {**question, "temperature": 0})
-            except RequestRefused as refusal:
-                if "temperature" not in refusal.reason.lower():
-                    raise
-                api.takes_temperature = False
-        return await api.post(path, question)
-    except RequestRefused as refusal:
-        if 400 <= refusal.status < 500:
-            raise UnusableAnswer(str(refusal)) from refusal
+        return await api.ask(path, question, options)
+    except AnswerTooLarge as error:
+        raise UnusableAnswer(str(error)) from error
+    except NotFound:
+        raise
+    except RequestRefused as refused:
+        if is_about_the_question(refused.refusal):
+            raise QuestionRefused(str(refused)) from refused
         raise
 
 
 def count(usage: object, *keys: str) -> int:
-    """The sum of counts in a usage object; what is missing is zero."""
+    """The sum of counts in a usage object; what is missing, or cannot be a count, is zero."""
     if not isinstance(usage, dict):
         return 0
-    return sum(value for key in keys if isinstance(value := usage.get(key), int))
+    values = (usage.get(key) for key in keys)
+    # Not `isinstance`: true is no count.
+    return sum(value for value in values if type(value) is int and 0 <= value <= _MAX_COUNT)

@@ -1,8 +1,8 @@
 """JSON objects, one a line, out of a body that comes in pieces."""
 
-import json
 from collections.abc import Iterator
 
+from ossgard import json_text
 from ossgard.errors import RetryableError
 from ossgard.model import JsonObject
 
@@ -54,8 +54,8 @@ class JsonLines:
         if not line.strip():
             return
         try:
-            value = json.loads(line)
-        except (ValueError, RecursionError):
+            value = json_text.decode(bytes(line))
+        except ValueError:
             value = None
         if not isinstance(value, dict):
             raise RetryableError(f"{self._sender} sent a malformed answer: a line that is no JSON object")

@@ -1,6 +1,5 @@
 """Answers of chat models as data: found in the text, checked against a model, and asked for once more when wrong."""
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,20 +7,34 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from ossgard import json_text
 from ossgard.providers.chat import ChatAnswer, ChatModel, UnusableAnswer
 from ossgard.providers.tokens import cut, estimate_tokens
 
 M = TypeVar("M", bound=BaseModel)
 
-_FENCE = re.compile(r"```[a-zA-Z]*\s*\n(.*?)```", re.DOTALL)
-# Where an object may begin in a text that is more than JSON. Further ones are not tried: each costs time.
-_MAX_STARTS = 50
+# What a model thinks before it answers, as models and their servers mark it. A group has matched where thinking ends.
+_THINKING = re.compile(
+    r"<(/)?(?:\w{1,20}:)?(?:think|thinking|thoughts?|reason|reasoning|reflection|analysis|scratchpad)(?:\s[^<>]{0,100})?>"
+    r"|\[(/)?THINK\]"
+    r"|\u25c1(/)?think\u25b7"
+    r"|<unused94>|(<unused95>)"
+    r"|<\|(?:begin_of_|start_|(end_of_|end_))(?:thought|thinking)\|>"
+    r"|<\|channel\|>(?:analysis|commentary|(final))(?:<\|constrain\|>\w{1,20})?<\|message\|>",
+    re.IGNORECASE,
+)
+# Where an object may begin in a text that is more than JSON.
+_START = re.compile(r'\{\s*["}]')
+# What changes how deep a place in JSON is, and strings, in which nothing does.
+_MARKS = re.compile(r'[{}\[\]]|"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+# How much is looked at again in search of objects, in lengths of the text.
+_PASSES = 10
+# More than 8,192 tokens ever are.
+_MAX_ANSWER = 200_000
 _MAX_PROBLEMS = 8
 _MAX_PROBLEM = 200
 # Room for the words around the wrong answer and its problems when a model is asked again.
 REPAIR_TOKENS = 1024
-
-_DECODER = json.JSONDecoder()
 
 
 @dataclass(frozen=True)
@@ -89,6 +102,8 @@ def repair_question(model: ChatModel, system: str, user: str, answer: str, probl
 def _read(answer: ChatAnswer, answer_type: type[M]) -> M:
     if answer.problem is not None:
         raise _Wrong(answer.problem)
+    if len(answer.text) > _MAX_ANSWER:
+        raise _Wrong(f"it has more than {_MAX_ANSWER} characters")
     problems = "there is no JSON object in it"
     for candidate in _objects(answer.text):
         try:
@@ -99,30 +114,71 @@ def _read(answer: ChatAnswer, answer_type: type[M]) -> M:
 
 
 def _objects(text: str) -> Iterator[object]:
-    """The JSON objects in a text: the whole of it, the contents of code fences, or what begins with a brace."""
-    for part in (text, *_FENCE.findall(text)):
-        found = _decode(part.strip())
+    """The JSON objects in a text, without what was thought before it: in time that grows with its length.
+
+    The whole of it, then the contents of code fences, then whatever begins with a brace.
+    """
+    whole = _decode(text)
+    if whole is not None:
+        yield whole
+    said = _without_thinking(text)
+    for fenced in said.split("```")[1::2]:
+        # Its first line names the language.
+        found = _decode(fenced.partition("\n")[2])
         if found is not None:
-            yield found[0]
-    place = text.find("{")
-    for _ in range(_MAX_STARTS):
-        if place < 0:
-            return
-        found = _decode(text[place:])
-        end = place + 1
-        if found is not None:
-            yield found[0]
-            end = place + found[1]
-        place = text.find("{", end)
+            yield found
+    yield from _embedded(said)
 
 
-def _decode(text: str) -> tuple[object, int] | None:
-    """The JSON object that a text begins with, and its length."""
+def _without_thinking(text: str) -> str:
+    """What follows the last mark that ends thinking, up to one that begins it anew; or what precedes all of it."""
+    first = None
+    said_from, said_to = 0, len(text)
+    for mark in _THINKING.finditer(text):
+        first = first or mark
+        if any(mark.groups()):
+            said_from, said_to = mark.end(), len(text)
+        else:
+            said_to = min(said_to, mark.start())
+    said = text[said_from:said_to]
+    if first is not None and not said.strip() and not any(first.groups()):
+        return text[: first.start()]
+    return said
+
+
+def _embedded(text: str) -> Iterator[object]:
+    """The objects that begin somewhere in a text; not one inside another, unless that is broken."""
+    left = _PASSES * len(text)
+    start = _START.search(text)
+    while start is not None and left > 0:
+        end = _end(text, start.start(), left)
+        left -= (end or len(text)) - start.start()
+        found = None if end is None else _decode(text[start.start() : end])
+        if found is not None:
+            yield found
+        start = _START.search(text, start.start() + 1 if found is None else end or 0)
+
+
+def _end(text: str, start: int, most: int) -> int | None:
+    """Where the object ends that begins at a place; None when it does not, or later than `most` characters."""
+    depth = 0
+    for mark in _MARKS.finditer(text, start, start + most):
+        if mark[0] in "{[":
+            depth += 1
+        elif mark[0] in "}]":
+            depth -= 1
+            if depth == 0:
+                return mark.end()
+    return None
+
+
+def _decode(text: str) -> object | None:
+    """The JSON object that a text is; None when it is none."""
     try:
-        value, end = _DECODER.raw_decode(text)
-    except (ValueError, RecursionError):
+        value = json_text.decode(text.strip())
+    except ValueError:
         return None
-    return (value, end) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else None
 
 
 def _problems(error: ValidationError) -> str:

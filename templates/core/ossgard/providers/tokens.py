@@ -17,6 +17,8 @@ _LETTER_WEIGHT = 2
 _MARK_WEIGHT = 6
 _OTHER_BYTE_WEIGHT = 4
 _TOKEN = 6
+# A token has at most this many letters, by any measure.
+_MOST_LETTERS = _TOKEN // _LETTER_WEIGHT
 
 Measure = Callable[[str], int]
 
@@ -37,6 +39,8 @@ def byte_size(text: str) -> int:
 
 def cut(text: str, limit: int, measure: Measure = estimate_tokens) -> str:
     """The longest beginning of a text that measures at most `limit`."""
+    # However long the text is: no more than this can fit.
+    text = text[: max(0, limit) * _MOST_LETTERS]
     if measure(text) <= limit:
         return text
     return text[: largest(0, len(text), lambda length: measure(text[:length]) <= limit)]

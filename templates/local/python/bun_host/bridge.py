@@ -1,11 +1,11 @@
 """Calls into the TypeScript side: JSON in, JSON out, errors as the core knows them."""
 
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from ossgard import json_text
 from ossgard.errors import ConstraintError, DatabaseError
 from ossgard.sql_methods import MAX_INTEGER, plain, to_json
 from ossgard.write import Write
@@ -67,7 +67,7 @@ class Bridge:
         return [kind(value) for value in await self._send(method, parameters)]
 
     async def _send(self, method: str, parameters: Sequence[object]) -> Any:
-        answer = json.loads(await self._call(method, to_json(plain(parameters))))
+        answer = json_text.decode(await self._call(method, to_json(plain(parameters))))
         if "error" not in answer:
             return answer.get("ok")
         message = str(answer["error"]["message"])

@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from bun_host.javascript import HostFunctions, StreamedAnswer
+from ossgard import json_text
 from ossgard.errors import ConnectionFailure
-from ossgard.ports import HttpResponse, HttpStream
+from ossgard.ports import HttpStream
 
 
 class BunHttpClient:
@@ -15,7 +16,8 @@ class BunHttpClient:
     def __init__(self, host: HostFunctions) -> None:
         self._host = host
 
-    async def request(
+    @asynccontextmanager
+    async def stream(
         self,
         method: str,
         url: str,
@@ -23,27 +25,14 @@ class BunHttpClient:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         timeout_seconds: float,
-    ) -> HttpResponse:
-        """Send a request and read the whole answer; raises `ConnectionFailure` when there is none."""
-        headers_json = json.dumps(dict(headers or {}))
-        answer = await self._host.sendRequest(method, url, headers_json, body, timeout_seconds)
-        if answer.status == 0:
-            raise ConnectionFailure(url, answer.failure)
-        return HttpResponse(answer.status, json.loads(answer.headersJson), answer.body.to_bytes())
-
-    @asynccontextmanager
-    async def stream(
-        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, timeout_seconds: float
     ) -> AsyncIterator[HttpStream]:
-        """Send a request without a body, and read the answer piece by piece, all of it within `timeout_seconds`.
-
-        Entering raises `ConnectionFailure` when there is no answer. Leaving closes the connection.
-        """
-        answer = await self._host.openStream(method, url, json.dumps(dict(headers or {})), timeout_seconds)
+        """Send a request, and read the answer piece by piece; see `HttpClient`."""
+        headers_json = json.dumps(dict(headers or {}))
+        answer = await self._host.openStream(method, url, headers_json, body, timeout_seconds)
         if answer.status == 0:
             raise ConnectionFailure(url, answer.failure)
         try:
-            yield HttpStream(answer.status, json.loads(answer.headersJson), _Chunks(url, answer))
+            yield HttpStream(answer.status, json_text.decode(answer.headersJson), _Chunks(url, answer))
         finally:
             answer.close()
 

@@ -11,6 +11,7 @@ from bun_host.javascript import Bytes, HostFunctions
 from bun_host.queue import BunJobQueue
 from bun_host.system import BunClock, SystemEntropy
 from bun_host.vectors import BunVectorStore
+from ossgard import json_text
 from ossgard.account_mending import mend_accounts
 from ossgard.app import create_app
 from ossgard.log import configure
@@ -23,7 +24,7 @@ from ossgard.spec.settings import Settings
 
 def start(host: HostFunctions, variables_json: str) -> "Core":
     """The core, ready for work."""
-    settings = Settings.from_mapping(json.loads(variables_json))
+    settings = Settings.from_mapping(json_text.decode(variables_json))
     configure(settings.log_level, host.writeLog)
     db, clock = BridgeDatabase(Bridge(host.callDatabase)), BunClock(host)
     return Core(
@@ -55,11 +56,11 @@ class Core:
 
     async def handle_job(self, message_json: str, attempt: int) -> str:
         """Work on a message; the answer tells the worker loop what to do with the job."""
-        return json.dumps(_disposition(await self._runner.handle(json.loads(message_json), attempt)))
+        return json.dumps(_disposition(await self._runner.handle(json_text.decode(message_json), attempt)))
 
     async def job_failed(self, message_json: str) -> None:
         """Fail the scan of a message that the worker loop has given up on."""
-        await self._runner.dead_letter(json.loads(message_json))
+        await self._runner.dead_letter(json_text.decode(message_json))
 
     async def poll(self, name: str) -> None:
         """Ask once for the batch of a poller, by the poller's name."""

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from bun_host.javascript import HostFunctions
+from ossgard import json_text
 from ossgard.errors import DatabaseError, OssgardError, PermanentError, RetryableError
+from ossgard.outgoing import QDRANT
 from ossgard.ports import VectorMatch, VectorPoint
 from ossgard.spec.models import VectorStoreConfig
 
@@ -20,7 +22,8 @@ class BunVectorStore:
 
     def __init__(self, host: HostFunctions, config: VectorStoreConfig | None) -> None:
         self._host = host
-        self._config = "null" if config is None else config.model_dump_json(by_alias=True)
+        limits = {"max_bytes": QDRANT.max_bytes, "timeout_seconds": QDRANT.seconds}
+        self._config = json.dumps(None if config is None else {**config.model_dump(by_alias=True), **limits})
 
     async def dimensions(self, collection: str) -> int | None:
         """The size of the vectors that a collection holds; None when it is not there yet."""
@@ -64,7 +67,7 @@ class BunVectorStore:
         return True
 
     async def _call(self, method: str, *parameters: object) -> Any:
-        answer = json.loads(await self._host.callVectors(self._config, method, json.dumps(parameters)))
+        answer = json_text.decode(await self._host.callVectors(self._config, method, json.dumps(parameters)))
         if "error" in answer:
             raise _error(answer["error"]["kind"], answer["error"]["message"])
         return answer["ok"]

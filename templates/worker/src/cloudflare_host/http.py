@@ -8,7 +8,7 @@ from pyodide.ffi import JsException
 from workers import fetch
 
 from ossgard.errors import ConnectionFailure
-from ossgard.ports import HttpResponse, HttpStream
+from ossgard.ports import HttpStream
 
 # How much of a streamed body is read at a time, at most: without a buffer of ours, the runtime hands over 4 KiB, and
 # reading 100 MB takes eight times as long.
@@ -18,7 +18,8 @@ _CHUNK_BYTES = 65_536
 class FetchClient:
     """Implements `HttpClient`."""
 
-    async def request(
+    @asynccontextmanager
+    async def stream(
         self,
         method: str,
         url: str,
@@ -26,31 +27,20 @@ class FetchClient:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         timeout_seconds: float,
-    ) -> HttpResponse:
-        """Send a request and read the whole answer; raises `ConnectionFailure` when there is none."""
-        options: dict[str, object] = {"method": method, "headers": dict(headers or {}), "signal": _end(timeout_seconds)}
+    ) -> AsyncIterator[HttpStream]:
+        """Send a request, and read the answer piece by piece; see `HttpClient`."""
+        signal = _end(timeout_seconds)
+        options: dict[str, object] = {"method": method, "headers": dict(headers or {}), "signal": signal}
         if body is not None:
             options["body"] = body
         try:
-            response = await fetch(url, **options)
-            content = await response.bytes()
+            response = await fetch(url, redirect="manual", **options)
         except (JsException, OSError) as error:
-            # An aborted or refused request is an OSError, a failure while the body is read a JsException.
-            raise ConnectionFailure(url, str(error)) from error
-        return HttpResponse(response.status, _lower_case(response.headers.items()), content)
-
-    @asynccontextmanager
-    async def stream(
-        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, timeout_seconds: float
-    ) -> AsyncIterator[HttpStream]:
-        """Send a request without a body, and read the answer piece by piece, all of it within `timeout_seconds`."""
-        try:
-            response = await fetch(url, method=method, headers=dict(headers or {}), signal=_end(timeout_seconds))
-        except (JsException, OSError) as error:
-            raise ConnectionFailure(url, str(error)) from error
+            raise _failure(url, error, timeout_seconds) from error
         reader = response.body.getReader(mode="byob") if response.body else None
+        chunks = _chunks(url, reader, timeout_seconds)
         try:
-            yield HttpStream(response.status, _lower_case(response.headers.items()), _chunks(url, reader))
+            yield HttpStream(response.status, _lower_case(response.headers.items()), chunks)
         finally:
             if reader is not None:
                 # A body that has broken off cannot be cancelled, and need not be.
@@ -58,7 +48,7 @@ class FetchClient:
                     await reader.cancel()
 
 
-async def _chunks(url: str, reader: Any) -> AsyncIterator[bytes]:
+async def _chunks(url: str, reader: Any, timeout_seconds: float) -> AsyncIterator[bytes]:
     """The pieces of a body, each in memory of its own; `reader` is None when there is no body."""
     from js import Uint8Array
 
@@ -68,12 +58,20 @@ async def _chunks(url: str, reader: Any) -> AsyncIterator[bytes]:
         try:
             result = await reader.read(view)
         except (JsException, OSError) as error:
-            raise ConnectionFailure(url, str(error)) from error
+            raise _failure(url, error, timeout_seconds) from error
         if result.done:
             return
         yield result.value.to_bytes()
         # Reading takes the buffer away and gives it back.
         buffer = result.value.buffer
+
+
+def _failure(url: str, error: Exception, timeout_seconds: float) -> ConnectionFailure:
+    """Why there is no answer: a request that fails is an OSError here, a body a JsException."""
+    words = str(error)
+    if "timeout" in words:
+        words = f"there was no complete answer within {timeout_seconds:g} seconds"
+    return ConnectionFailure(url, words)
 
 
 def _end(seconds: float) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import FailFast, Field
 
 from ossgard.model import CamelModel
 from ossgard.providers.chat import UnusableAnswer
@@ -19,7 +19,7 @@ NOT_RANKED = "The model gave no usable answer about this group: its members are 
 class VerifiedGroup(CamelModel):
     """Pull requests that a model takes for duplicates of each other."""
 
-    pr_ids: list[int]
+    pr_ids: Annotated[list[int], FailFast()]
     label: str | None = None
     confidence: float | str | None = None
     relationship: str | None = None
@@ -28,7 +28,7 @@ class VerifiedGroup(CamelModel):
 class VerifyAnswer(CamelModel):
     """The answer to a verification prompt; who is `unrelated` follows from the groups."""
 
-    groups: list[VerifiedGroup]
+    groups: Annotated[list[VerifiedGroup], FailFast()]
 
 
 class Ranking(CamelModel):
@@ -44,7 +44,7 @@ class Ranking(CamelModel):
 class RankAnswer(CamelModel):
     """The answer to a ranking prompt."""
 
-    rankings: list[Ranking]
+    rankings: Annotated[list[Ranking], FailFast()]
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,18 @@
 """Anthropic's Messages interface."""
 
 import re
+from collections.abc import Collection, Iterable
+from urllib.parse import urlsplit
 
 from ossgard.model import JsonObject
+from ossgard.outgoing import CHAT
 from ossgard.ports import Clock, HttpClient
 from ossgard.providers.batch.anthropic import AnthropicBatches
-from ossgard.providers.chat import ChatAnswer, ChatLimits, chat_limits, count, post_question
+from ossgard.providers.chat import ChatAnswer, ChatLimits, ask_model, chat_limits, count
 from ossgard.providers.http_api import ModelApi, malformed
+from ossgard.refusals import KnownRefusals, Option, Options, named_options, with_options
 
 API_VERSION = "2023-06-01"
-TIMEOUT_SECONDS = 180.0
 
 _PROBLEMS = {
     "max_tokens": "the answer was cut off, since it was too long",
@@ -23,7 +26,16 @@ _WITHOUT_TEMPERATURE = re.compile(r"claude-(?:opus-4-(?:[7-9]|1\d)|[a-z]+-(?:[5-
 _BATCH_CACHE = "1h"
 
 
-def _api(http: HttpClient, clock: Clock, url: str, model: str, api_key: str, headers: dict[str, str]) -> ModelApi:
+def _api(
+    http: HttpClient,
+    clock: Clock,
+    url: str,
+    model: str,
+    api_key: str,
+    headers: dict[str, str],
+    refusals: KnownRefusals | None,
+) -> ModelApi:
+    parts = urlsplit(url)
     return ModelApi(
         http,
         clock,
@@ -31,10 +43,11 @@ def _api(http: HttpClient, clock: Clock, url: str, model: str, api_key: str, hea
         role="llm",
         model=model,
         # The version belongs to the paths, but some put it here.
-        base_url=url.rstrip("/").removesuffix("/v1"),
+        base_url=parts._replace(path=parts.path.rstrip("/").removesuffix("/v1")).geturl(),
         headers={"anthropic-version": API_VERSION, "x-api-key": api_key, **headers},
         secret=api_key,
-        timeout_seconds=TIMEOUT_SECONDS,
+        kind=CHAT,
+        refusals=refusals,
     )
 
 
@@ -49,6 +62,8 @@ class AnthropicChat:
         api_key: the account's key.
         headers: further headers of every request but those of batches.
         batch_url: where batches go, if that is elsewhere: a gateway does not take them.
+        context_tokens: how much the model holds, when the account's configuration tells.
+        refusals: what models have refused so far.
     """
 
     def __init__(
@@ -60,10 +75,13 @@ class AnthropicChat:
         api_key: str,
         headers: dict[str, str] | None = None,
         batch_url: str | None = None,
+        context_tokens: int | None = None,
+        refusals: KnownRefusals | None = None,
     ) -> None:
         self._model = model
-        self._api = _api(http, clock, url, model, api_key, headers or {})
-        self._batches = AnthropicBatches(_api(http, clock, batch_url or url, model, api_key, {}), clock)
+        self._limits = chat_limits("anthropic", model, context_tokens)
+        self._api = _api(http, clock, url, model, api_key, headers or {}, refusals)
+        self._batches = AnthropicBatches(_api(http, clock, batch_url or url, model, api_key, {}, refusals), clock)
 
     @property
     def name(self) -> str:
@@ -73,7 +91,7 @@ class AnthropicChat:
     @property
     def limits(self) -> ChatLimits:
         """How much text the model takes."""
-        return chat_limits("anthropic", self._model)
+        return self._limits
 
     @property
     def batches(self) -> AnthropicBatches:
@@ -82,14 +100,17 @@ class AnthropicChat:
 
     async def complete(self, system: str, user: str, max_tokens: int) -> ChatAnswer:
         """Ask a question; the system prompt is marked for Anthropic's cache."""
-        question = self._question(system, user, max_tokens, {"type": "ephemeral"})
-        return self.read(await post_question(self._api, "/v1/messages", question))
+        question, options = self._question(system, user, max_tokens), self._options(system, {"type": "ephemeral"})
+        return self.read(await ask_model(self._api, "/v1/messages", question, options))
 
-    def body(self, system: str, user: str, max_tokens: int, temperature: bool = True) -> JsonObject:
+    def body(self, system: str, user: str, max_tokens: int, left_out: Collection[str] = ()) -> JsonObject:
         """A question in a batch; see `BatchChatModel`."""
-        question = self._question(system, user, max_tokens, {"type": "ephemeral", "ttl": _BATCH_CACHE})
-        refused = _WITHOUT_TEMPERATURE.match(self._model.rpartition("/")[2]) or not self._api.takes_temperature
-        return {**question, "temperature": 0} if temperature and not refused else question
+        options = self._options(system, {"type": "ephemeral", "ttl": _BATCH_CACHE})
+        return with_options(self._question(system, user, max_tokens), options, self._api.refused.union(left_out))[0]
+
+    def refused(self, errors: Iterable[str], left_out: Collection[str]) -> Collection[str]:
+        """The options that made questions of a batch fail; see `BatchChatModel`."""
+        return named_options(errors, self._options("", {}), self._api.refused.union(left_out))
 
     def read(self, answer: JsonObject) -> ChatAnswer:
         """What an answer says; see `BatchChatModel`."""
@@ -105,13 +126,19 @@ class AnthropicChat:
             problem=_PROBLEMS.get(str(stop_reason)),
         )
 
-    def _question(self, system: str, user: str, max_tokens: int, cache: JsonObject) -> JsonObject:
+    def _question(self, system: str, user: str, max_tokens: int) -> JsonObject:
         return {
             "model": self._model,
             "max_tokens": max_tokens,
-            "system": [{"type": "text", "text": system, "cache_control": cache}],
+            "system": system,
             "messages": [{"role": "user", "content": user}],
         }
+
+    def _options(self, system: str, cache: JsonObject) -> Options:
+        cached = Option(("cache_control",), {"system": [{"type": "text", "text": system, "cache_control": cache}]})
+        if _WITHOUT_TEMPERATURE.match(self._model.rpartition("/")[2]):
+            return [[cached]]
+        return [[cached], [Option(("temperature",), {"temperature": 0})]]
 
 
 def _text(block: object) -> str:

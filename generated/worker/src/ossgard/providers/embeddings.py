@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ossgard.errors import PermanentError
-from ossgard.providers.http_api import RequestRefused, malformed
+from ossgard.providers.http_api import NotFound, RequestRefused, malformed
 from ossgard.providers.tokens import byte_size, cut, estimate_tokens
 
 # Providers count a little differently than they say, and add marks of their own.
@@ -179,6 +179,8 @@ class Embedder(ABC):
         """Embed the texts of one request; should one be too long after all, all are cut to what can never be."""
         try:
             return await self._embed_request(texts)
+        except NotFound:
+            raise
         except RequestRefused:
             limit = _usable(self.limits)
             shorter = [cut(text, limit, byte_size) for text in texts]

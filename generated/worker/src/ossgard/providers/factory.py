@@ -43,7 +43,15 @@ class Providers:
     def chat_model(self) -> ChatModel:
         """The model that verifies and ranks."""
         services, llm = self._services, self._config.llm
-        return self._hosted_chat() or OllamaChat(services.http, services.clock, llm.url, llm.model, llm.api_key)
+        return self._hosted_chat() or OllamaChat(
+            services.http,
+            services.clock,
+            llm.url,
+            llm.model,
+            llm.api_key,
+            context_tokens=llm.context_tokens,
+            refusals=services.refusals,
+        )
 
     def embedding_model(self) -> EmbeddingModel:
         """The model that embeds, with vectors of the size that the host's indexes have."""
@@ -55,6 +63,7 @@ class Providers:
             embedding.model,
             embedding.api_key,
             services.host.vector_dimensions,
+            refusals=services.refusals,
         )
 
     def batch_chat_model(self) -> BatchChatModel | None:
@@ -81,7 +90,17 @@ class Providers:
         kind = AnthropicChat if llm.provider == "anthropic" else OpenAIChat
         base_url = services.settings.ai_gateway_url
         url, headers = gateway_url(llm.url, gateway, base_url), cache_headers(llm.url, gateway, base_url)
-        return kind(services.http, services.clock, url, llm.model, llm.api_key, headers, batch_url=llm.url)
+        return kind(
+            services.http,
+            services.clock,
+            url,
+            llm.model,
+            llm.api_key,
+            headers,
+            batch_url=llm.url,
+            context_tokens=llm.context_tokens,
+            refusals=services.refusals,
+        )
 
     def _hosted_embeddings(self) -> OpenAIEmbeddings | None:
         """The embedding model, unless it is on the user's own computer."""
@@ -97,6 +116,7 @@ class Providers:
             embedding.api_key,
             services.host.vector_dimensions,
             batch_url=embedding.url,
+            refusals=services.refusals,
         )
 
 

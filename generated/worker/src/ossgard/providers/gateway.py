@@ -3,6 +3,7 @@
 from urllib.parse import urlsplit
 
 from ossgard.spec.models import AiGatewayConfig
+from ossgard.urls import with_path
 
 # Providers by host; the gateway's paths of OpenAI go without its version.
 _PROVIDERS = {"api.anthropic.com": "anthropic", "api.openai.com": "openai"}
@@ -26,7 +27,8 @@ def gateway_url(url: str, gateway: AiGatewayConfig | None, base_url: str) -> str
     path = parts.path.rstrip("/")
     if provider == "openai":
         path = path.removeprefix(_VERSION)
-    return f"{base_url.rstrip('/')}/{gateway.account_id}/{gateway.gateway_name}/{provider}{path}"
+    query = f"?{parts.query}" if parts.query else ""
+    return with_path(base_url, f"/{gateway.account_id}/{gateway.gateway_name}/{provider}{path}{query}")
 
 
 def is_own_address(url: str) -> bool:

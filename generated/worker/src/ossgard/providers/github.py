@@ -1,6 +1,5 @@
 """GitHub's REST API, as far as it is used, with its errors told apart by what can be done about them."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -8,9 +7,21 @@ from typing import TypeGuard
 from urllib.parse import quote, urlsplit
 
 from ossgard.errors import PermanentError, RetryableError
+from ossgard.outgoing import (
+    GITHUB_DIFF,
+    GITHUB_FILES,
+    GITHUB_LISTING,
+    GITHUB_PULL,
+    GITHUB_REPOSITORY,
+    GITHUB_USER,
+    AnswerTooLarge,
+    CallKind,
+    Outgoing,
+    is_success,
+)
 from ossgard.ports import Clock, HttpClient, HttpResponse
 from ossgard.providers.http_api import (
-    is_success,
+    believed_wait,
     is_transient,
     json_object,
     malformed,
@@ -20,18 +31,15 @@ from ossgard.providers.http_api import (
 )
 from ossgard.spec.entities import PRState
 from ossgard.sql_methods import MAX_INTEGER
+from ossgard.urls import with_path
 
-TIMEOUT_SECONDS = 15.0
 # The most that GitHub gives on one page.
 PAGE_SIZE = 100
-# GitHub lists 3,000 files of a pull request at most. The first 300 tell what it is about, as many as a diff may have.
-MAX_FILE_PAGES = 3
 
 _SENDER = "GitHub"
 _JSON = "application/vnd.github+json"
 _DIFF = "application/vnd.github.diff"
 _GONE = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
-_NEXT_PAGE = re.compile(r'<[^>]*>\s*(?:;[^,]*)?;\s*rel="?next"?')
 # GitHub's secondary limits come without a time to wait more often than with one.
 _RATE_LIMITS = ("rate limit", "abuse detection")
 # Of an installation's token, and of any other that stands for no user.
@@ -39,10 +47,11 @@ _NO_USER = "not accessible by"
 _REFUSALS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _PUBLIC_HOST = "api.github.com"
 _ENTERPRISE_PATH = "/api/v3"
-_SINGLE_SIGN_ON = re.compile(r"url=(https://[^\s;,]+)")
-_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 # Numbers of more digits are none that a pull request has.
 _MAX_DIGITS = 18
+# No moment in seconds has more digits.
+_MAX_MOMENT = 12
+_MAX_LINK = 500
 # The name that GitHub itself shows for deleted users.
 _NOBODY = "ghost"
 
@@ -132,9 +141,9 @@ class GitHub:
     """
 
     def __init__(self, http: HttpClient, clock: Clock, base_url: str, token: str) -> None:
-        self._http = http
+        self._outgoing = Outgoing(http, _SENDER, "GITHUB_API_URL")
         self._clock = clock
-        self._base_url = base_url.rstrip("/")
+        self._base_url = base_url
         self._token = token
 
     async def check_token(self) -> None:
@@ -145,7 +154,7 @@ class GitHub:
             NotGitHub: something else answers.
             RetryableError: GitHub cannot tell now.
         """
-        response = await self._get("/user")
+        response = await self._get(GITHUB_USER, "/user")
         self._raise_retryable(response)
         answer = json_object(response)
         if is_success(response) and isinstance(answer.get("login"), str):
@@ -166,7 +175,7 @@ class GitHub:
             PermanentError: it does not, or may not.
             RetryableError: GitHub cannot tell now.
         """
-        response = await self._get(_repository(owner, name))
+        response = await self._get(GITHUB_REPOSITORY, _repository(owner, name))
         self._raise_for_status(response, owner, name)
         return _known_repository(read_json(response, _SENDER))
 
@@ -180,9 +189,15 @@ class GitHub:
             RetryableError: GitHub cannot tell now.
         """
         query = f"?state=open&sort=created&direction=desc&per_page={PAGE_SIZE}&page={page}"
-        response = await self._get(_repository(owner, name) + "/pulls" + query)
+        response = await self._get(GITHUB_LISTING, _repository(owner, name) + "/pulls" + query)
         self._raise_for_status(response, owner, name)
-        return PullPage([_entry(item) for item in _items(response)], _has_next(response))
+        has_next = _has_next(response)
+        if has_next and page >= GITHUB_LISTING.pages:
+            raise PermanentError(
+                f"GitHub's list of the open pull requests of {owner}/{name} does not end after {page} pages, which are "
+                "all that are read. Scan some of them (maxPrs)"
+            )
+        return PullPage([_entry(item) for item in _items(response)], has_next)
 
     async def pull(self, owner: str, name: str, number: int) -> Pull:
         """One pull request, whatever its state.
@@ -193,7 +208,7 @@ class GitHub:
             PermanentError: the token is refused.
             RetryableError: GitHub cannot tell now.
         """
-        response = await self._get_pull(owner, name, number)
+        response = await self._get_pull(GITHUB_PULL, owner, name, number)
         return _pull(read_json(response, _SENDER))
 
     async def files(self, owner: str, name: str, number: int) -> list[str]:
@@ -206,8 +221,9 @@ class GitHub:
             RetryableError: GitHub cannot tell now.
         """
         paths: list[str] = []
-        for page in range(1, MAX_FILE_PAGES + 1):
-            response = await self._get_pull(owner, name, number, f"/files?per_page={PAGE_SIZE}&page={page}")
+        for page in range(1, GITHUB_FILES.pages + 1):
+            rest = f"/files?per_page={PAGE_SIZE}&page={page}"
+            response = await self._get_pull(GITHUB_FILES, owner, name, number, rest)
             paths.extend(_text(item, "filename") for item in _items(response))
             if not _has_next(response):
                 break
@@ -223,7 +239,10 @@ class GitHub:
             RetryableError: GitHub cannot tell now.
         """
         path = _repository(owner, name) + f"/pulls/{number}"
-        response = await self._get(path, accept=_DIFF, etag=etag)
+        try:
+            response = await self._get(GITHUB_DIFF, path, accept=_DIFF, etag=etag)
+        except AnswerTooLarge:
+            return TooLarge()
         if response.status == HTTPStatus.NOT_MODIFIED and etag:
             return NotModified()
         if _is_too_large(response):
@@ -231,12 +250,12 @@ class GitHub:
         self._raise_for_pull(response, owner, name, number)
         return Diff(response.body.decode("utf-8", "replace"), response.headers.get("etag"))
 
-    async def _get_pull(self, owner: str, name: str, number: int, rest: str = "") -> HttpResponse:
-        response = await self._get(f"{_repository(owner, name)}/pulls/{number}{rest}")
+    async def _get_pull(self, kind: CallKind, owner: str, name: str, number: int, rest: str = "") -> HttpResponse:
+        response = await self._get(kind, f"{_repository(owner, name)}/pulls/{number}{rest}")
         self._raise_for_pull(response, owner, name, number)
         return response
 
-    async def _get(self, path: str, accept: str = _JSON, etag: str | None = None) -> HttpResponse:
+    async def _get(self, kind: CallKind, path: str, accept: str = _JSON, etag: str | None = None) -> HttpResponse:
         headers = {
             "Accept": accept,
             "Authorization": f"Bearer {self._token}",
@@ -245,7 +264,7 @@ class GitHub:
         }
         if etag:
             headers["If-None-Match"] = etag
-        return await self._http.request("GET", self._base_url + path, headers=headers, timeout_seconds=TIMEOUT_SECONDS)
+        return await self._outgoing.request(kind, "GET", with_path(self._base_url, path), headers=headers)
 
     def _raise_for_pull(self, response: HttpResponse, owner: str, name: str, number: int) -> None:
         if response.status in _GONE:
@@ -267,6 +286,12 @@ class GitHub:
             raise TokenRefused(
                 f"{_refused(response)}. Replace github.token in the account's configuration, then start the scan again"
             )
+        link = _authorisation_link(response)
+        if link is not None:
+            raise PermanentError(
+                f"The organization of {owner}/{name} lets only tokens read it that its single sign-on (SAML) has "
+                f"authorised. Authorise the account's token at {link}, then start the scan again"
+            )
         if response.status in (*_GONE, HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS):
             raise _not_found(owner, name)
         self._raise_retryable(response)
@@ -287,8 +312,9 @@ class GitHub:
         """The seconds to wait that the answer names: outright, or as the moment when the primary limit is lifted."""
         wait = retry_after(response, self._clock)
         reset = response.headers.get("x-ratelimit-reset", "")
-        if wait is None and _is_used_up(response.headers) and reset.isascii() and reset.isdigit():
-            return max(0.0, float(reset) - self._clock.now().timestamp())
+        is_moment = reset.isascii() and reset.isdigit() and len(reset) <= _MAX_MOMENT
+        if wait is None and _is_used_up(response.headers) and is_moment:
+            return believed_wait(float(reset) - self._clock.now().timestamp())
         return wait
 
 
@@ -313,10 +339,10 @@ def _refused(response: HttpResponse) -> str:
 def _advice(response: HttpResponse, base_url: str) -> str:
     """What helps against the refusal of a token."""
     words = reason(response).lower()
-    sign_on = _SINGLE_SIGN_ON.search(response.headers.get("x-github-sso", ""))
+    link = _authorisation_link(response)
     tokens = f"{_website(base_url)}/settings/tokens"
-    if sign_on or "saml" in words:
-        return f"Authorize it for single sign-on at {sign_on[1] if sign_on else tokens}"
+    if link or "saml" in words:
+        return f"Authorise it for single sign-on at {link or tokens}"
     if "suspended" in words or "blocked" in words:
         return "Use a token of an account that is in good standing, or ask GitHub's support"
     if "ip address" in words or "ip allow" in words:
@@ -363,14 +389,28 @@ def _is_used_up(headers: Mapping[str, str]) -> bool:
 
 
 def _is_too_large(response: HttpResponse) -> bool:
-    """Whether GitHub will never make this diff; when making it takes too long, it says so with another status."""
+    """Whether there will never be this diff; when making it takes GitHub too long, it says so with another status."""
     if response.status == HTTPStatus.NOT_ACCEPTABLE:
         return True
     return response.status >= 400 and "diff is taking too long" in reason(response)
 
 
 def _has_next(response: HttpResponse) -> bool:
-    return _NEXT_PAGE.search(response.headers.get("link", "")) is not None
+    """Whether the answer links a next page: `<https://...>; rel="next", <https://...>; rel="last"`."""
+    for link in response.headers.get("link", "").split("<")[1:]:
+        parameters = link.partition(">")[2].split(";")
+        if any(parameter.strip(" ,\t").replace('"', "").lower() == "rel=next" for parameter in parameters):
+            return True
+    return False
+
+
+def _authorisation_link(response: HttpResponse) -> str | None:
+    """Where a token can be authorised for an organization whose single sign-on refuses it."""
+    text = response.headers.get("x-github-sso", "")
+    required, _, link = text.partition("url=")
+    link = link.partition(";")[0].strip()
+    usable = link.startswith("https://") and link.isascii() and link.isprintable() and " " not in link
+    return link if usable and "required" in required and len(link) <= _MAX_LINK else None
 
 
 def _items(response: HttpResponse) -> list[object]:
@@ -410,7 +450,8 @@ def _is_number(value: object) -> TypeGuard[int]:
 
 
 def _pull(item: object) -> Pull:
-    if not isinstance(item, dict) or not _is_number(item.get("number")):
+    number = item.get("number") if isinstance(item, dict) else None
+    if not isinstance(item, dict) or not _is_number(number):
         raise malformed(_SENDER, "a pull request with a number")
     user, body = item.get("user"), item.get("body")
     login = user.get("login") if isinstance(user, dict) else None
@@ -418,7 +459,7 @@ def _pull(item: object) -> Pull:
     if item.get("state") == "closed":
         state = PRState.MERGED if item.get("merged_at") or item.get("merged") else PRState.CLOSED
     return Pull(
-        number=item["number"],
+        number=number,
         title=_text(item, "title"),
         body=_clean(body) if isinstance(body, str) else None,
         author=_clean(login) if isinstance(login, str) else _NOBODY,
@@ -437,5 +478,5 @@ def _text(item: object, key: str) -> str:
 
 
 def _clean(text: str) -> str:
-    """The text without what cannot be written as UTF-8, or stored: JSON can name half of a surrogate pair, and NUL."""
-    return _LONE_SURROGATE.sub("\ufffd", text).replace("\0", "\ufffd")
+    """The text without NUL, which cannot be stored."""
+    return text.replace("\0", "\ufffd")

@@ -3,27 +3,35 @@
 from collections.abc import Sequence
 
 from ossgard.model import JsonObject
+from ossgard.outgoing import LOCAL_CHAT, LOCAL_EMBEDDING, CallKind
 from ossgard.ports import Clock, HttpClient
-from ossgard.providers.chat import ChatAnswer, ChatLimits, UnusableAnswer, chat_limits, count
+from ossgard.providers.chat import ChatAnswer, ChatLimits, ask_model, chat_limits, count
 from ossgard.providers.embeddings import Embedder, EmbeddingLimits, RawVectors, embedding_limits, vector
-from ossgard.providers.http_api import ModelApi, RequestRefused, malformed
-
-# A computer without a graphics card takes minutes, and loads the model first.
-TIMEOUT_SECONDS = 600.0
+from ossgard.providers.http_api import ModelApi, malformed
+from ossgard.refusals import KnownRefusals, Option, Options
 
 
-def _api(http: HttpClient, clock: Clock, role: str, url: str, model: str, api_key: str) -> ModelApi:
+def _api(
+    http: HttpClient,
+    clock: Clock,
+    kind: CallKind,
+    url: str,
+    model: str,
+    api_key: str,
+    refusals: KnownRefusals | None,
+) -> ModelApi:
     return ModelApi(
         http,
         clock,
         provider="Ollama",
-        role=role,
+        role="llm" if kind is LOCAL_CHAT else "embedding",
         model=model,
         base_url=url,
         # Ollama itself asks for no key, a proxy in front of it may.
         headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
         secret=api_key,
-        timeout_seconds=TIMEOUT_SECONDS,
+        kind=kind,
+        refusals=refusals,
     )
 
 
@@ -36,11 +44,23 @@ class OllamaChat:
         url: `http://localhost:11434`, say.
         model: the model's name.
         api_key: mostly empty.
+        context_tokens: how much the model is to hold, when the account's configuration tells.
+        refusals: what models have refused so far.
     """
 
-    def __init__(self, http: HttpClient, clock: Clock, url: str, model: str, api_key: str = "") -> None:
+    def __init__(
+        self,
+        http: HttpClient,
+        clock: Clock,
+        url: str,
+        model: str,
+        api_key: str = "",
+        context_tokens: int | None = None,
+        refusals: KnownRefusals | None = None,
+    ) -> None:
         self._model = model
-        self._api = _api(http, clock, "llm", url, model, api_key)
+        self._limits = chat_limits("ollama", model, context_tokens)
+        self._api = _api(http, clock, LOCAL_CHAT, url, model, api_key, refusals)
 
     @property
     def name(self) -> str:
@@ -50,24 +70,21 @@ class OllamaChat:
     @property
     def limits(self) -> ChatLimits:
         """How much text the model takes."""
-        return chat_limits("ollama", self._model)
+        return self._limits
 
     async def complete(self, system: str, user: str, max_tokens: int) -> ChatAnswer:
         """Ask a question; the answer is a JSON object."""
         question: JsonObject = {
             "model": self._model,
             "messages": [{"role": "system", "content": system}, {"role": "user", "content": user}],
-            "format": "json",
             "stream": False,
-            # Without `num_ctx` Ollama silently forgets the beginning of what is longer than a few thousand tokens.
-            "options": {"temperature": 0, "num_ctx": self.limits.context_tokens, "num_predict": max_tokens},
         }
-        try:
-            answer = await self._api.post("/api/chat", question)
-        except RequestRefused as refusal:
-            if 400 <= refusal.status < 500:
-                raise UnusableAnswer(str(refusal)) from refusal
-            raise
+        options = [
+            [Option(("format", "json mode", "grammar"), {"format": "json"})],
+            # Without `num_ctx` Ollama silently forgets the beginning of what is longer than a few thousand tokens.
+            *_settings(temperature=0, num_ctx=self.limits.context_tokens, num_predict=max_tokens),
+        ]
+        answer = await ask_model(self._api, "/api/chat", question, options)
         message = answer.get("message")
         text = message.get("content") if isinstance(message, dict) else None
         if not isinstance(text, str):
@@ -92,6 +109,7 @@ class OllamaEmbeddings(Embedder):
         model: the model's name.
         api_key: mostly empty.
         dimensions: the size that vectors have to have; None for the model's own.
+        refusals: what models have refused so far.
     """
 
     def __init__(
@@ -102,9 +120,10 @@ class OllamaEmbeddings(Embedder):
         model: str,
         api_key: str = "",
         dimensions: int | None = None,
+        refusals: KnownRefusals | None = None,
     ) -> None:
         self._model = model
-        self._api = _api(http, clock, "embedding", url, model, api_key)
+        self._api = _api(http, clock, LOCAL_EMBEDDING, url, model, api_key, refusals)
         super().__init__(model, dimensions)
 
     @property
@@ -118,14 +137,15 @@ class OllamaEmbeddings(Embedder):
         return embedding_limits("ollama", self._model)
 
     async def _embed_request(self, texts: Sequence[str]) -> RawVectors:
-        content: JsonObject = {
-            "model": self._model,
-            "input": list(texts),
-            "truncate": True,
-            "options": {"num_ctx": self.limits.text_tokens},
-        }
-        answer = await self._api.post("/api/embed", content)
+        content: JsonObject = {"model": self._model, "input": list(texts)}
+        options = [[Option(("truncate",), {"truncate": True})], *_settings(num_ctx=self.limits.text_tokens)]
+        answer = await self._api.ask("/api/embed", content, options)
         items = answer.get("embeddings")
         if not isinstance(items, list):
             raise malformed(self.name, "a list of embeddings")
         return RawVectors([vector(item, self.name) for item in items], count(answer, "prompt_eval_count"))
+
+
+def _settings(**values: int) -> Options:
+    """Settings of the model itself, each of which a server may refuse, or all of them."""
+    return [[Option((name, "options"), {"options": {name: value}})] for name, value in values.items()]

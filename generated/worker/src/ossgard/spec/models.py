@@ -60,6 +60,9 @@ class LlmConfig(Model):
     batch: StrictBool | None = Field(
         default=None, description="Send verify and rank through the provider's batch interface."
     )
+    context_tokens: Annotated[WholeNumber, Field(ge=4096, le=10000000)] | None = Field(
+        default=None, description="The tokens that the model holds, question and answer together; assumed when absent."
+    )
 
 
 class EmbeddingConfig(Model):

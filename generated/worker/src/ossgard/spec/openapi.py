@@ -1153,6 +1153,15 @@ OPENAPI = rb"""{
        "null"
       ],
       "description": "Send verify and rank through the provider's batch interface."
+     },
+     "context_tokens": {
+      "type": [
+       "integer",
+       "null"
+      ],
+      "minimum": 4096,
+      "maximum": 10000000,
+      "description": "The tokens that the model holds, question and answer together; assumed when absent."
      }
     },
     "required": [

@@ -1,10 +1,10 @@
 """Groups asked about in batches: the answers are stored, and the phase's ordinary slices take them as first answers."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ossgard.errors import RetryableError
+from ossgard.errors import PermanentError, RetryableError
 from ossgard.pipeline.batch.rounds import BatchCursor, Collected, run_batches
 from ossgard.pipeline.groups import Question, member_ids, members_of
 from ossgard.pipeline.outcome import Outcome
@@ -48,16 +48,16 @@ class GroupBatches:
             pulls = await slice.open_pulls(member_ids(groups))
             for group in groups:
                 members = members_of(group, pulls)
-                if len(members) > 1 and not self._add(file, group.position, members, cursor.temperature):
+                if len(members) > 1 and not self._add(file, group.position, members, cursor.left_out):
                     return after
                 after = group.position
             if len(groups) < PAGE_SIZE:
                 return None
         return after
 
-    def _add(self, file: RequestFile, position: int, members: Sequence[PR], temperature: bool) -> bool:
+    def _add(self, file: RequestFile, position: int, members: Sequence[PR], left_out: Collection[str]) -> bool:
         prompt = self.question.prompt(f"{self.slice.owner}/{self.slice.name}", members, self.model.limits)
-        body = self.model.body(prompt.system, prompt.user, self.model.limits.answer_tokens, temperature)
+        body = self.model.body(prompt.system, prompt.user, self.model.limits.answer_tokens, left_out)
         return file.add(str(position), body, estimate_tokens(prompt.system) + estimate_tokens(prompt.user))
 
     async def collect(self, results: AsyncIterator[BatchResult], cursor: BatchCursor) -> Collected:
@@ -77,16 +77,16 @@ class GroupBatches:
                 await self._store(piece)
                 piece, characters = [], 0
         await self._store(piece)
-        refused = not answered and any("temperature" in error.lower() for error in errors)
+        refused = () if answered else self.model.refused(errors, cursor.left_out)
         # The tokens are counted when the answers are used.
-        return Collected(answered, len(errors), refused_temperature=refused)
+        return Collected(answered, len(errors), refused=refused)
 
     def _read(self, result: BatchResult) -> BatchAnswerInput | None:
         if result.answer is None or not result.item.isdecimal():
             return None
         try:
             answer = self.model.read(result.answer)
-        except RetryableError:
+        except (RetryableError, PermanentError):
             # It is not what the provider documents: asked again, in the ordinary way.
             return None
         return BatchAnswerInput(

@@ -13,7 +13,7 @@ What batches leave open, failed items and a question that would be alone in its 
 """
 
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -68,8 +68,8 @@ class BatchCursor(CamelModel):
     # Lowered when the provider names a limit.
     tokens_limit: int | None = None
     room_waits: int = 0
-    # Whether requests say at which temperature to answer: not to models that refuse to be told.
-    temperature: bool = True
+    # What requests leave out, since the model has refused it.
+    left_out: tuple[str, ...] = ()
     # Batches that looked like ours, and were not.
     foreign: tuple[str, ...] = ()
     # By when our own was submitted at the latest, if it was, and one of those was taken for it.
@@ -88,15 +88,14 @@ class BatchCursor(CamelModel):
 class Collected:
     """What was made of a round's results: rows to write with the outcome, tokens of embeddings, and what came of it.
 
-    `refused_temperature` says that everything failed because the model takes no temperature; `keys` go into the phase's
-    cursor.
+    `refused` names the options of requests because of which everything failed; `keys` go into the phase's cursor.
     """
 
     answered: int
     failed: int
     writes: Sequence[Write] = ()
     embedding_tokens: int = 0
-    refused_temperature: bool = False
+    refused: Collection[str] = ()
     keys: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -264,8 +263,9 @@ async def _collect(
     cursor = cursor.model_copy(update={"done": cursor.done + collected.answered})
     if problem:
         next = _go_on(slice, cursor.model_copy(update={"problem": problem}))
-    elif collected.refused_temperature and cursor.temperature:
-        next = _claim(slice, cursor.model_copy(update={"temperature": False}), work.api)
+    elif collected.refused:
+        left_out = tuple(sorted({*cursor.left_out, *collected.refused}))
+        next = _claim(slice, cursor.model_copy(update={"left_out": left_out}), work.api)
     else:
         next = _next_round(slice, work.api, cursor, cursor.until)
     next.cursor.update(collected.keys)

@@ -1,6 +1,6 @@
 """Batches of requests at a provider as the pipeline sees them: half the price, for minutes to hours of waiting."""
 
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -149,15 +149,19 @@ class BatchChatModel(ChatModel, Protocol):
         """The provider's batch interface."""
         ...
 
-    def body(self, system: str, user: str, max_tokens: int, temperature: bool = True) -> JsonObject:
+    def body(self, system: str, user: str, max_tokens: int, left_out: Collection[str] = ()) -> JsonObject:
         """A question as the body of a request; see `complete`.
 
         Args:
             system: the task, the same for many questions.
             user: the question itself.
             max_tokens: the longest answer.
-            temperature: whether to ask for temperature 0, unless the model is known to refuse it.
+            left_out: names of options that are not to be sent, besides those that the model is known to refuse.
         """
+        ...
+
+    def refused(self, errors: Iterable[str], left_out: Collection[str]) -> Collection[str]:
+        """The names of the options, besides those left out already, that errors in a batch say are refused."""
         ...
 
     def read(self, answer: JsonObject) -> ChatAnswer:

@@ -9,6 +9,7 @@ from http import HTTPStatus
 
 from ossgard.errors import PermanentError, RetryableError
 from ossgard.model import JsonObject
+from ossgard.outgoing import BATCH_LIST
 from ossgard.ports import Clock
 from ossgard.providers.batch.api import BatchResult, BatchState, BatchStatus, SubmittedBatch
 from ossgard.providers.batch.request_file import BatchLimits, FileForm, RequestFile
@@ -18,9 +19,7 @@ from ossgard.providers.http_api import ModelApi, NotFound, RequestRefused, malfo
 LIFETIME = timedelta(hours=24)
 # How far our clock and the provider's may be apart.
 CLOCK_SLACK = timedelta(minutes=10)
-# How far back `find` looks, at most: at the newest thousand batches.
 PAGE_SIZE = 100
-MAX_PAGES = 10
 
 _NO_INTERFACE = frozenset({HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
 
@@ -165,8 +164,8 @@ class BatchClient(ABC):
     async def _newest(self, since: datetime) -> AsyncGenerator[JsonObject, None]:
         """The batches of the account since a moment, newest first."""
         after: str | None = None
-        for _ in range(MAX_PAGES):
-            page = await self._api.get(self._list_path(after))
+        for _ in range(BATCH_LIST.pages):
+            page = await self._api.get(self._list_path(after), BATCH_LIST)
             data = page.get("data")
             if not isinstance(data, list):
                 raise malformed(self.name, "a list of batches")

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from ossgard.errors import RetryableError
 from ossgard.model import JsonObject
+from ossgard.outgoing import BATCH_FILE
 from ossgard.ports import Clock
 from ossgard.providers.batch.api import BatchResult, BatchState, BatchStatus, SubmittedBatch
 from ossgard.providers.batch.client import PAGE_SIZE, BatchClient
@@ -32,7 +33,7 @@ _STATES = {
     "cancelled": BatchState.CANCELLED,
 }
 _TOO_MANY_TOKENS = "token_limit_exceeded"
-_LIMIT = re.compile(r"limit:\s*([\d,._]*\d)", re.IGNORECASE)
+_LIMIT = re.compile(r"limit:\s*(\d[\d,._]{0,20})", re.IGNORECASE)
 
 
 class OpenAIBatches(BatchClient):
@@ -84,7 +85,7 @@ class OpenAIBatches(BatchClient):
 
     async def _submit(self, claim: str, file: RequestFile) -> JsonObject:
         # A file that comes to no batch is deleted by OpenAI, after a month.
-        uploaded = await self._api.send("/files", file.content, file.content_type)
+        uploaded = await self._api.send("/files", file.content, file.content_type, BATCH_FILE)
         id = uploaded.get("id")
         if not isinstance(id, str) or not id:
             raise malformed(self.name, "a file with an id")
@@ -144,8 +145,9 @@ class OpenAIBatches(BatchClient):
             body, status = response.get("body"), response.get("status_code")
             if isinstance(status, int) and status >= 400:
                 return BatchResult(item, None, f"{self._api.words(body)} (status {status})")
-            if isinstance(body, dict) and not error:
+            if isinstance(body, dict) and not error and not body.get("error"):
                 return BatchResult(item, body)
+            error = error or body
         return BatchResult(item, None, self._api.words(error))
 
     def _moment(self, value: object) -> datetime | None:
