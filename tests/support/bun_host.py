@@ -18,7 +18,7 @@ import httpx
 ROOT = Path(__file__).resolve().parents[2]
 BUN = ROOT / ".tools" / "node_modules" / ".bin" / "bun"
 PROGRAM = ROOT / "generated" / "local" / "src" / "index.ts"
-TIMED_PROGRAM = ROOT / "tests" / "local" / "timed-host.ts"
+TIMED_PROGRAM = ROOT / "tests" / "hosts" / "bun" / "timed-host.ts"
 
 START_SECONDS = 60
 STOP_SECONDS = 20

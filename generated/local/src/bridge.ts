@@ -2,7 +2,7 @@
 
 import type { PyProxy } from "pyodide/ffi";
 import { type Clock, secondsAfter } from "./clock.ts";
-import { ConstraintError, messageOf } from "./errors.ts";
+import { ConstraintError, DatabaseUnavailable, messageOf } from "./errors.ts";
 import { type HttpAnswer, type HttpStream, openStream, sendRequest } from "./http-client.ts";
 import type { LocalJobQueue } from "./job-queue.ts";
 import type { IDatabase, JsonObject } from "./spec/types.ts";
@@ -71,7 +71,11 @@ export async function callDatabase(database: IDatabase, method: string, argument
     if (typeof known !== "function") throw new TypeError(`there is no database method '${method}'`);
     return JSON.stringify({ ok: await known.apply(database, JSON.parse(argumentsJson)) });
   } catch (error) {
-    const kind = error instanceof ConstraintError ? "constraint" : "database";
-    return JSON.stringify({ error: { kind, message: messageOf(error) } });
+    return JSON.stringify({ error: { kind: kindOf(error), message: messageOf(error) } });
   }
+}
+
+function kindOf(error: unknown): string {
+  if (error instanceof ConstraintError) return "constraint";
+  return error instanceof DatabaseUnavailable ? "unavailable" : "database";
 }

@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { loadPyodide, type PyodideAPI } from "pyodide";
 import type { PyCallable, PyProxy } from "pyodide/ffi";
 import type { HostFunctions } from "./bridge.ts";
-import { PermanentError, RetryError, StartError } from "./errors.ts";
+import { StartError } from "./errors.ts";
 import type { Job } from "./spec/types.ts";
+import type { Disposition } from "./worker-loop.ts";
 
 /** The folders that Python reads: third-party packages, the core, and this host's own Python half. */
 export interface PythonFolders {
@@ -31,12 +32,6 @@ import sys
 sys.dont_write_bytecode = True
 sys.path += ["/packages", "/core", "/host"]
 `;
-
-/** What the core wants done with a job; `Disposition` in Python. */
-type Disposition =
-  | { outcome: "done" }
-  | { outcome: "retry"; error: string; afterSeconds: number; rateLimited: boolean }
-  | { outcome: "failed"; error: string };
 
 /** The core, as the rest of the host uses it. */
 export class PyodideHost {
@@ -81,20 +76,12 @@ export class PyodideHost {
     return new Response(answer.slice(end + 1), head);
   }
 
-  /** Works on a job; raises `RetryError` or `PermanentError` as the core decides. */
-  async handleJob(job: Job): Promise<null> {
-    const disposition = JSON.parse(await this.#handleJob(JSON.stringify(job.payload), job.attempts)) as Disposition;
-    switch (disposition.outcome) {
-      case "done":
-        return null;
-      case "retry":
-        throw new RetryError(disposition.error, disposition);
-      case "failed":
-        throw new PermanentError(disposition.error);
-    }
+  /** Works on a job; the core decides what becomes of it. */
+  async handleJob(job: Job): Promise<Disposition> {
+    return JSON.parse(await this.#handleJob(JSON.stringify(job.payload), job.attempts)) as Disposition;
   }
 
-  /** Tells the core that a job has failed for good. */
+  /** Tells the core that the queue has given a job up. */
   async jobFailed(job: Job): Promise<void> {
     await this.#jobFailed(JSON.stringify(job.payload));
   }

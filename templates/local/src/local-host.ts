@@ -11,6 +11,7 @@ import { LocalJobQueue } from "./job-queue.ts";
 import { createLog, type Log } from "./log.ts";
 import { PyodideHost } from "./pyodide-host.ts";
 import { BunDatabase } from "./spec/bun-database.ts";
+import type { Job } from "./spec/types.ts";
 import { VectorStores } from "./vectors/vector-stores.ts";
 import { WorkerLoop } from "./worker-loop.ts";
 
@@ -78,8 +79,12 @@ export class LocalHost {
       const pollStarted = () => poller.wake();
       const functions = createHostFunctions({ database, queue, vectors, clock, pollStarted, writeLog });
       const host = await PyodideHost.boot(functions, { ...config.variables, LOG_LEVEL: config.logLevel });
-      const onFailed = host.jobFailed.bind(host);
-      const loop = new WorkerLoop(queue, host.handleJob.bind(host), { clock, log, onFailed });
+      const loop = new WorkerLoop(queue, host.handleJob.bind(host), {
+        clock,
+        log,
+        onGivenUp: host.jobFailed.bind(host),
+        onBrokenOff: (job) => excuse(database, job),
+      });
       await loop.start();
       poller.start(host.poll.bind(host));
       core.resolve(host);
@@ -121,6 +126,12 @@ function serve(config: Config, core: Promise<PyodideHost>, log: Log): Server {
       error instanceof Error && "code" in error && error.code === "EADDRINUSE" ? "it is in use" : messageOf(error);
     throw new StartError(`Cannot listen on port ${port} of ${hostname}: ${reason}. Set PORT to another one.`);
   }
+}
+
+/** Uncounts the attempt of a job that was broken off: the step that it worked on has not ended the process. */
+async function excuse(database: BunDatabase, { payload }: Job): Promise<void> {
+  const { scanId, step } = payload;
+  if (typeof scanId === "number" && typeof step === "number") await database.excuseStep(scanId, step);
 }
 
 // Connections that are kept alive stay open after their last answer, so what is counted is requests.

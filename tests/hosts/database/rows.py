@@ -93,6 +93,9 @@ MESSAGE: dict[str, Any] = {
     "scanId": 1,
     "step": 1,
     "phase": "scan",
+    "dueAt": T1,
+    "begun": 0,
+    "failing": None,
     "status": "queued",
     "phaseCursor": {"full": False, "maxPrs": None},
     "repoId": 1,
@@ -106,7 +109,7 @@ MESSAGE: dict[str, Any] = {
     "nextSentAt": None,
     "nextBatchId": None,
 }
-NO_BATCH = {"batchId": None, "batchExpiresAt": None}
+PLAIN = {"batchId": None, "batchExpiresAt": None, "failing": None}
 
 
 def pr_input(number: int, **fields: Any) -> PRInput:

@@ -73,10 +73,5 @@ def _disposition(disposition: Disposition) -> dict[str, object]:
     if isinstance(disposition, Done):
         return {"outcome": "done"}
     if isinstance(disposition, Retry):
-        return {
-            "outcome": "retry",
-            "error": disposition.error,
-            "afterSeconds": disposition.after_seconds,
-            "rateLimited": disposition.rate_limited,
-        }
+        return {"outcome": "retry", "error": disposition.error, "afterSeconds": disposition.after_seconds}
     return {"outcome": "failed", "error": disposition.error}

@@ -269,4 +269,14 @@ export const MIGRATIONS: readonly Migration[] = [
       "CREATE INDEX batch_polls_due ON batch_polls (next_poll_at);",
     ],
   },
+  {
+    name: "0005_patience.sql",
+    statements: [
+      "ALTER TABLE scan_steps ADD COLUMN begun INTEGER NOT NULL DEFAULT 0;",
+      "ALTER TABLE scan_steps ADD COLUMN begun_at TEXT;",
+      "ALTER TABLE scan_steps ADD COLUMN failing TEXT;",
+      "ALTER TABLE vector_purges ADD COLUMN begun INTEGER NOT NULL DEFAULT 0;",
+      "ALTER TABLE batch_polls ADD COLUMN begun INTEGER NOT NULL DEFAULT 0;",
+    ],
+  },
 ];

@@ -177,6 +177,9 @@ export function toScanMessage(row: Row): ScanMessage {
     scanId: row.scan_id,
     step: row.step,
     phase: row.phase,
+    dueAt: row.due_at,
+    begun: row.begun,
+    failing: optionalJson(row.failing),
     status: row.status,
     phaseCursor: optionalJson(row.phase_cursor),
     repoId: row.repo_id,
@@ -201,6 +204,7 @@ export function toScanStep(row: Row): ScanStep {
     sentAt: row.sent_at,
     batchId: row.batch_id,
     batchExpiresAt: row.batch_expires_at,
+    failing: optionalJson(row.failing),
   };
 }
 
@@ -265,6 +269,7 @@ export function toBatchPoll(row: Row): BatchPoll {
     step: row.step,
     phase: row.phase,
     polls: row.polls,
+    begun: row.begun,
     errors: row.errors,
     ended: flag(row.ended),
   };
@@ -283,6 +288,7 @@ export function toVectorPurge(row: Row): VectorPurge {
     repoId: row.repo_id,
     number: row.number,
     vectorStore: optionalJson(row.vector_store),
+    begun: row.begun,
   };
 }
 

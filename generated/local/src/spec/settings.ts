@@ -1,4 +1,4 @@
-/** Settings of the local host, and the rules for trying a job again. */
+/** Settings of the local host. */
 
 /** The port that it listens on, unless PORT says otherwise. */
 export const DEFAULT_PORT = 3400;
@@ -6,13 +6,12 @@ export const DEFAULT_PORT = 3400;
 /** How often an idle worker loop looks for due jobs, in seconds. */
 export const POLL_SECONDS = 1;
 
-/** How often a job is tried after the first time, and how many seconds lie between. */
-export const RETRIES = {
-  max: 3,
-  baseSeconds: 1,
-  rateLimitBaseSeconds: 60,
-  maxDelaySeconds: 3600,
-};
+/** How many jobs the worker loop works on at a time, and how many of them for one account. */
+export const JOBS = 6;
+export const JOBS_PER_ACCOUNT = 2;
+
+/** How often the queue hands out a job again, as Cloudflare's does, before it gives the job up. */
+export const MAX_RETRIES = 30;
 
 /** The phase that a scan starts with. */
 export const FIRST_PHASE = "scan";
