@@ -20,7 +20,7 @@ BUN = ROOT / ".tools" / "node_modules" / ".bin" / "bun"
 PROGRAM = ROOT / "generated" / "local" / "src" / "index.ts"
 TIMED_PROGRAM = ROOT / "tests" / "hosts" / "bun" / "timed-host.ts"
 
-START_SECONDS = 60
+START_SECONDS = 150
 STOP_SECONDS = 20
 
 

@@ -28,6 +28,8 @@ export interface HostFunctions {
   openStream(method: string, url: string, headersJson: string, timeoutSeconds: number): Promise<HttpStream>;
   /** Told that there is a new poll of a batch to wait for. */
   pollStarted(): void;
+  /** Told what Python works on from now on. */
+  turnTo(kind: string, name: string): void;
   writeLog(line: string): void;
 }
 
@@ -38,12 +40,13 @@ export interface HostParts {
   vectors: VectorStores;
   clock: Clock;
   pollStarted: () => void;
+  turnTo: (kind: string, name: string) => void;
   writeLog: (line: string) => void;
 }
 
 /** Makes the functions. */
 export function createHostFunctions(parts: HostParts): HostFunctions {
-  const { database, queue, vectors, clock, pollStarted, writeLog } = parts;
+  const { database, queue, vectors, clock, pollStarted, turnTo, writeLog } = parts;
   return {
     now: () => clock.now().getTime(),
     callDatabase: (method, argumentsJson) => callDatabase(database, method, argumentsJson),
@@ -58,6 +61,7 @@ export function createHostFunctions(parts: HostParts): HostFunctions {
       sendRequest(method, url, headersJson, body?.toJs() as Uint8Array | undefined, timeoutSeconds),
     openStream,
     pollStarted,
+    turnTo,
     writeLog,
   };
 }

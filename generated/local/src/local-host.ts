@@ -8,6 +8,7 @@ import type { Config } from "./config.ts";
 import { openDatabase } from "./database-file.ts";
 import { messageOf, StartError } from "./errors.ts";
 import { LocalJobQueue } from "./job-queue.ts";
+import { LastWords } from "./last-words.ts";
 import { createLog, type Log } from "./log.ts";
 import { PyodideHost } from "./pyodide-host.ts";
 import { BunDatabase } from "./spec/bun-database.ts";
@@ -77,9 +78,12 @@ export class LocalHost {
       const vectors = new VectorStores(raw, (message) => log("warning", message));
       const poller = new BatchPoller(database, { clock, log });
       const pollStarted = () => poller.wake();
-      const functions = createHostFunctions({ database, queue, vectors, clock, pollStarted, writeLog });
-      const host = await PyodideHost.boot(functions, { ...config.variables, LOG_LEVEL: config.logLevel });
-      const loop = new WorkerLoop(queue, host.handleJob.bind(host), {
+      const words = new LastWords(database, log);
+      const turnTo = words.turnTo.bind(words);
+      const functions = createHostFunctions({ database, queue, vectors, clock, pollStarted, turnTo, writeLog });
+      const variables = { ...config.variables, LOG_LEVEL: config.logLevel };
+      const host = await PyodideHost.boot(functions, variables, (error) => words.speak(error, loop.working));
+      const loop: WorkerLoop = new WorkerLoop(queue, host.handleJob.bind(host), {
         clock,
         log,
         onGivenUp: host.jobFailed.bind(host),
@@ -120,7 +124,9 @@ function serve(config: Config, core: Promise<PyodideHost>, log: Log): Server {
   };
   const { hostname, port } = config;
   try {
-    return Bun.serve({ hostname, port, idleTimeout: IDLE_SECONDS, fetch });
+    // Bodies are read by `readBody`, as far as the core takes them; Bun itself would answer without a word.
+    const maxRequestBodySize = Number.MAX_SAFE_INTEGER;
+    return Bun.serve({ hostname, port, idleTimeout: IDLE_SECONDS, maxRequestBodySize, fetch });
   } catch (error) {
     const reason =
       error instanceof Error && "code" in error && error.code === "EADDRINUSE" ? "it is in use" : messageOf(error);

@@ -131,6 +131,9 @@ def error_reply(error: HttpError) -> Response:
 async def _read_bytes(request: Request) -> bytes:
     chunks: list[bytes] = []
     size = 0
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced[:19]) > MAX_DRAINED_BYTES:
+        raise _too_large()
     try:
         async for chunk in request.stream():
             size += len(chunk)
@@ -141,8 +144,12 @@ async def _read_bytes(request: Request) -> bytes:
     except ClientDisconnect:
         raise HttpError(400, "The body ended early") from None
     if size > MAX_BODY_BYTES:
-        raise HttpError(413, f"The body may have at most {MAX_BODY_BYTES} bytes")
+        raise _too_large()
     return b"".join(chunks)
+
+
+def _too_large() -> HttpError:
+    return HttpError(413, f"The body may have at most {MAX_BODY_BYTES} bytes")
 
 
 def _is_json(text: bytes) -> bool:

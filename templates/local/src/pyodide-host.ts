@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { loadPyodide, type PyodideAPI } from "pyodide";
 import type { PyCallable, PyProxy } from "pyodide/ffi";
+import { readBody } from "./body.ts";
 import type { HostFunctions } from "./bridge.ts";
 import { StartError } from "./errors.ts";
 import type { Job } from "./spec/types.ts";
@@ -33,6 +34,11 @@ sys.dont_write_bytecode = True
 sys.path += ["/packages", "/core", "/host"]
 `;
 
+/** Pyodide's own hook for when it has ended. */
+interface Mortal {
+  _api: { on_fatal: (error: Error) => void };
+}
+
 /** The core, as the rest of the host uses it. */
 export class PyodideHost {
   readonly #handleHttp: PyCallable;
@@ -41,7 +47,10 @@ export class PyodideHost {
   readonly #poll: PyCallable;
   readonly #sweep: PyCallable;
 
-  private constructor(main: PyProxy) {
+  readonly #mostBytes: number;
+
+  private constructor(main: PyProxy, mostBytes: number) {
+    this.#mostBytes = mostBytes;
     // Looked up once: each look-up makes a new proxy.
     this.#handleHttp = main.handle_http;
     this.#handleJob = main.handle_job;
@@ -50,25 +59,34 @@ export class PyodideHost {
     this.#sweep = main.sweep;
   }
 
-  /** Starts Python and the core in it. */
+  /**
+   * Starts Python and the core in it.
+   *
+   * @param onEnd called, before anything else happens, when Python has ended: then nothing of it works any more.
+   */
   static async boot(
     functions: HostFunctions,
     variables: Readonly<Record<string, string>>,
+    onEnd: (error: Error) => void = () => {},
     folders: PythonFolders = PYTHON_FOLDERS,
   ): Promise<PyodideHost> {
     const python = await loadPython(folders, functions.writeLog);
+    (python as unknown as Mortal)._api.on_fatal = onEnd;
     const { start } = python.pyimport("bun_host.main");
-    return new PyodideHost(start(functions, JSON.stringify(variables)));
+    const { MAX_BODY_BYTES } = python.pyimport("ossgard.http");
+    return new PyodideHost(start(functions, JSON.stringify(variables)), MAX_BODY_BYTES);
   }
 
   /** Answers an HTTP request. */
   async handleHttp(request: Request): Promise<Response> {
-    const body = request.body === null ? undefined : await request.bytes();
+    // One byte more than it takes shows the core that it is too much.
+    const body = await readBody(request, this.#mostBytes + 1);
     const answer: string = await this.#handleHttp(
       request.method,
       request.url,
       JSON.stringify([...request.headers]),
-      body,
+      body.bytes,
+      body.isComplete,
     );
     // One text is cheaper than an object of Python's: a line of JSON, then the body.
     const end = answer.indexOf("\n");
