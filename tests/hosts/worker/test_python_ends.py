@@ -63,11 +63,15 @@ def test_a_message_that_ends_python_does_so_three_times_and_everything_else_goes
         # Deliveries of the tests' own come instead of the queue's.
         consumer["retryDelay"] = 3600
     (project / "dev" / "settings.json").write_text(json.dumps(settings))
-    with worker_host(tmp_path / "state", {**outside.environment(), "OSSGARD_VECTORIZE_DELAY_MS": "10"}, project) as host:
+    with worker_host(
+        tmp_path / "state", {**outside.environment(), "OSSGARD_VECTORIZE_DELAY_MS": "10"}, project
+    ) as host:
         client = Client(host.url, outside.config())
         client.start("deadly/rocket")
         for death in range(3):
-            eventually(lambda deaths=death: host.lines.count("workerd has ended. It is started again.") > deaths, bool, 90)
+            eventually(
+                lambda deaths=death: host.lines.count("workerd has ended. It is started again.") > deaths, bool, 90
+            )
             eventually(lambda: answers(host), bool, 90)
             [step] = host.sql("SELECT begun FROM scan_steps WHERE scan_id = 1")
             assert step["begun"] == death + 1

@@ -3,8 +3,10 @@
 Every fault at every endpoint, on the core without a host, whose queue delivers at once what is to be delivered later.
 """
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -159,20 +161,29 @@ def test_a_refused_key_fails_the_scan_at_once_and_says_what_to_do(
     assert_whole(running.rows, watched.scan["id"])
 
 
-def test_github_s_rate_limits_are_waited_for(core: CPythonHost, outside: World, plant: Plant) -> None:
+def test_github_s_secondary_rate_limit_is_waited_for(core: CPythonHost, outside: World, plant: Plant) -> None:
     repository = plant(PLAN)
     token = outside.github.add_token()
     client = Client(core.url, outside.config(token=token))
     outside.limit_secondary("github.files", retry_after=RETRY_AFTER, times=1, skip=3, key=token)
     assert client.scan(repository.full_name).status == "done"
     assert core.queue.waits == [RETRY_AFTER]
-    core.queue.waits.clear()
-    outside.github.leave_requests(token, 20, reset_seconds=3)
-    outside.when("github.files", lambda: outside.github.leave_requests(token, 5000), skip=60)
-    watched = client.scan(repository.full_name, full=True)
-    # The queue is in a hurry, and GitHub is not: it says again and again how long it still takes.
-    assert core.queue.waits
-    assert watched.status == "done"
+
+
+def test_github_s_rate_limit_is_waited_for_until_its_reset(outside: World, plant: Plant, tmp_path: Path) -> None:
+    repository = plant(PLAN)
+    token = outside.github.add_token()
+    # The reset is a moment, so this host's clock is the real one.
+    with cpython_host(tmp_path, outside.environment()) as host:
+        client = Client(host.url, outside.config(token=token))
+        outside.github.leave_requests(token, 20, reset_seconds=3)
+        threading.Timer(3, lambda: outside.github.leave_requests(token, 5000)).start()
+        watched = client.scan(repository.full_name)
+        assert (watched.status, watched.error) == ("done", None)
+        assert host.queue.waits
+        assert all(1 <= wait <= 4 for wait in host.queue.waits)
+        notes = {scan["progress"]["note"] for scan in watched.seen if scan["progress"]}
+        assert any(str(note).startswith("waiting until ") and "rate limit" in str(note) for note in notes)
 
 
 @pytest.mark.parametrize("endpoint", ["github.pulls", "github.files", "github.diff"])
