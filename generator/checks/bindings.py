@@ -151,10 +151,21 @@ def _check_queues(context: Context) -> None:
         if queue.max_retries > limits.queue_max_retries:
             shown = f"{queue.max_retries} retries"
             _over(context, (*location, "max_retries"), shown, "queue_max_retries", limits.queue_max_retries)
-        elif queue.binding is not None and queue.max_retries < retries.max:
-            message = f"the queue gives up after {queue.max_retries} retries, before the runner does ({retries.max})"
-            hint = f"write {retries.max} or more, so that the runner can fail the scan with a message"
+        elif queue.binding is not None and retries.waits(queue.max_retries) < retries.patience_seconds:
+            message = (
+                f"the queue gives up after {queue.max_retries} retries, {retries.waits(queue.max_retries)} seconds, "
+                f"and patience_seconds is {retries.patience_seconds}"
+            )
+            hint = "raise it, so that a database which is out of reach for so long fails no scan"
             context.add("bindings", (*location, "max_retries"), message, hint)
+        if queue.max_concurrency > limits.queue_max_concurrency:
+            shown = f"{queue.max_concurrency} invocations"
+            place = (*location, "max_concurrency")
+            _over(context, place, shown, "queue_max_concurrency", limits.queue_max_concurrency)
+        if queue.retry_delay > limits.queue_max_delay_seconds:
+            shown = f"{queue.retry_delay:,} seconds"
+            place = (*location, "retry_delay")
+            _over(context, place, shown, "queue_max_delay_seconds", limits.queue_max_delay_seconds)
         if queue.binding is not None and queue.dead_letter is None:
             message = f"'{name}' has no dead-letter queue: a message that fails for good would leave its scan hanging"
             context.add("bindings", location, message, "add `dead_letter`", at_key=True)
@@ -162,10 +173,14 @@ def _check_queues(context: Context) -> None:
         context.add(
             "bindings", ("queues",), "no queue has a producer's binding", "give the pipeline's queue a `binding`"
         )
-    if retries.max_delay_seconds > limits.queue_max_delay_seconds:
-        message = f"{retries.max_delay_seconds:,} seconds are over the limit queue_max_delay_seconds"
+    if retries.longest_seconds > limits.queue_max_delay_seconds:
+        message = f"{retries.longest_seconds:,} seconds are over the limit queue_max_delay_seconds"
         hint = f"write {limits.queue_max_delay_seconds} or less"
-        context.add("jobs", ("retries", "max_delay_seconds"), message, hint)
+        context.add("jobs", ("retries", "longest_seconds"), message, hint)
+    local = spec.bindings.local
+    if local.jobs_per_account > local.jobs:
+        message = f"an account may have {local.jobs_per_account} jobs at a time, and there are {local.jobs} in all"
+        context.add("bindings", ("local", "jobs_per_account"), message, f"lower it to {local.jobs} or less")
 
 
 def _over(context: Context, location: Location, shown: str, limit: str, value: int) -> None:

@@ -105,10 +105,15 @@ def _check_processors(context: Context) -> None:
 def _check_retries(context: Context) -> None:
     retries = context.spec.jobs.retries
     for name in ("base_seconds", "rate_limit_base_seconds"):
-        if getattr(retries, name) > retries.max_delay_seconds:
-            message = f"{name} is over max_delay_seconds, {retries.max_delay_seconds}"
-            context.add("jobs", ("retries", name), message, "raise max_delay_seconds, or lower it")
+        if getattr(retries, name) > retries.longest_seconds:
+            message = f"{name} is over longest_seconds, {retries.longest_seconds}"
+            context.add("jobs", ("retries", name), message, "raise longest_seconds, or lower it")
     polling = context.spec.jobs.polling
+    lasting = polling.lasting_seconds()
+    if lasting < retries.patience_seconds:
+        message = f"{polling.max_errors} errors in a row can come within {lasting} seconds"
+        hint = f"raise it, since an outage of patience_seconds, {retries.patience_seconds}, fails no scan"
+        context.add("jobs", ("polling", "max_errors"), message, hint)
     if polling.first_seconds > polling.longest_seconds:
         message = f"first_seconds is over longest_seconds, {polling.longest_seconds}"
         context.add("jobs", ("polling", "first_seconds"), message, "raise longest_seconds, or lower it")

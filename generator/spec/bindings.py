@@ -28,6 +28,8 @@ class LocalSpec(SpecModel):
 
     port: Annotated[int, Field(gt=0, lt=65536)] = Field(description="Where it listens unless PORT says otherwise.")
     poll_seconds: PositiveInt = Field(description="How often an idle worker loop looks for due jobs.")
+    jobs: PositiveInt = Field(description="How many jobs it works on at a time.")
+    jobs_per_account: PositiveInt = Field(description="How many of them for one account.")
 
 
 class D1Spec(SpecModel):
@@ -58,6 +60,8 @@ class QueueSpec(SpecModel):
     max_batch_size: PositiveInt = Field(description="Messages that one invocation gets at most.")
     max_batch_timeout: NaturalInt = Field(description="Seconds to wait for a full batch.")
     max_retries: NaturalInt = Field(description="Deliveries after the first before it gives a message up.")
+    max_concurrency: PositiveInt = Field(description="Invocations of the consumer that run at a time.")
+    retry_delay: NaturalInt = Field(description="Seconds before the next delivery when the consumer names no time.")
 
 
 class DurableObjectSpec(SpecModel):
@@ -91,6 +95,7 @@ class LimitsSpec(SpecModel):
     queue_batch_messages: PositiveInt = Field(description="Messages of a consumer's batch.")
     queue_max_delay_seconds: PositiveInt = Field(description="The longest delay of a message.")
     queue_max_retries: PositiveInt = Field(description="The most deliveries after the first.")
+    queue_max_concurrency: PositiveInt = Field(description="The most invocations of a consumer at a time.")
     vectorize_dimensions: PositiveInt = Field(description="Numbers of a vector.")
     vectorize_id_bytes: PositiveInt = Field(description="Bytes of a vector's id.")
     vectorize_metadata_indexes: PositiveInt = Field(description="Metadata indexes of an index.")

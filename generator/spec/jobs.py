@@ -14,12 +14,19 @@ class MessageSpec(SpecModel):
 
 
 class RetriesSpec(SpecModel):
-    """How often and when a slice is tried again."""
+    """How a slice that failed is tried again."""
 
-    max: NaturalInt = Field(description="Tries after the first.")
     base_seconds: PositiveInt = Field(description="The wait before the second try; doubled for each further one.")
-    rate_limit_base_seconds: PositiveInt = Field(description="The same after a 429 without Retry-After.")
-    max_delay_seconds: PositiveInt = Field(description="The longest wait.")
+    rate_limit_base_seconds: PositiveInt = Field(description="The same after a 429 that names no time.")
+    longest_seconds: PositiveInt = Field(description="The longest wait of our own choice.")
+    patience_seconds: PositiveInt = Field(description="How long, in waits of our own choice, an error may last.")
+    asked_seconds: PositiveInt = Field(description="How long waits may last that the other side asks for.")
+    unexpected: NaturalInt = Field(description="Tries after an error that nobody foresaw.")
+    deaths: PositiveInt = Field(description="Attempts of which nothing is heard before the scan fails.")
+
+    def waits(self, count: int) -> int:
+        """The seconds of the first so many waits of our own choice."""
+        return sum(min(self.base_seconds << min(number, 32), self.longest_seconds) for number in range(count))
 
 
 class PollingSpec(SpecModel):
@@ -29,6 +36,11 @@ class PollingSpec(SpecModel):
     growth: Annotated[float, Field(ge=1, le=10)] = Field(description="By how much each wait is longer than the last.")
     longest_seconds: PositiveInt = Field(description="The longest wait between two polls.")
     max_errors: PositiveInt = Field(description="Errors in a row after which the scan fails.")
+
+    def lasting_seconds(self) -> int:
+        """How long an outage lasts at least that gives so many errors in a row."""
+        waits = (self.first_seconds * self.growth ** min(number, 100) for number in range(1, self.max_errors))
+        return int(sum(min(wait, self.longest_seconds) for wait in waits))
 
 
 class RetentionSpec(SpecModel):

@@ -42,8 +42,14 @@ class Dying(BatchScanning):
             except Killed:
                 self.deaths[phase] += 1
                 self.mortal.left = None
+                self._forgive()
                 recover()
             self.mortal.left = None
+
+    def _forgive(self) -> None:
+        """Forget that the process has ended: it would be held against what was under way."""
+        for table in ("scan_steps", "batch_polls", "vector_purges"):
+            self.executor.connection.execute(f"UPDATE {table} SET begun = 0")
 
     def _next(self) -> tuple[str, str, Callable[[], None]]:
         if not self.queue.jobs:

@@ -79,8 +79,16 @@ ROUTES: dict[str, Any] = {
 
 JOBS: dict[str, Any] = {
     "message": {"fields": {"type": "text", "scanId": "integer", "step": "integer"}},
-    "retries": {"max": 3, "base_seconds": 1, "rate_limit_base_seconds": 60, "max_delay_seconds": 3600},
-    "polling": {"first_seconds": 10, "growth": 1.5, "longest_seconds": 120, "max_errors": 4},
+    "retries": {
+        "base_seconds": 1,
+        "rate_limit_base_seconds": 60,
+        "longest_seconds": 120,
+        "patience_seconds": 600,
+        "asked_seconds": 86400,
+        "unexpected": 3,
+        "deaths": 3,
+    },
+    "polling": {"first_seconds": 10, "growth": 1.5, "longest_seconds": 120, "max_errors": 12},
     "retention": {"days": 7, "scans_with_groups": 2, "scans_a_sweep": 1, "rows_a_sweep": 100},
     "runner": {"statements": 7, "subrequests": 5},
     "phases": [
@@ -103,7 +111,7 @@ BINDINGS: dict[str, Any] = {
         "cpu_ms": 30000,
         "plan": "paid",
     },
-    "local": {"port": 3400, "poll_seconds": 1},
+    "local": {"port": 3400, "poll_seconds": 1, "jobs": 6, "jobs_per_account": 2},
     "d1": {"binding": "DB", "database_name": "notes"},
     "queues": {
         "pipeline": {
@@ -112,9 +120,18 @@ BINDINGS: dict[str, Any] = {
             "dead_letter": "dead_letter",
             "max_batch_size": 1,
             "max_batch_timeout": 1,
-            "max_retries": 10,
+            "max_retries": 30,
+            "max_concurrency": 20,
+            "retry_delay": 30,
         },
-        "dead_letter": {"name": "notes-dlq", "max_batch_size": 10, "max_batch_timeout": 5, "max_retries": 10},
+        "dead_letter": {
+            "name": "notes-dlq",
+            "max_batch_size": 10,
+            "max_batch_timeout": 5,
+            "max_retries": 30,
+            "max_concurrency": 2,
+            "retry_delay": 60,
+        },
     },
     "durable_objects": [{"binding": "BATCH_POLLER", "class": "BatchPoller"}],
     "limits": {
@@ -126,6 +143,7 @@ BINDINGS: dict[str, Any] = {
         "queue_batch_messages": 100,
         "queue_max_delay_seconds": 43200,
         "queue_max_retries": 100,
+        "queue_max_concurrency": 250,
         "vectorize_dimensions": 1536,
         "vectorize_id_bytes": 64,
         "vectorize_metadata_indexes": 10,

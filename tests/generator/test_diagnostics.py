@@ -270,7 +270,13 @@ BINDINGS: dict[str, Mistake] = {
     "no Python": lambda spec: spec.bindings["worker"].update(compatibility_flags=["python_worker"]),
     "a schedule of four fields": lambda spec: spec.bindings["worker"].update(crons=["* * * *"]),
     "a schedule out of range": lambda spec: spec.bindings["worker"].update(crons=["*/15 25 * * *"]),
-    "a delay over the queue's": lambda spec: spec.jobs["retries"].update(max_delay_seconds=50_000),
+    "a delay over the queue's": lambda spec: spec.jobs["retries"].update(longest_seconds=50_000),
+    "more consumers than the queue has": lambda spec: spec.bindings["queues"]["pipeline"].update(max_concurrency=251),
+    "a longer retry delay than the queue's": lambda spec: spec.bindings["queues"]["pipeline"].update(
+        retry_delay=50_000
+    ),
+    "more jobs for an account than there are": lambda spec: spec.bindings["local"].update(jobs_per_account=7),
+    "errors of polls within the patience": lambda spec: spec.jobs["polling"].update(max_errors=4),
 }
 
 BUDGETS: dict[str, Mistake] = {

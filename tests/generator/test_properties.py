@@ -24,7 +24,7 @@ from tests.generator.spec_folder import TEMPLATES, SpecFolder, rendered
 PROJECT = Path(__file__).parents[2]
 LOCAL = PROJECT / "generated" / "local"
 # What the generated TypeScript imports of the hand-written.
-SUPPORT = ("sql-methods.ts", "errors.ts")
+SUPPORT = ("sql-methods.ts", "errors.ts", "sqlite-failure.ts")
 # In the order in which they import each other.
 MODULES = (
     "entities",

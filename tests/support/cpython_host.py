@@ -31,11 +31,12 @@ class MemoryQueue:
 
     Args:
         deliveries: how often each message is delivered, whatever becomes of it; all of them at the same time.
-        hurry: deliver at once what is to be delivered later; `waits` tells how much later.
+        hurry: deliver at once what is to be delivered later, the clock moved on; `waits` tells how much later.
     """
 
     def __init__(self, deliveries: int = 1, hurry: bool = False) -> None:
         self.waits: list[int] = []
+        self.clock: RunningClock | None = None
         self._due: asyncio.Queue[tuple[object, int]] = asyncio.Queue()
         self._deliveries = deliveries
         self._hurry = hurry
@@ -57,6 +58,8 @@ class MemoryQueue:
     def _deliver_later(self, body: object, attempt: int, seconds: int) -> None:
         if seconds:
             self.waits.append(seconds)
+        if self._hurry and self.clock is not None:
+            self.clock.advance(seconds=seconds)
         asyncio.get_running_loop().call_later(0 if self._hurry else seconds, self._due.put_nowait, (body, attempt))
 
 
@@ -98,6 +101,7 @@ def cpython_host(
     queue = queue or MemoryQueue()
     vectors = MemoryVectors()
     db, clock = SqlDatabase(executor), RunningClock()
+    queue.clock = clock
     services = Services(
         db=db,
         queue=queue,

@@ -2,7 +2,7 @@
 
 import type { PyProxy } from "pyodide/ffi";
 import { type Clock, secondsAfter } from "./clock.ts";
-import { ConstraintError, messageOf } from "./errors.ts";
+import { ConstraintError, DatabaseUnavailable, messageOf } from "./errors.ts";
 import { type HttpStream, openStream } from "./http-client.ts";
 import type { LocalJobQueue } from "./job-queue.ts";
 import type { IDatabase, JsonObject } from "./spec/types.ts";
@@ -27,6 +27,8 @@ export interface HostFunctions {
   ): Promise<HttpStream>;
   /** Told that there is a new poll of a batch to wait for. */
   pollStarted(): void;
+  /** Told what Python works on from now on. */
+  turnTo(kind: string, name: string): void;
   writeLog(line: string): void;
 }
 
@@ -37,12 +39,13 @@ export interface HostParts {
   vectors: VectorStores;
   clock: Clock;
   pollStarted: () => void;
+  turnTo: (kind: string, name: string) => void;
   writeLog: (line: string) => void;
 }
 
 /** Makes the functions. */
 export function createHostFunctions(parts: HostParts): HostFunctions {
-  const { database, queue, vectors, clock, pollStarted, writeLog } = parts;
+  const { database, queue, vectors, clock, pollStarted, turnTo, writeLog } = parts;
   return {
     now: () => clock.now().getTime(),
     callDatabase: (method, argumentsJson) => callDatabase(database, method, argumentsJson),
@@ -56,6 +59,7 @@ export function createHostFunctions(parts: HostParts): HostFunctions {
     openStream: (method, url, headersJson, body, timeoutSeconds) =>
       openStream(method, url, headersJson, body?.toJs() as Uint8Array | undefined, timeoutSeconds),
     pollStarted,
+    turnTo,
     writeLog,
   };
 }
@@ -69,7 +73,11 @@ export async function callDatabase(database: IDatabase, method: string, argument
     if (typeof known !== "function") throw new TypeError(`there is no database method '${method}'`);
     return JSON.stringify({ ok: await known.apply(database, JSON.parse(argumentsJson)) });
   } catch (error) {
-    const kind = error instanceof ConstraintError ? "constraint" : "database";
-    return JSON.stringify({ error: { kind, message: messageOf(error) } });
+    return JSON.stringify({ error: { kind: kindOf(error), message: messageOf(error) } });
   }
+}
+
+function kindOf(error: unknown): string {
+  if (error instanceof ConstraintError) return "constraint";
+  return error instanceof DatabaseUnavailable ? "unavailable" : "database";
 }

@@ -1,7 +1,7 @@
 /** The job queue of the local host: the table `jobs`, through the generated database interface. */
 
 import { type Clock, systemClock } from "./clock.ts";
-import { RETRIES } from "./spec/settings.ts";
+import { JOBS_PER_ACCOUNT, MAX_RETRIES } from "./spec/settings.ts";
 import type { IDatabase, Job, JsonObject } from "./spec/types.ts";
 
 /** A job to be done. */
@@ -21,6 +21,7 @@ type JobDatabase = Pick<
   | "insertJob"
   | "getJob"
   | "claimJob"
+  | "getJobAccount"
   | "completeJob"
   | "retryJob"
   | "failJob"
@@ -33,18 +34,23 @@ type JobDatabase = Pick<
 export class LocalJobQueue {
   readonly #database: JobDatabase;
   readonly #clock: Clock;
+  readonly #perAccount: number;
   readonly #listeners = new Set<() => void>();
+  /** The accounts whose jobs were handed out, the last one last; 0 for jobs of none. */
+  #served: number[] = [];
 
-  constructor(database: JobDatabase, clock: Clock = systemClock) {
+  /** @param perAccount how many jobs of one account may run at a time. */
+  constructor(database: JobDatabase, clock: Clock = systemClock, perAccount = JOBS_PER_ACCOUNT) {
     this.#database = database;
     this.#clock = clock;
+    this.#perAccount = perAccount;
   }
 
   /** Stores a job and returns its id. */
   async enqueue(job: NewJob): Promise<string> {
     const id = job.id ?? crypto.randomUUID();
     const runAfter = job.runAfter?.toISOString() ?? null;
-    await this.#database.insertJob(id, job.type, job.payload, job.maxRetries ?? RETRIES.max, runAfter);
+    await this.#database.insertJob(id, job.type, job.payload, job.maxRetries ?? MAX_RETRIES, runAfter);
     for (const listener of this.#listeners) listener();
     return id;
   }
@@ -60,9 +66,16 @@ export class LocalJobQueue {
     return this.#database.getJob(id);
   }
 
-  /** Claims the oldest job that is due; no other claim gets it. */
-  dequeue(): Promise<Job | null> {
-    return this.#database.claimJob(this.#clock.now().toISOString());
+  /**
+   * Claims a job that is due; no other claim gets it. Accounts take turns, and a scan has one job running at a time.
+   */
+  async dequeue(): Promise<Job | null> {
+    const job = await this.#database.claimJob(this.#clock.now().toISOString(), this.#perAccount, this.#served);
+    if (job) {
+      const account = (await this.#database.getJobAccount(job.id)) ?? 0;
+      this.#served = [...this.#served.filter((other) => other !== account), account];
+    }
+    return job;
   }
 
   /** Marks a job done. */
@@ -90,10 +103,9 @@ export class LocalJobQueue {
     return this.#database.recoverRunningJobs();
   }
 
-  /** When the next waiting job is due (at once: a moment that has passed), or null when none waits. */
+  /** When the next job becomes due that is not due yet, or null when there is none. */
   async nextDueAt(): Promise<Date | null> {
-    const next = await this.#database.nextJobAt();
-    if (next === null) return null;
-    return next === "" ? this.#clock.now() : new Date(next);
+    const next = await this.#database.nextJobAt(this.#clock.now().toISOString());
+    return next === null ? null : new Date(next);
   }
 }

@@ -8,10 +8,12 @@ import type { Config } from "./config.ts";
 import { openDatabase } from "./database-file.ts";
 import { messageOf, StartError } from "./errors.ts";
 import { LocalJobQueue } from "./job-queue.ts";
+import { LastWords } from "./last-words.ts";
 import { createLog, type Log } from "./log.ts";
 import { PyodideHost } from "./pyodide-host.ts";
 import { BunDatabase } from "./spec/bun-database.ts";
 import { ERROR_STATUSES, type ErrorCode } from "./spec/error-codes.ts";
+import type { Job } from "./spec/types.ts";
 import { VectorStores } from "./vectors/vector-stores.ts";
 import { WorkerLoop } from "./worker-loop.ts";
 
@@ -77,11 +79,18 @@ export class LocalHost {
       const vectors = new VectorStores(raw, (message) => log("warning", message));
       const poller = new BatchPoller(database, { clock, log });
       const pollStarted = () => poller.wake();
-      const functions = createHostFunctions({ database, queue, vectors, clock, pollStarted, writeLog });
-      const host = await PyodideHost.boot(functions, { ...config.variables, LOG_LEVEL: config.logLevel });
+      const words = new LastWords(database, log);
+      const turnTo = words.turnTo.bind(words);
+      const functions = createHostFunctions({ database, queue, vectors, clock, pollStarted, turnTo, writeLog });
+      const variables = { ...config.variables, LOG_LEVEL: config.logLevel };
+      const host = await PyodideHost.boot(functions, variables, (error) => words.speak(error, loop.working));
       for (const line of await host.mendAccounts()) tell(line);
-      const onFailed = host.jobFailed.bind(host);
-      const loop = new WorkerLoop(queue, host.handleJob.bind(host), { clock, log, onFailed });
+      const loop: WorkerLoop = new WorkerLoop(queue, host.handleJob.bind(host), {
+        clock,
+        log,
+        onGivenUp: host.jobFailed.bind(host),
+        onBrokenOff: (job) => excuse(database, job),
+      });
       await loop.start();
       poller.start(host.poll.bind(host));
       core.resolve(host);
@@ -117,7 +126,7 @@ function serve(config: Config, core: Promise<PyodideHost>, log: Log): Server {
   };
   const { hostname, port } = config;
   try {
-    // Bodies are limited where they are read: Bun's own answer to a large one has no code.
+    // Bodies are read by `readBody`, as far as the core takes them; Bun's own answer to a large one has no code.
     const maxRequestBodySize = Number.MAX_SAFE_INTEGER;
     return Bun.serve({ hostname, port, idleTimeout: IDLE_SECONDS, maxRequestBodySize, fetch });
   } catch (error) {
@@ -130,6 +139,12 @@ function serve(config: Config, core: Promise<PyodideHost>, log: Log): Server {
 /** An error in the form in which the core answers its own. */
 function errorResponse(code: ErrorCode, message: string): Response {
   return Response.json({ error: message, code }, { status: ERROR_STATUSES[code] });
+}
+
+/** Uncounts the attempt of a job that was broken off: the step that it worked on has not ended the process. */
+async function excuse(database: BunDatabase, { payload }: Job): Promise<void> {
+  const { scanId, step } = payload;
+  if (typeof scanId === "number" && typeof step === "number") await database.excuseStep(scanId, step);
 }
 
 // Connections that are kept alive stay open after their last answer, so what is counted is requests.

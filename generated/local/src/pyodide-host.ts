@@ -4,10 +4,12 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { loadPyodide, type PyodideAPI } from "pyodide";
 import type { PyCallable, PyProxy } from "pyodide/ffi";
+import { readBody } from "./body.ts";
 import type { HostFunctions } from "./bridge.ts";
-import { PermanentError, RetryError, StartError } from "./errors.ts";
-import { readBody } from "./request-body.ts";
+import { StartError } from "./errors.ts";
+import { MAX_BODY_BYTES } from "./spec/settings.ts";
 import type { Job } from "./spec/types.ts";
+import type { Disposition } from "./worker-loop.ts";
 
 /** The folders that Python reads: third-party packages, the core, and this host's own Python half. */
 export interface PythonFolders {
@@ -33,11 +35,10 @@ sys.dont_write_bytecode = True
 sys.path += ["/packages", "/core", "/host"]
 `;
 
-/** What the core wants done with a job; `Disposition` in Python. */
-type Disposition =
-  | { outcome: "done" }
-  | { outcome: "retry"; error: string; afterSeconds: number; rateLimited: boolean }
-  | { outcome: "failed"; error: string };
+/** Pyodide's own hook for when it has ended. */
+interface Mortal {
+  _api: { on_fatal: (error: Error) => void };
+}
 
 /** The core, as the rest of the host uses it. */
 export class PyodideHost {
@@ -58,25 +59,33 @@ export class PyodideHost {
     this.#mendAccounts = main.mend_accounts;
   }
 
-  /** Starts Python and the core in it. */
+  /**
+   * Starts Python and the core in it.
+   *
+   * @param onEnd called, before anything else happens, when Python has ended: then nothing of it works any more.
+   */
   static async boot(
     functions: HostFunctions,
     variables: Readonly<Record<string, string>>,
+    onEnd: (error: Error) => void = () => {},
     folders: PythonFolders = PYTHON_FOLDERS,
   ): Promise<PyodideHost> {
     const python = await loadPython(folders, functions.writeLog);
+    (python as unknown as Mortal)._api.on_fatal = onEnd;
     const { start } = python.pyimport("bun_host.main");
     return new PyodideHost(start(functions, JSON.stringify(variables)));
   }
 
   /** Answers an HTTP request. */
   async handleHttp(request: Request): Promise<Response> {
-    const body = request.body === null ? undefined : await readBody(request.body);
+    // One byte more than it takes shows the core that it is too much.
+    const body = await readBody(request, MAX_BODY_BYTES + 1);
     const answer: string = await this.#handleHttp(
       request.method,
       request.url,
       JSON.stringify([...request.headers]),
-      body,
+      body.bytes,
+      body.isComplete,
     );
     // One text is cheaper than an object of Python's: a line of JSON, then the body.
     const end = answer.indexOf("\n");
@@ -84,20 +93,12 @@ export class PyodideHost {
     return new Response(answer.slice(end + 1), head);
   }
 
-  /** Works on a job; raises `RetryError` or `PermanentError` as the core decides. */
-  async handleJob(job: Job): Promise<null> {
-    const disposition = JSON.parse(await this.#handleJob(JSON.stringify(job.payload), job.attempts)) as Disposition;
-    switch (disposition.outcome) {
-      case "done":
-        return null;
-      case "retry":
-        throw new RetryError(disposition.error, disposition);
-      case "failed":
-        throw new PermanentError(disposition.error);
-    }
+  /** Works on a job; the core decides what becomes of it. */
+  async handleJob(job: Job): Promise<Disposition> {
+    return JSON.parse(await this.#handleJob(JSON.stringify(job.payload), job.attempts)) as Disposition;
   }
 
-  /** Tells the core that a job has failed for good. */
+  /** Tells the core that the queue has given a job up. */
   async jobFailed(job: Job): Promise<void> {
     await this.#jobFailed(JSON.stringify(job.payload));
   }

@@ -4,7 +4,8 @@
  * Vectors travel in it as base64 of their 32-bit floats, which Python writes more than ten times faster than numbers.
  */
 
-import { messageOf } from "./errors.ts";
+import { DatabaseUnavailable, messageOf } from "./errors.ts";
+import { asUnavailable } from "./sqlite-failure.ts";
 import { VectorStoreError } from "./vectors/errors.ts";
 import type { VectorStore } from "./vectors/store.ts";
 import type { VectorStoreConfig, VectorStores } from "./vectors/vector-stores.ts";
@@ -60,9 +61,12 @@ export async function callVectors(
     const store = stores.get(JSON.parse(configJson) as VectorStoreConfig | null);
     const call = METHODS[method as keyof typeof METHODS] as Method;
     return JSON.stringify({ ok: (await call(store, ...(JSON.parse(argumentsJson) as unknown[]))) ?? null });
-  } catch (error) {
+  } catch (thrown) {
+    const error = asUnavailable(thrown);
     const kind = error instanceof VectorStoreError ? error.kind : "database";
-    return JSON.stringify({ error: { kind, message: messageOf(error) } });
+    return JSON.stringify({
+      error: { kind: error instanceof DatabaseUnavailable ? "unavailable" : kind, message: messageOf(error) },
+    });
   }
 }
 

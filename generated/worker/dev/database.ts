@@ -43,10 +43,10 @@ async function migrate(database: D1Database, migrations: Settings["migrations"])
   const known = new Set(results.map((row) => row.name));
   const missing = migrations.filter((migration) => !known.has(migration.name));
   for (const { name, statements } of missing) {
-    await database.batch([
-      ...statements.map((statement) => database.prepare(statement)),
-      database.prepare("INSERT INTO d1_migrations (name) VALUES (?)").bind(name),
-    ]);
+    const record = database.prepare("INSERT INTO d1_migrations (name) VALUES (?)").bind(name);
+    await database.batch([...statements.map((statement) => database.prepare(statement)), record]).catch((error) => {
+      throw new Error(`The migration ${name} cannot be applied: ${error.message}`);
+    });
   }
   return missing.map((migration) => migration.name);
 }

@@ -8,6 +8,9 @@ export interface Consumer {
   maxBatchSize: number;
   maxBatchTimeout: number;
   maxRetries: number;
+  maxConcurrency: number;
+  /** In seconds. */
+  retryDelay: number;
   deadLetterQueue?: string;
 }
 

@@ -51,6 +51,10 @@ class RetryableError(OssgardError):
         self.rate_limited = rate_limited
 
 
+class DatabaseUnavailable(DatabaseError, RetryableError):
+    """The database cannot be used for now: it is locked, overloaded, out of reach, or its disk is full."""
+
+
 class ConnectionFailure(RetryableError):
     """A service gave no HTTP answer: it is unknown, unreachable, too slow, or cut the connection."""
 

@@ -21,6 +21,7 @@ class Executor(Protocol):
 
     Raises:
         ConstraintError: a constraint refused the statement; nothing of a batch was applied.
+        DatabaseUnavailable: the database cannot be used for now.
         DatabaseError: the database failed otherwise.
     """
 

@@ -8,6 +8,8 @@ import { messageOf, StartError } from "./errors.ts";
 import { importOldFile } from "./import.ts";
 import { applyMigrations, type Shape, shapeOf } from "./migrate.ts";
 
+const DAMAGED = "Restore it from a backup, or set DATABASE_PATH to another file.";
+
 export interface OpenOptions {
   now?: Date;
   /** Told, in plain words, what was done to the file. */
@@ -46,6 +48,7 @@ function openCurrent(path: string, tell: (line: string) => void): Database {
 function shapeOfFile(path: string): Shape {
   const database = connect(path);
   try {
+    refuseDamage(database, path);
     const shape = shapeOf(database);
     if (shape !== "foreign") return shape;
     throw new StartError(
@@ -56,9 +59,17 @@ function shapeOfFile(path: string): Shape {
   }
 }
 
+/** Reads the whole file, so that damage is told now, and not by whatever meets it first. */
+function refuseDamage(database: Database, path: string): void {
+  const found = database.query<{ quick_check: string }, []>("PRAGMA quick_check(1)").get()?.quick_check;
+  if (found !== "ok") throw new StartError(`The database ${path} is damaged: ${found}. ${DAMAGED}`);
+}
+
 function adviceFor(error: unknown): string {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   if (code.startsWith("SQLITE_BUSY")) return "Stop the other process that uses it.";
+  if (code.startsWith("SQLITE_CORRUPT")) return DAMAGED;
+  if (code.startsWith("SQLITE_FULL")) return "Make room on its disk.";
   if (code.startsWith("SQLITE_NOTADB")) return "Set DATABASE_PATH to an SQLite file or to a new name.";
   if (code.startsWith("SQLITE_CONSTRAINT"))
     return "Its rows do not fit this version; set DATABASE_PATH to another file.";

@@ -10,24 +10,9 @@ export class ConstraintError extends Error {
   }
 }
 
-/** A job could not be done now, but may be later. */
-export class RetryError extends Error {
-  override readonly name = "RetryError";
-  /** How long to wait, when the other side said so (`Retry-After`). */
-  readonly afterSeconds: number | undefined;
-  /** Whether a rate limit was hit, which waits longer than other errors. */
-  readonly rateLimited: boolean;
-
-  constructor(message: string, options: { afterSeconds?: number; rateLimited?: boolean } = {}) {
-    super(message);
-    this.afterSeconds = options.afterSeconds;
-    this.rateLimited = options.rateLimited ?? false;
-  }
-}
-
-/** A job can never be done; trying again would not help. */
-export class PermanentError extends Error {
-  override readonly name = "PermanentError";
+/** The database cannot be used for now; the message says why, in words for a user. */
+export class DatabaseUnavailable extends Error {
+  override readonly name = "DatabaseUnavailable";
 }
 
 /** The host cannot start; the message says what is wrong and what to do, in one line. */

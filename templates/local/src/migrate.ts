@@ -1,7 +1,7 @@
 /** Brings a database file's tables up to date, recorded in `d1_migrations` as Cloudflare's wrangler does for D1. */
 
 import type { Database } from "bun:sqlite";
-import { StartError } from "./errors.ts";
+import { messageOf, StartError } from "./errors.ts";
 import { MIGRATIONS, type Migration } from "./spec/migrations.ts";
 
 const HISTORY = `
@@ -46,7 +46,14 @@ export function applyMigrations(database: Database, migrations: readonly Migrati
   const apply = database.transaction((migration: Migration) => {
     // Looked up inside the transaction: another process may be at it, too.
     if (appliedNames(database).includes(migration.name)) return;
-    for (const statement of migration.statements) database.run(statement);
+    try {
+      for (const statement of migration.statements) database.run(statement);
+    } catch (error) {
+      throw new StartError(
+        `The migration ${migration.name} cannot be applied: ${messageOf(error)}. Nothing of it was kept. Put ` +
+          "that right, or set DATABASE_PATH to another file.",
+      );
+    }
     database.query("INSERT INTO d1_migrations (name) VALUES (?1)").run(migration.name);
     applied.push(migration.name);
   });

@@ -4,6 +4,7 @@ import { type Database, SQLiteError } from "bun:sqlite";
 import { ConstraintError } from "./errors.ts";
 import type { Row } from "./spec/rows.ts";
 import type { Write } from "./spec/types.ts";
+import { asUnavailable } from "./sqlite-failure.ts";
 
 /** SQL with `?1`, `?2`, ...; `order` gives the position in the call of the value for each. */
 export interface Statement {
@@ -120,7 +121,7 @@ export abstract class SqlMethods {
       if (error instanceof SQLiteError && error.code?.startsWith("SQLITE_CONSTRAINT")) {
         throw new ConstraintError(error.message);
       }
-      throw error;
+      throw asUnavailable(error);
     }
   }
 }

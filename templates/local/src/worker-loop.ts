@@ -1,26 +1,35 @@
-/** The worker loop of the local host: takes jobs off the queue, one at a time, and decides what becomes of each. */
+/** The worker loop of the local host: takes jobs off the queue, several at a time, and has the core work on each. */
 
 import { type Clock, secondsAfter, systemClock } from "./clock.ts";
-import { messageOf, PermanentError, RetryError } from "./errors.ts";
+import { messageOf } from "./errors.ts";
 import type { LocalJobQueue } from "./job-queue.ts";
 import type { Log } from "./log.ts";
-import { POLL_SECONDS, RETRIES } from "./spec/settings.ts";
-import type { Job, JsonObject } from "./spec/types.ts";
+import { JOBS, POLL_SECONDS } from "./spec/settings.ts";
+import type { Job } from "./spec/types.ts";
 
-/**
- * Does a job. What it returns is kept as the job's result. It throws `PermanentError` when trying again is useless,
- * `RetryError` to say when to try again; any other error is tried again after the usual wait.
- */
-export type JobHandler = (job: Job) => Promise<JsonObject | null>;
+/** What is to become of a job; `Disposition` in Python, which alone decides whether and when something is tried again. */
+export type Disposition =
+  | { outcome: "done" }
+  | { outcome: "retry"; error: string; afterSeconds: number }
+  | { outcome: "failed"; error: string };
+
+/** Works on a job. One that throws is handed out again, as by a queue whose consumer has died. */
+export type JobHandler = (job: Job) => Promise<Disposition>;
 
 export interface WorkerLoopOptions {
   clock?: Clock;
   log?: Log;
-  /** Called when a job fails for good, before it is marked so: after a crash in between it is called again. */
-  onFailed?: (job: Job, error: string) => Promise<void>;
-  retries?: typeof RETRIES;
+  /** Called when the queue gives a job up, before it is marked so: after a crash in between it is called again. */
+  onGivenUp?: (job: Job, error: string) => Promise<void>;
+  /** Called for each job that is put back since the host stops. */
+  onBrokenOff?: (job: Job) => Promise<void>;
+  /** How many jobs it works on at a time. */
+  jobs?: number;
   pollSeconds?: number;
 }
+
+// How long a job waits whose handler threw.
+const UNEXPECTED_SECONDS = 30;
 
 /** Works off the queue until it is stopped. */
 export class WorkerLoop {
@@ -28,13 +37,14 @@ export class WorkerLoop {
   readonly #handler: JobHandler;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #onFailed: (job: Job, error: string) => Promise<void>;
-  readonly #retries: typeof RETRIES;
+  readonly #onGivenUp: (job: Job, error: string) => Promise<void>;
+  readonly #onBrokenOff: (job: Job) => Promise<void>;
+  readonly #jobs: number;
   readonly #pollSeconds: number;
   readonly #stopping = new AbortController();
   #awake = new AbortController();
   #running: Promise<void> | undefined;
-  #current: Job | undefined;
+  readonly #working = new Map<Job, Promise<void>>();
   #abandoned = false;
 
   constructor(queue: LocalJobQueue, handler: JobHandler, options: WorkerLoopOptions = {}) {
@@ -42,8 +52,9 @@ export class WorkerLoop {
     this.#handler = handler;
     this.#clock = options.clock ?? systemClock;
     this.#log = options.log ?? (() => {});
-    this.#onFailed = options.onFailed ?? (async () => {});
-    this.#retries = options.retries ?? RETRIES;
+    this.#onGivenUp = options.onGivenUp ?? (async () => {});
+    this.#onBrokenOff = options.onBrokenOff ?? (async () => {});
+    this.#jobs = options.jobs ?? JOBS;
     this.#pollSeconds = options.pollSeconds ?? POLL_SECONDS;
   }
 
@@ -62,25 +73,33 @@ export class WorkerLoop {
     this.#running = this.#run().finally(unsubscribe);
   }
 
+  /** The jobs that are being worked on. */
+  get working(): readonly Job[] {
+    return [...this.#working.keys()];
+  }
+
   /** Makes an idle loop look for jobs now. */
   wake(): void {
     this.#awake.abort();
   }
 
   /**
-   * Takes no more jobs, and waits for the running one, at most `milliseconds`; then the job is put back, its attempt
-   * uncounted, and whatever it still answers is ignored. Returns whether the job was finished.
+   * Takes no more jobs, and waits for the running ones, at most `milliseconds`; then these are put back, their attempts
+   * uncounted, and whatever they still answer is ignored. Returns whether all were finished.
    */
   async stop(milliseconds = 10_000): Promise<boolean> {
     this.#stopping.abort();
     this.wake();
     if (!this.#running) return true;
     const finished = new AbortController();
-    const ended = this.#running.then(() => finished.abort());
+    const ended = this.#running.then(() => Promise.all(this.#working.values())).then(() => finished.abort());
     await Promise.race([ended, this.#clock.sleep(milliseconds, finished.signal)]);
     if (finished.signal.aborted) return true;
     this.#abandoned = true;
-    if (this.#current) await this.#queue.pause(this.#current.id, this.#clock.now());
+    for (const job of this.working) {
+      await this.#onBrokenOff(job);
+      await this.#queue.pause(job.id, this.#clock.now());
+    }
     return false;
   }
 
@@ -89,8 +108,8 @@ export class WorkerLoop {
       // Renewed before looking, so that a job which arrives while we look is not slept over.
       this.#awake = new AbortController();
       try {
-        const job = await this.#queue.dequeue();
-        if (job) await this.#work(job);
+        const job = this.#working.size < this.#jobs ? await this.#queue.dequeue() : null;
+        if (job) this.#begin(job);
         else await this.#idle();
       } catch (error) {
         this.#log("error", `worker loop: ${messageOf(error)}`);
@@ -107,64 +126,65 @@ export class WorkerLoop {
     await this.#clock.sleep(wait, this.#awake.signal);
   }
 
+  #begin(job: Job): void {
+    const ended = this.#work(job).finally(() => {
+      this.#working.delete(job);
+      this.wake();
+    });
+    this.#working.set(job, ended);
+  }
+
   async #work(job: Job): Promise<void> {
-    this.#current = job;
-    try {
-      await this.#attempt(job);
-    } finally {
-      this.#current = undefined;
+    // Attempts are counted when a job is claimed, so one that ends the process before the core runs cannot do so for ever.
+    const isWornOut = job.attempts > job.maxRetries + 1;
+    const worn = job.error ?? `It was begun ${job.attempts - 1} times, and the process ended.`;
+    const disposition = isWornOut ? retry(worn) : await this.#handler(job).catch((error) => retry(messageOf(error)));
+    while (!this.#abandoned) {
+      try {
+        await this.#settle(job, disposition);
+        return;
+      } catch (error) {
+        // While it is marked as running, no other job of its scan is begun.
+        this.#log("error", `job ${job.id} (${job.type}): ${messageOf(error)}`);
+        await this.#clock.sleep(this.#pollSeconds * 1000);
+      }
     }
   }
 
-  async #attempt(job: Job): Promise<void> {
-    // Attempts are counted when a job is claimed, so one that kills the process cannot do so for ever.
-    if (job.attempts > job.maxRetries + 1) {
-      await this.#fail(job, job.error ?? `The process ended ${job.attempts - 1} times while it worked on this.`);
-      return;
+  async #settle(job: Job, disposition: Disposition): Promise<void> {
+    switch (disposition.outcome) {
+      case "done":
+        await this.#queue.complete(job.id);
+        break;
+      case "failed":
+        this.#log("warning", `job ${job.id} (${job.type}) failed: ${disposition.error}`);
+        await this.#queue.fail(job.id, disposition.error);
+        break;
+      case "retry":
+        if (job.attempts > job.maxRetries) await this.#giveUp(job, disposition.error);
+        else await this.#retry(job, disposition.error, disposition.afterSeconds);
     }
-    let result: JsonObject | null;
+  }
+
+  async #retry(job: Job, error: string, seconds: number): Promise<void> {
+    this.#log("warning", `job ${job.id} (${job.type}) is handed out again in ${seconds} s: ${error}`);
+    await this.#queue.retry(job.id, error, secondsAfter(this.#clock.now(), seconds));
+  }
+
+  async #giveUp(job: Job, message: string): Promise<void> {
+    this.#log("error", `job ${job.id} (${job.type}) is given up: ${message}`);
     try {
-      result = await this.#handler(job);
+      await this.#onGivenUp(job, message);
     } catch (error) {
-      if (this.#abandoned) return;
-      await this.#afterError(job, error);
-      return;
-    }
-    if (!this.#abandoned) await this.#queue.complete(job.id, result);
-  }
-
-  async #afterError(job: Job, error: unknown): Promise<void> {
-    const message = messageOf(error);
-    if (error instanceof PermanentError || job.attempts > job.maxRetries) {
-      await this.#fail(job, message);
-      return;
-    }
-    const seconds = this.#retryAfter(job.attempts, error);
-    this.#log("warning", `job ${job.id} (${job.type}) is tried again in ${seconds} s: ${message}`);
-    await this.#queue.retry(job.id, message, secondsAfter(this.#clock.now(), seconds));
-  }
-
-  async #fail(job: Job, message: string): Promise<void> {
-    this.#log("error", `job ${job.id} (${job.type}) failed: ${message}`);
-    try {
-      await this.#onFailed(job, message);
-    } catch (error) {
-      // The job's owner does not know yet, so the job stays, to fail again later.
-      this.#log("error", `job ${job.id} (${job.type}): its failure could not be handled: ${messageOf(error)}`);
-      const again = secondsAfter(this.#clock.now(), this.#backoff(job.attempts, false));
-      await this.#queue.retry(job.id, message, again);
+      // The job's owner does not know yet, so the job stays, to be given up later.
+      this.#log("error", `job ${job.id} (${job.type}): that could not be told: ${messageOf(error)}`);
+      await this.#retry(job, message, UNEXPECTED_SECONDS);
       return;
     }
     await this.#queue.fail(job.id, message);
   }
+}
 
-  #retryAfter(attempt: number, error: unknown): number {
-    if (!(error instanceof RetryError)) return this.#backoff(attempt, false);
-    return error.afterSeconds ?? this.#backoff(attempt, error.rateLimited);
-  }
-
-  #backoff(attempt: number, rateLimited: boolean): number {
-    const base = rateLimited ? this.#retries.rateLimitBaseSeconds : this.#retries.baseSeconds;
-    return Math.min(base * 2 ** (attempt - 1), this.#retries.maxDelaySeconds);
-  }
+function retry(error: string): Disposition {
+  return { outcome: "retry", error, afterSeconds: UNEXPECTED_SECONDS };
 }

@@ -7,9 +7,10 @@
  * Environment: PORT (8787; 0 is any free port), OSSGARD_STATE (the folder), OSSGARD_CONTROL_PORT (see control.ts),
  * OSSGARD_VECTORIZE_DELAY_MS (2000; how long vectors take to show), and the Worker's variables.
  */
+import { createConnection } from "node:net";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Log, LogLevel, Miniflare, type RemoteProxyConnectionString } from "miniflare";
+import { Log, LogLevel, Miniflare, type MiniflareOptions, type RemoteProxyConnectionString } from "miniflare";
 import { serveBackstage } from "./backstage.ts";
 import { bytecode } from "./bytecode.ts";
 import { serveControl } from "./control.ts";
@@ -32,14 +33,15 @@ async function main(): Promise<void> {
   const settings = readSettings(process.env);
   const host = readHost(process.env, WORKER);
   const cache = join(WORKER, ".wrangler", "cache");
-  endWithHost(cache);
+  let restart: (() => Promise<void>) | undefined;
+  endWithHost(cache, () => void restart?.());
   const databases = join(host.state, "d1");
   const applied = await prepareDatabase(settings, databases);
   const compiled = bytecode(join(WORKER, "python_modules"), cache);
   const vectorize = new Vectorize(settings.vectorize, join(host.state, "vectorize"), host.vectorizeDelay);
   const invocations = new Invocations(settings.limits);
   const backstage = serveBackstage(vectorize, invocations);
-  const miniflare = new Miniflare({
+  const options: MiniflareOptions = {
     name: settings.name,
     host: "127.0.0.1",
     port: host.port,
@@ -66,8 +68,10 @@ async function main(): Promise<void> {
     serviceBindings: { OSSGARD_INVOCATIONS: { external: { address: backstage, http: {} } } },
     cf: false,
     log: new Log(LogLevel.WARN),
-  });
+  };
+  const miniflare = new Miniflare(options);
   const stop = async () => {
+    restart = undefined;
     await miniflare.dispose();
     process.exit(0);
   };
@@ -89,12 +93,32 @@ async function main(): Promise<void> {
     setInterval(schedule, SCHEDULE_MILLISECONDS);
     void schedule();
   }
+  // As Cloudflare gives the next event a new isolate. What lay in the queues is sent again by the schedule.
+  const startAgain = async () => {
+    restart = undefined;
+    // We are told of the ends that we bring about ourselves, too.
+    while (!(await isListening(url))) {
+      console.error("workerd has ended. It is started again.");
+      await prepareDatabase(settings, databases);
+      await miniflare.setOptions(options);
+    }
+    restart = startAgain;
+  };
+  restart = startAgain;
   console.log(describe(url.origin, settings.d1.database, host.state, applied));
 }
 
 /** Miniflare's type is that of a session with Cloudflare; what it uses is the address. */
 function remoteProxy(url: string): RemoteProxyConnectionString {
   return new URL(url) as RemoteProxyConnectionString;
+}
+
+/** Whether something takes connections at an address. */
+async function isListening({ hostname, port }: URL): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const socket = createConnection({ host: hostname, port: Number(port) });
+  socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
+  return await promise.finally(() => socket.destroy());
 }
 
 function describe(origin: string, database: string, state: string, applied: string[]): string {

@@ -1,6 +1,6 @@
 /**
  * Makes workerd end with its host even when the host is killed, and can see to nothing: it would go on working, on the
- * same state as the next host, and keep its port.
+ * same state as the next host, and keep its port. And tells the host when workerd has ended: Miniflare does not notice.
  */
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -12,7 +12,7 @@ const SCRIPT = `#!/bin/sh
 host=$PPID
 (
   while kill -0 $host; do
-    kill -0 $$ || exit
+    kill -0 $$ || { kill -USR2 $host; exit; }
     sleep 0.2
   done
   kill -9 $$
@@ -20,9 +20,14 @@ host=$PPID
 exec "$OSSGARD_WORKERD" "$@"
 `;
 
-/** Have Miniflare start workerd through the script, which is kept in a folder. Windows has no such scripts. */
-export function endWithHost(cache: string): void {
+/**
+ * Have Miniflare start workerd through the script, which is kept in a folder. Windows has no such scripts.
+ *
+ * @param onEnded called when a workerd has ended, for whatever reason.
+ */
+export function endWithHost(cache: string, onEnded: () => void): void {
   if (process.env.MINIFLARE_WORKERD_PATH || process.platform === "win32") return;
+  process.on("SIGUSR2", onEnded);
   // Miniflare's own: another version may be there for wrangler.
   const require = createRequire(fileURLToPath(import.meta.resolve("miniflare")));
   process.env.OSSGARD_WORKERD = (require("workerd") as { default: string }).default;

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ossgard.pipeline.batch.rounds import LONGEST_SUBMISSION
-from ossgard.pipeline.disposition import Failed, Retry
+from ossgard.pipeline.disposition import Done, Failed
 from tests.core.batch.batch_scanning import (
     BatchScanning,
     about_to_submit,
@@ -27,13 +27,12 @@ def repository(outside: Outside) -> Repository:
     return planted(outside)
 
 
-def deliver_again(scanning: BatchScanning) -> Retry:
-    """Deliver the next message, which does not succeed yet."""
-    message = scanning.queue.jobs[0]
-    disposition = scanning.deliver()
-    assert isinstance(disposition, Retry)
-    scanning.queue.jobs.insert(0, message)
-    return disposition
+def put_off(scanning: BatchScanning) -> int:
+    """Deliver the next message, which is put off, and let that time pass; how many seconds it was."""
+    assert scanning.deliver() == Done()
+    [(_, _, seconds)] = scanning.queue.jobs
+    scanning.clock.advance(seconds=seconds)
+    return seconds
 
 
 @llms
@@ -50,7 +49,7 @@ def test_a_submission_that_was_refused_for_now_is_tried_again_without_a_look(
     scanning = about_to_submit(outside, repository, llm)
     outside.fail(f"{llm}.batches.create", 429, retry_after=7, times=2)
     for _ in range(2):
-        assert deliver_again(scanning).after_seconds == 7
+        assert put_off(scanning) == 7
     scanning.finish()
     assert len(scanning.submitted("verify")) == 1
     assert outside.requests(LOOKS) == []
@@ -64,9 +63,7 @@ def test_a_submission_of_which_nothing_is_known_is_looked_for_later(
 ) -> None:
     scanning = about_to_submit(outside, repository, llm)
     outside.cut(f"{llm}.batches.create", "body" if is_accepted else "before", times=1)
-    disposition = deliver_again(scanning)
-    assert disposition.after_seconds == LONGEST_SUBMISSION.total_seconds()
-    scanning.clock.advance(seconds=disposition.after_seconds + 1)
+    assert put_off(scanning) == LONGEST_SUBMISSION.total_seconds()
     scanning.finish()
     assert len(scanning.submitted("verify")) == 1
     assert_equals_ordinary(scanning)
@@ -76,10 +73,8 @@ def test_a_submission_of_which_nothing_is_known_is_looked_for_later(
 def test_a_submission_that_may_be_under_way_is_waited_for(outside: Outside, repository: Repository, llm: str) -> None:
     scanning = about_to_submit(outside, repository, llm)
     die_before_submitting(scanning)
-    disposition = deliver_again(scanning)
-    assert disposition.after_seconds == LONGEST_SUBMISSION.total_seconds()
-    assert disposition.error.startswith("Another attempt is submitting a batch to ")
-    scanning.clock.advance(seconds=disposition.after_seconds + 1)
+    assert put_off(scanning) == LONGEST_SUBMISSION.total_seconds()
+    assert "Another attempt is submitting a batch to " in scanning.scan()["progress"]
     scanning.finish()
     assert len(scanning.submitted("verify")) == 1
     assert_equals_ordinary(scanning)

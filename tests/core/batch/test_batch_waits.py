@@ -10,7 +10,7 @@ import pytest
 from ossgard.app import create_app
 from ossgard.auth import hash_api_key
 from ossgard.pipeline.batch.rounds import COLLECT_RETRY_SECONDS, WAITING
-from ossgard.pipeline.disposition import Retry
+from ossgard.pipeline.disposition import Done
 from tests.core.batch.batch_scanning import BatchScanning, assert_equals_ordinary, batch_config, planted
 from tests.outside.repository import Repository
 from tests.outside.world import World as Outside
@@ -243,11 +243,10 @@ def test_results_that_cannot_be_read_now_are_asked_for_again_some_minutes_later(
     scanning.wait_for_batch("verify")
     scanning.ring()
     outside.fail("openai.content" if llm == "openai" else "anthropic.batch.results", 503, times=3)
-    message = scanning.queue.jobs[0]
     for _ in range(3):
-        disposition = scanning.deliver()
-        assert isinstance(disposition, Retry)
-        assert disposition.after_seconds == COLLECT_RETRY_SECONDS
-        scanning.queue.jobs.insert(0, message)
+        assert scanning.deliver() == Done()
+        [(_, _, seconds)] = scanning.queue.jobs
+        assert seconds == COLLECT_RETRY_SECONDS
+        scanning.clock.advance(seconds=seconds)
     scanning.finish()
     assert_equals_ordinary(scanning)

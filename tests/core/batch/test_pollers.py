@@ -56,12 +56,14 @@ def start(host: World, batch_id: str, step: int = 7) -> None:
 
 def end(host: World, batch_id: str, step: int = 7, polls: int = 3) -> None:
     """Let a poller have seen that its batch has ended."""
-    state = BatchPoll(batch_id=batch_id, scan_id=1, step=step, phase="embed", polls=polls, errors=2, ended=True)
+    state = BatchPoll(
+        batch_id=batch_id, scan_id=1, step=step, phase="embed", polls=polls, begun=0, errors=2, ended=True
+    )
     asyncio.run(PollTable(host.db, NAME).save(state, host.clock.now()))
 
 
 def finish(host: World, batch_id: str, step: int = 7) -> None:
-    state = BatchPoll(batch_id=batch_id, scan_id=1, step=step, phase="embed", polls=0, errors=0, ended=True)
+    state = BatchPoll(batch_id=batch_id, scan_id=1, step=step, phase="embed", polls=0, begun=0, errors=0, ended=True)
     asyncio.run(PollTable(host.db, NAME).finish(state))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from ossgard.pipeline.batch.polling import EXPIRY_GRACE, poll_wait
+from ossgard.spec.phases import POLLING, RETRIES
 from tests.core.batch.batch_scanning import BatchScanning, batch_config
 from tests.outside.repository import Repository
 from tests.outside.world import World as Outside
@@ -143,14 +144,17 @@ def test_a_success_resets_the_count(outside: Outside, pairs: Repository, llm: st
 
 
 @llms
-def test_four_errors_fail_the_scan(outside: Outside, pairs: Repository, llm: str) -> None:
+def test_errors_that_outlast_the_patience_fail_the_scan(outside: Outside, pairs: Repository, llm: str) -> None:
     scanning = waiting(outside, pairs, llm)
     batch_id = kept(scanning)["batch_id"]
     outside.fail(f"{llm}.batch", 503)
-    status, error = state_after(scanning, 4)
+    began = scanning.clock.now()
+    status, error = state_after(scanning, POLLING.max_errors)
+    assert (scanning.clock.now() - began).total_seconds() >= RETRIES.patience_seconds
     assert status == "failed"
     assert error is not None
-    assert error.endswith(f"(status 503) (asked for batch {batch_id} 4 times). Start the scan again later")
+    times = POLLING.max_errors
+    assert error.endswith(f"(status 503) (asked for batch {batch_id} {times} times). Start the scan again later")
     assert (scanning.polls(), scanning.queue.jobs) == ([], [])
 
 

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import yaml
 
-from ossgard.errors import ConnectionFailure, PermanentError, RetryableError
-from ossgard.pipeline.disposition import Done, Failed, Retry
+from ossgard.errors import PermanentError, RetryableError
+from ossgard.pipeline.disposition import Done, Failed
 from ossgard.pipeline.outbox import job_id
 from ossgard.pipeline.outcome import Fail, NextPhase, Outcome
 from ossgard.pipeline.phase import Slice
 from ossgard.pipeline.warnings import merged, warning
 from ossgard.spec import writes
-from ossgard.spec.entities import WarningCode
+from ossgard.spec.entities import Failing, WarningCode
 from ossgard.spec.phases import PHASES, RETRIES
 from tests.core.chain import MARKS, assert_counted_once, counting_chain
 from tests.core.world import World
@@ -106,55 +106,11 @@ def test_a_message_of_a_scan_that_has_ended_or_is_gone_does_nothing(end: str) ->
     assert len(world.queue.jobs) == 1
 
 
-def test_an_error_that_may_pass_is_tried_again_later_and_later() -> None:
-    world = world_with(Raising(RetryableError("GitHub failed")))
-    assert [world.handle(first(), attempt) for attempt in (1, 2, 3)] == [
-        Retry(1, "GitHub failed"),
-        Retry(2, "GitHub failed"),
-        Retry(4, "GitHub failed"),
-    ]
-    assert world.scan()["status"] == "queued"
-
-
-def test_the_last_attempt_fails_the_scan() -> None:
-    world = world_with(Raising(ConnectionFailure("https://api.github.com", "connection refused")))
-    error = (
-        "https://api.github.com could not be reached: connection refused (tried 4 times). Start the scan again later"
-    )
-    assert world.handle(first(), RETRIES.max + 1) == Failed(error)
-    assert (world.scan()["status"], world.scan()["error"]) == ("failed", error)
-
-
-def test_a_rate_limit_waits_as_long_as_it_is_told() -> None:
-    world = world_with(Raising(RetryableError("slow down", retry_after=17.2, rate_limited=True)))
-    assert world.handle(first()) == Retry(18, "slow down", rate_limited=True)
-
-
-def test_a_wait_that_is_too_long_is_cut() -> None:
-    world = world_with(Raising(RetryableError("slow down", retry_after=1e6, rate_limited=True)))
-    assert world.handle(first()) == Retry(RETRIES.max_delay_seconds, "slow down", rate_limited=True)
-
-
-def test_a_rate_limit_without_a_time_waits_for_minutes() -> None:
-    world = world_with(Raising(RetryableError("slow down", rate_limited=True)))
-    delays = [disposition.after_seconds for n in (1, 2) if isinstance(disposition := world.handle(first(), n), Retry)]
-    assert delays == [60, 120]
-
-
 def test_a_permanent_error_fails_the_scan_at_once() -> None:
     world = world_with(Raising(PermanentError("GitHub has no repository acme/rocket")))
     assert world.handle(first()) == Failed("GitHub has no repository acme/rocket")
     assert (world.scan()["status"], world.scan()["error"]) == ("failed", "GitHub has no repository acme/rocket")
     assert world.scan()["completed_at"] == "2026-11-23T10:00:00.000Z"
-
-
-def test_an_unexpected_error_is_tried_again_and_then_named() -> None:
-    world = world_with(Raising(KeyError("title")))
-    assert isinstance(world.handle(first()), Retry)
-    world.handle(first(), RETRIES.max + 1)
-    assert world.scan()["error"] == (
-        "Unexpected error in phase 'scan': KeyError: 'title' (tried 4 times). Start the scan again later"
-    )
 
 
 @pytest.mark.parametrize("phase", ["scan", "polish"])
@@ -303,7 +259,7 @@ SCRATCH = """
     """
 
 
-class Failing:
+class GivingUp:
     """A phase that has worked, and found that the scan has failed."""
 
     async def run(self, slice: Slice) -> Outcome:
@@ -313,7 +269,7 @@ class Failing:
 
 
 def test_a_phase_that_fails_the_scan_leaves_what_it_did_used_and_told() -> None:
-    world = world_with(Failing())
+    world = world_with(GivingUp())
     world.executor.connection.executescript(SCRATCH)
     assert isinstance(world.handle(first()), Done)
     scan = world.scan()
@@ -330,7 +286,7 @@ def test_a_phase_that_fails_the_scan_leaves_what_it_did_used_and_told() -> None:
     assert world.executor.connection.total_changes == before
 
 
-@pytest.mark.parametrize("phase", [Failing(), Raising(PermanentError("no"))])
+@pytest.mark.parametrize("phase", [GivingUp(), Raising(PermanentError("no"))])
 def test_a_scan_that_ends_leaves_no_scratch(phase: object) -> None:
     world = world_with(phase)
     world.executor.connection.executescript(SCRATCH)
@@ -384,10 +340,20 @@ def test_the_worst_delivery_stays_inside_the_runners_budget() -> None:
 
     world = World({"scan": Breaking()}, around=Counting)
     world.start_scan()
+    tried = Failing(since="2026-11-23T09:59:53.000Z", tries=3, unexpected=RETRIES.unexpected, waited=7)
+    asyncio.run(world.db.put_off_step(1, 1, "2026-11-23T10:00:00.000Z", tried, "waiting"))
     world.executor.statements.clear()
-    assert isinstance(world.handle(first(), RETRIES.max + 1), Failed)
+    assert isinstance(world.handle(first()), Failed)
     assert calls == [
-        *("get_scan_message", "batch", "get_scan_message"),
+        *("begin_step", "batch", "get_scan_message"),
         *("get_scan_message", "batch", "get_scan_message", "enqueue", "mark_step_sent"),
     ]
     assert len(calls) <= BUDGET["subrequests"]
+    assert len(world.executor.statements) <= BUDGET["statements"]
+
+
+def test_a_put_off_stays_inside_the_runners_budget() -> None:
+    world = world_with(Raising(RetryableError("GitHub failed")))
+    world.executor.statements.clear()
+    world.handle(first())
+    assert len(world.executor.statements) <= BUDGET["statements"]

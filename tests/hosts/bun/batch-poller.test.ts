@@ -30,7 +30,7 @@ describe("BatchPoller", () => {
   /** What the core does first when it is to poll, and what it leaves when it is told no more. */
   async function moveOn(name: string, wait = 10): Promise<void> {
     const poll = await database.getBatchPoll(name);
-    if (poll) await database.saveBatchPoll(name, poll.batchId, poll.step, poll.polls + 1, 0, false, after(wait));
+    if (poll) await database.saveBatchPoll(name, poll.batchId, poll.step, poll.polls + 1, 0, 0, false, after(wait));
   }
 
   const write: Poll = async (name) => {

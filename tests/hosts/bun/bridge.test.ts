@@ -62,7 +62,15 @@ describe("HostFunctions", () => {
     const { raw, database } = memoryDatabase();
     queue = new LocalJobQueue(database, clock);
     const vectors = new VectorStores(raw, () => {});
-    functions = createHostFunctions({ database, queue, vectors, clock, pollStarted: () => {}, writeLog: () => {} });
+    functions = createHostFunctions({
+      database,
+      queue,
+      vectors,
+      clock,
+      pollStarted: () => {},
+      turnTo: () => {},
+      writeLog: () => {},
+    });
   });
 
   test("put a message into the queue, to be delivered after its delay", async () => {

@@ -6,6 +6,7 @@ import { secondsAfter } from "../../../generated/local/src/clock.ts";
 import { openDatabase } from "../../../generated/local/src/database-file.ts";
 import { LocalJobQueue } from "../../../generated/local/src/job-queue.ts";
 import { BunDatabase } from "../../../generated/local/src/spec/bun-database.ts";
+import { MAX_RETRIES } from "../../../generated/local/src/spec/settings.ts";
 import { ManualClock, memoryDatabase, temporaryFolder } from "./support.ts";
 
 describe("LocalJobQueue", () => {
@@ -28,7 +29,13 @@ describe("LocalJobQueue", () => {
   test("keeps a job's payload and tells its status", async () => {
     const payload = { type: "scan", scanId: 7, note: "ünïcode ' \" %" };
     const id = await queue.enqueue({ type: "scan", payload });
-    expect(await queue.getStatus(id)).toMatchObject({ id, payload, status: "queued", attempts: 0, maxRetries: 3 });
+    expect(await queue.getStatus(id)).toMatchObject({
+      id,
+      payload,
+      status: "queued",
+      attempts: 0,
+      maxRetries: MAX_RETRIES,
+    });
     expect(await queue.dequeue()).toMatchObject({ id, payload, status: "running", attempts: 1 });
     await queue.complete(id, { groups: 2 });
     expect(await queue.getStatus(id)).toMatchObject({ status: "done", result: { groups: 2 }, error: null });

@@ -2,11 +2,12 @@
 
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openDatabase } from "../../../generated/local/src/database-file.ts";
 import { applyMigrations } from "../../../generated/local/src/migrate.ts";
 import { MIGRATIONS } from "../../../generated/local/src/spec/migrations.ts";
+import { loadVectorExtension } from "../../../generated/local/src/vectors/extension.ts";
 import { rows, temporaryFolder } from "./support.ts";
 
 describe("openDatabase", () => {
@@ -93,7 +94,9 @@ describe("openDatabase", () => {
       name: "9999_broken.sql",
       statements: ["CREATE TABLE half (id)", "INSERT INTO missing VALUES (1)"],
     };
-    expect(() => applyMigrations(database, [...MIGRATIONS, broken])).toThrow("missing");
+    expect(() => applyMigrations(database, [...MIGRATIONS, broken])).toThrow(
+      /^The migration 9999_broken.sql cannot be applied: no such table: missing\. Nothing of it was kept\. /,
+    );
     expect(rows(database, "SELECT name FROM sqlite_schema WHERE name = 'half'")).toEqual([]);
     expect(rows(database, "SELECT name FROM d1_migrations WHERE name = '9999_broken.sql'")).toEqual([]);
     database.close();
@@ -115,6 +118,28 @@ describe("openDatabase", () => {
     mkdirSync(join(folder.path, "data"));
     writeFileSync(path, "just some text, and more than a hundred bytes of it. ".repeat(5));
     expect(() => openDatabase(path)).toThrow("file is not a database. Set DATABASE_PATH to an SQLite file");
+  });
+
+  test.each([
+    ["in the middle", (bytes: Buffer) => bytes.fill(0xa5, 8192, bytes.length - 4096)],
+    ["at its end, which is missing", (bytes: Buffer) => bytes.subarray(0, bytes.length - 20_000)],
+    ["in its schema", (bytes: Buffer) => bytes.fill(0xff, 100, 300)],
+  ])("refuses a file that is damaged %s", (_, damage) => {
+    const database = openDatabase(path);
+    database.run("PRAGMA wal_checkpoint(TRUNCATE)");
+    database.close();
+    writeFileSync(path, damage(readFileSync(path)));
+    expect(() => openDatabase(path)).toThrow(
+      /^The database .* Restore it from a backup, or set DATABASE_PATH to another file\.$/,
+    );
+  });
+
+  test("opens a file that holds vectors, whose tables it cannot check", () => {
+    const database = openDatabase(path);
+    loadVectorExtension(database);
+    database.run("CREATE VIRTUAL TABLE v USING vec0(id TEXT PRIMARY KEY, embedding FLOAT[3])");
+    database.close();
+    openDatabase(path).close();
   });
 
   test("says so when the folder cannot be written to", () => {

@@ -21,7 +21,7 @@ export class ManualClock implements Clock {
   }
 
   sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
-    if (signal?.aborted) return Promise.resolve();
+    if (signal?.aborted || milliseconds <= 0) return Promise.resolve();
     return new Promise((resolve) => {
       const sleeper = {
         until: this.#now + milliseconds,

@@ -65,7 +65,7 @@ def member(pr_id: int, rank: int, score: float, rationale: str | None = None) ->
 
 def purge(id: int, number: int, repo_id: int = 1, store: Any = None) -> dict[str, Any]:
     """Vectors to be deleted, in wire form."""
-    return {"id": id, "repoId": repo_id, "number": number, "vectorStore": store}
+    return {"id": id, "repoId": repo_id, "number": number, "vectorStore": store, "begun": 0}
 
 
 WITH_ETAG = pr_input(8, diff_hash="d8", github_etag='W/"8"')

@@ -98,6 +98,9 @@ MESSAGE: dict[str, Any] = {
     "scanId": 1,
     "step": 1,
     "phase": "scan",
+    "dueAt": T1,
+    "begun": 0,
+    "failing": None,
     "status": "queued",
     "phaseCursor": {"full": False, "maxPrs": None},
     "warnings": [],
@@ -112,7 +115,7 @@ MESSAGE: dict[str, Any] = {
     "nextSentAt": None,
     "nextBatchId": None,
 }
-NO_BATCH = {"batchId": None, "batchExpiresAt": None}
+PLAIN = {"batchId": None, "batchExpiresAt": None, "failing": None}
 
 
 def pr_input(number: int, **fields: Any) -> PRInput:

@@ -1,7 +1,7 @@
 """One story that uses every database method: calls in order, on an empty database, each with its result."""
 
 from ossgard.spec import writes
-from ossgard.spec.entities import Progress, PRState, ScanStatus, ScanWarning, WarningCode
+from ossgard.spec.entities import Failing, Progress, PRState, ScanStatus, ScanWarning, WarningCode
 from tests.hosts.database.batches import BATCHES
 from tests.hosts.database.jobs import JOBS
 from tests.hosts.database.names import NAMES, RETENTION
@@ -23,13 +23,13 @@ from tests.hosts.database.rows import (
     NAMED,
     NEW_CONFIG,
     NEW_ID,
-    NO_BATCH,
     NO_CHANGES,
     NOZZLE,
     P8,
     P9,
     P10,
     PAINT,
+    PLAIN,
     PR_7,
     PR_7_AGAIN,
     PR_8,
@@ -50,6 +50,9 @@ from tests.hosts.database.rows import (
     call,
     pr_input,
 )
+
+FAILING = Failing(since=T1, tries=3, unexpected=1, waited=7)
+PUT_OFF = {"scanId": 1, "step": 1, "phase": "scan", **PLAIN, "failing": FAILING.model_dump(by_alias=True)}
 
 
 def tokens(read: int, written: int, embedded: int) -> dict[str, int]:
@@ -129,6 +132,32 @@ STORY = [
     call("get_active_scan", 2, 1, gives=None, why="of another account"),
     call("get_scan_message", 1, 1, gives=MESSAGE),
     call("get_scan_message", 1, 2, gives=None, why="that is not there"),
+    # ---- attempts at a step
+    call("begin_step", 1, 1, T2, T1, gives={**MESSAGE, "begun": 1}, why="for the first time"),
+    call("begin_step", 1, 1, T2, T1, gives={**MESSAGE, "begun": 1}, why="twice at once"),
+    call("begin_step", 1, 1, T3, T2, gives={**MESSAGE, "begun": 2}, why="some time later"),
+    call("begin_step", 1, 9, T3, T2, gives=None, why="that is not there"),
+    call("excuse_step", 1, 1, gives=1),
+    call("excuse_step", 1, 9, gives=0, why="that is not there"),
+    call("put_off_step", 1, 1, T3, FAILING, UNUSUAL, gives=1),
+    call(
+        "begin_step",
+        1,
+        1,
+        T2,
+        T2,
+        gives={**MESSAGE, "dueAt": T3, "failing": FAILING.model_dump(by_alias=True)},
+        why="that is not due yet",
+    ),
+    call(
+        "get_scan",
+        1,
+        1,
+        gives={**SCAN, "progress": {"done": 0, "total": 0, "note": UNUSUAL}},
+        why="that says what it waits for",
+    ),
+    call("put_off_step", 1, 9, T3, FAILING, "x", gives=0, why="that is not there"),
+    call("put_off_step", 1, 1, T1, FAILING, "x", gives=1, why="again"),
     call("list_stalled_steps", T1, T1, 10, gives=[], why="before anything is late"),
     call(
         "list_stalled_steps",
@@ -136,7 +165,8 @@ STORY = [
         T1,
         10,
         gives=[
-            {"scanId": n, "step": 1, "phase": "scan", "dueAt": T1, "sentAt": None, **NO_BATCH} for n in (1, SECOND_SCAN)
+            {**PUT_OFF, "dueAt": T1, "sentAt": None},
+            {"scanId": SECOND_SCAN, "step": 1, "phase": "scan", "dueAt": T1, "sentAt": None, **PLAIN},
         ],
     ),
     call("mark_step_sent", 1, 1, T1, gives=1),
@@ -146,7 +176,7 @@ STORY = [
         T3,
         T3,
         1,
-        gives=[{"scanId": 1, "step": 1, "phase": "scan", "dueAt": T1, "sentAt": T1, **NO_BATCH}],
+        gives=[{**PUT_OFF, "dueAt": T1, "sentAt": T1}],
         why="at most one",
     ),
     # ---- the step commit
@@ -174,6 +204,7 @@ STORY = [
         1,
         gives={
             **MESSAGE,
+            "failing": FAILING.model_dump(by_alias=True),
             "status": "embedding",
             "phaseCursor": {"afterNumber": 7, "text": UNUSUAL},
             "warnings": EMBEDDING["warnings"],
@@ -190,6 +221,7 @@ STORY = [
         why="takes no step twice, and changes nothing",
     ),
     batch(why="of nothing"),
+    call("put_off_step", 1, 1, T3, FAILING, "x", gives=0, why="that is taken"),
     call("take_step", 1, 3, None, T3, None, None, gives=None, why="that ends the scan"),
     call("get_scan_message", 1, 3, gives=None, why="of the end"),
     call("add_scan_tokens", 1, 500, 20, 4, gives=1),

@@ -28,9 +28,9 @@ def notes(probe: WorkerHost, like: str, count: int) -> list[str]:
     return [row["text"] for row in rows]
 
 
-def eventually(read: Callable[[], T], good: Callable[[T], bool]) -> T:
+def eventually(read: Callable[[], T], good: Callable[[T], bool], seconds: float = WAIT_SECONDS) -> T:
     """What `read` gives once it is good."""
-    deadline = time.monotonic() + WAIT_SECONDS
+    deadline = time.monotonic() + seconds
     while not good(value := read()):
         assert time.monotonic() < deadline, f"still {value!r}"
         time.sleep(0.05)

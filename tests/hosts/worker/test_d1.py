@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ossgard.errors import ConstraintError, DatabaseError
+from ossgard.errors import ConstraintError, DatabaseError, DatabaseUnavailable
 
 MOVED = "D1_ERROR: D1 DB reset because its code was updated."
 OFFLINE = "D1_ERROR: Network connection lost."
@@ -85,6 +85,33 @@ def test_errors_that_do_not_pass_are_not_tried_again(d1: Any) -> None:
     binding = Binding("D1_ERROR: no such table: t: SQLITE_ERROR")
     with pytest.raises(DatabaseError, match="no such table"):
         asyncio.run(d1.D1Executor(binding).all("SELECT 1 AS n", []))
+    assert binding.calls == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "D1_ERROR: D1 DB is overloaded. Requests queued for too long.",
+        "D1_ERROR: D1 DB is overloaded. Too many requests queued.",
+        "D1_ERROR: D1 DB exceeded its memory limit and was reset.",
+        "D1_ERROR: Can't read from request stream because client disconnected.",
+        "D1_ERROR: Cannot resolve D1 DB due to transient issue on remote node.",
+        OFFLINE,
+        MOVED,
+    ],
+)
+@pytest.mark.parametrize("sql", ["SELECT 1 AS n", "UPDATE t SET a = 1 RETURNING a"])
+def test_what_passes_is_told_as_such(d1: Any, text: str, sql: str) -> None:
+    with pytest.raises(DatabaseUnavailable, match="cannot be used for now"):
+        asyncio.run(d1.D1Executor(Binding(*[text] * 9)).all(sql, []))
+
+
+def test_a_statement_that_takes_too_long_is_not_sent_again(d1: Any) -> None:
+    text = "D1_ERROR: D1 DB storage operation exceeded timeout which caused object to be reset."
+    binding = Binding(*[text] * 9)
+    with pytest.raises(DatabaseError) as failure:
+        asyncio.run(d1.D1Executor(binding).all("SELECT 1 AS n", []))
+    assert not isinstance(failure.value, DatabaseUnavailable)
     assert binding.calls == 1
 
 

@@ -4,9 +4,11 @@ Every fault at every endpoint, on the core without a host, whose queue delivers 
 """
 
 import itertools
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,8 +29,10 @@ from tests.whole.scans.targets import Running
 Plant = Callable[[Plan], Repository]
 PLAN = Plan(prs=14, duplicate_share=0.6, odd=False)
 RETRY_AFTER = 7
-# What the runner waits for before the second, third and fourth attempt.
-BACKOFF = [1, 2, 4]
+# So long that two such waits fill the day that a scan waits.
+LONG_RETRY_AFTER = 40_000
+# How long the runner waits each time, until its patience of ten minutes is used up.
+BACKOFF = [1, 2, 4, 8, 16, 32, 64, 120, 120, 120, 120]
 PATIENCE_SECONDS = 0.8
 
 # Endpoint -> the account that uses it.
@@ -131,14 +135,18 @@ def test_a_fault_that_stays_fails_the_scan_and_says_what_to_do(
 ) -> None:
     repository = plant(PLAN)
     client = Client(core.url, outside.config(**ENDPOINTS[endpoint]))
-    FAULTS[fault](outside, endpoint, None)
+    if fault == "429":
+        outside.fail(endpoint, 429, retry_after=LONG_RETRY_AFTER)
+    else:
+        FAULTS[fault](outside, endpoint, None)
     watched = client.scan(repository.full_name)
     assert watched.status == "failed"
     assert watched.error is not None
     provider = endpoint.removeprefix("gateway.").partition(".")[0]
     assert NAMES[provider] in watched.error
     assert "Start the scan again" in watched.error
-    assert core.queue.waits == ([RETRY_AFTER] * 3 if fault == "429" else BACKOFF)
+    assert f"(tried {3 if fault == '429' else 12} times in " in watched.error
+    assert core.queue.waits == ([LONG_RETRY_AFTER] * 2 if fault == "429" else BACKOFF)
     assert_whole(running.rows, watched.scan["id"])
     outside.heal()
     again = client.scan(repository.full_name)
@@ -162,21 +170,29 @@ def test_a_refused_key_fails_the_scan_at_once_and_says_what_to_do(
     assert_whole(running.rows, watched.scan["id"])
 
 
-def test_github_s_rate_limits_are_waited_for(core: CPythonHost, outside: World, plant: Plant) -> None:
+def test_github_s_secondary_rate_limit_is_waited_for(core: CPythonHost, outside: World, plant: Plant) -> None:
     repository = plant(PLAN)
     token = outside.github.add_token()
     client = Client(core.url, outside.config(token=token))
     outside.limit_secondary("github.files", retry_after=RETRY_AFTER, times=1, skip=3, key=token)
     assert client.scan(repository.full_name).status == "done"
     assert core.queue.waits == [RETRY_AFTER]
-    core.queue.waits.clear()
-    outside.github.leave_requests(token, 20, reset_seconds=3)
-    outside.when("github.files", lambda: outside.github.leave_requests(token, 5000), skip=60)
-    watched = client.scan(repository.full_name, full=True)
-    # The queue is in a hurry, so the attempts may be used up before the limit is lifted.
-    assert core.queue.waits
-    assert all(1 <= wait <= 4 for wait in core.queue.waits)
-    assert watched.status == "done" or "rate limit" in str(watched.error)
+
+
+def test_github_s_rate_limit_is_waited_for_until_its_reset(outside: World, plant: Plant, tmp_path: Path) -> None:
+    repository = plant(PLAN)
+    token = outside.github.add_token()
+    # The reset is a moment, so this host's clock is the real one.
+    with cpython_host(tmp_path, outside.environment()) as host:
+        client = Client(host.url, outside.config(token=token))
+        outside.github.leave_requests(token, 20, reset_seconds=3)
+        threading.Timer(3, lambda: outside.github.leave_requests(token, 5000)).start()
+        watched = client.scan(repository.full_name)
+        assert (watched.status, watched.error) == ("done", None)
+        assert host.queue.waits
+        assert all(1 <= wait <= 4 for wait in host.queue.waits)
+        notes = {scan["progress"]["note"] for scan in watched.seen if scan["progress"]}
+        assert any(str(note).startswith("waiting until ") and "rate limit" in str(note) for note in notes)
 
 
 @pytest.mark.parametrize("endpoint", ["github.pulls", "github.files", "github.diff"])
@@ -388,7 +404,7 @@ def test_a_row_that_poisons_a_message_fails_its_scan_and_no_other(
     assert watched.error is not None
     assert "Unexpected error in phase 'embed'" in watched.error
     assert "Start the scan again" in watched.error
-    assert core.queue.waits == BACKOFF
+    assert core.queue.waits == BACKOFF[:3]
     assert_whole(running.rows, watched.scan["id"])
     assert client.scan(other.full_name).status == "done"
     # What is read anew is right again.

@@ -241,6 +241,25 @@ def test_poisoned_messages_do_not_stop_the_queue(real: Running, name: str, outsi
         assert all("not a pipeline message" in str(row["error"]) for row in failed)
 
 
+def test_a_database_that_another_process_has_locked_answers_503_and_fails_no_scan(
+    start: Callable[[str], Running], outside: World, plant: Plant
+) -> None:
+    host = start("bun")
+    repository = plant(Plan(prs=2, odd=False))
+    client = Client(host.url, outside.config())
+    scan = client.start(repository.full_name)
+    with contextlib.closing(sqlite3.connect(host.directory / "ossgard.db", timeout=10)) as lock:
+        lock.execute("BEGIN IMMEDIATE")
+        answer = client.request("POST", "/repos", json={"owner": "acme", "name": "locked"})
+        lock.rollback()
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert answer.json()["error"] == (
+        "The database cannot be used for now: another process has locked it. Try again later"
+    )
+    watched = client.wait(scan)
+    assert (watched.status, watched.error) == ("done", None)
+
+
 def test_a_full_dead_letter_queue_fails_its_scans(
     start: Callable[[str], Running], outside: World, plant: Plant
 ) -> None:

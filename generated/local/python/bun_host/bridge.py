@@ -1,17 +1,22 @@
 """Calls into the TypeScript side: JSON in, JSON out, errors as the core knows them."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
 from ossgard import json_text
-from ossgard.errors import ConstraintError, DatabaseError
+from ossgard.errors import ConstraintError, DatabaseError, DatabaseUnavailable
 from ossgard.sql_methods import MAX_INTEGER, plain, to_json
 from ossgard.write import Write
 
 M = TypeVar("M", bound=BaseModel)
 V = TypeVar("V", int, float, str, bool)
+
+_ERRORS: Mapping[str, Callable[[str], DatabaseError]] = {
+    "constraint": ConstraintError,
+    "unavailable": DatabaseUnavailable,
+}
 
 # Takes a method's name and its arguments as a JSON list; answers {"ok": value} or {"error": {"kind", "message"}}.
 Call = Callable[[str, str], Awaitable[str]]
@@ -70,8 +75,8 @@ class Bridge:
         answer = json_text.decode(await self._call(method, to_json(plain(parameters))))
         if "error" not in answer:
             return answer.get("ok")
-        message = str(answer["error"]["message"])
-        raise ConstraintError(message) if answer["error"]["kind"] == "constraint" else DatabaseError(message)
+        error = _ERRORS.get(answer["error"]["kind"], DatabaseError)
+        raise error(str(answer["error"]["message"]))
 
 
 def _out_of_range(parameters: Sequence[object]) -> bool:

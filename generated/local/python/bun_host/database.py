@@ -19,6 +19,7 @@ from ossgard.spec.entities import (
     DupeRow,
     EmbedHash,
     EndedScan,
+    Failing,
     Job,
     ListedCounts,
     ListedPR,
@@ -126,6 +127,15 @@ class BridgeDatabase:
 
     async def get_scan_message(self, scan_id: int, step: int) -> ScanMessage | None:
         return await self._bridge.first(ScanMessage, "getScanMessage", scan_id, step)
+
+    async def begin_step(self, scan_id: int, step: int, now: str, at_once: str) -> ScanMessage | None:
+        return await self._bridge.first(ScanMessage, "beginStep", scan_id, step, now, at_once)
+
+    async def put_off_step(self, scan_id: int, step: int, due_at: str, failing: Failing, note: str) -> int:
+        return await self._bridge.run("putOffStep", scan_id, step, due_at, failing, note)
+
+    async def excuse_step(self, scan_id: int, step: int) -> int:
+        return await self._bridge.run("excuseStep", scan_id, step)
 
     async def take_step(
         self,
@@ -259,6 +269,9 @@ class BridgeDatabase:
     async def list_vector_purges(self, after_id: int, limit: int) -> list[VectorPurge]:
         return await self._bridge.many(VectorPurge, "listVectorPurges", after_id, limit)
 
+    async def mark_vector_purges(self, ids: Sequence[int], begin: bool) -> int:
+        return await self._bridge.run("markVectorPurges", ids, begin)
+
     async def delete_vector_purges(self, ids: Sequence[int]) -> int:
         return await self._bridge.run("deleteVectorPurges", ids)
 
@@ -277,8 +290,11 @@ class BridgeDatabase:
     async def get_job(self, id: str) -> Job | None:
         return await self._bridge.first(Job, "getJob", id)
 
-    async def claim_job(self, now: str) -> Job | None:
-        return await self._bridge.first(Job, "claimJob", now)
+    async def claim_job(self, now: str, per_account: int, served: Sequence[int]) -> Job | None:
+        return await self._bridge.first(Job, "claimJob", now, per_account, served)
+
+    async def get_job_account(self, id: str) -> int | None:
+        return await self._bridge.first_value(int, "getJobAccount", id)
 
     async def complete_job(self, id: str, result: JsonObject | None) -> int:
         return await self._bridge.run("completeJob", id, result)
@@ -295,8 +311,8 @@ class BridgeDatabase:
     async def recover_running_jobs(self) -> int:
         return await self._bridge.run("recoverRunningJobs")
 
-    async def next_job_at(self) -> str | None:
-        return await self._bridge.first_value(str, "nextJobAt")
+    async def next_job_at(self, now: str) -> str | None:
+        return await self._bridge.first_value(str, "nextJobAt", now)
 
     async def start_batch_poll(
         self, name: str, batch_id: str, scan_id: int, step: int, phase: str, next_poll_at: str
@@ -307,9 +323,9 @@ class BridgeDatabase:
         return await self._bridge.first(BatchPoll, "getBatchPoll", name)
 
     async def save_batch_poll(
-        self, name: str, batch_id: str, step: int, polls: int, errors: int, ended: bool, next_poll_at: str
+        self, name: str, batch_id: str, step: int, polls: int, begun: int, errors: int, ended: bool, next_poll_at: str
     ) -> int:
-        return await self._bridge.run("saveBatchPoll", name, batch_id, step, polls, errors, ended, next_poll_at)
+        return await self._bridge.run("saveBatchPoll", name, batch_id, step, polls, begun, errors, ended, next_poll_at)
 
     async def delete_batch_poll(self, name: str, batch_id: str, step: int) -> int:
         return await self._bridge.run("deleteBatchPoll", name, batch_id, step)

@@ -8,7 +8,7 @@ from typing import Any
 
 from bun_host.javascript import HostFunctions
 from ossgard import json_text
-from ossgard.errors import DatabaseError, OssgardError, PermanentError, RetryableError
+from ossgard.errors import DatabaseError, DatabaseUnavailable, OssgardError, PermanentError, RetryableError
 from ossgard.outgoing import QDRANT
 from ossgard.ports import VectorMatch, VectorPoint
 from ossgard.spec.models import VectorStoreConfig
@@ -102,6 +102,8 @@ def _error(kind: str, message: str) -> OssgardError:
             return RetryableError(message)
         case "rate_limited":
             return RetryableError(message, rate_limited=True)
+        case "unavailable":
+            return DatabaseUnavailable(message)
         case "vectors":
             return PermanentError(message)
     return DatabaseError(message)

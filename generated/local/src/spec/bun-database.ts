@@ -42,6 +42,7 @@ import type {
   DupeRow,
   EmbedHash,
   EndedScan,
+  Failing,
   IDatabase,
   Job,
   JsonObject,
@@ -178,6 +179,18 @@ export class BunDatabase extends SqlMethods implements IDatabase {
 
   async getScanMessage(scanId: number, step: number): Promise<ScanMessage | null> {
     return this.first(queries.GET_SCAN_MESSAGE, [scanId, step], toScanMessage);
+  }
+
+  async beginStep(scanId: number, step: number, now: string, atOnce: string): Promise<ScanMessage | null> {
+    return this.first(queries.BEGIN_STEP, [scanId, step, now, atOnce], toScanMessage);
+  }
+
+  async putOffStep(scanId: number, step: number, dueAt: string, failing: Failing, note: string): Promise<number> {
+    return this.run(queries.PUT_OFF_STEP, [scanId, step, dueAt, failing, note]);
+  }
+
+  async excuseStep(scanId: number, step: number): Promise<number> {
+    return this.run(queries.EXCUSE_STEP, [scanId, step]);
   }
 
   async takeStep(
@@ -357,6 +370,10 @@ export class BunDatabase extends SqlMethods implements IDatabase {
     return this.list(queries.LIST_VECTOR_PURGES, [afterId, limit], toVectorPurge);
   }
 
+  async markVectorPurges(ids: number[], begin: boolean): Promise<number> {
+    return this.run(queries.MARK_VECTOR_PURGES, [ids, begin]);
+  }
+
   async deleteVectorPurges(ids: number[]): Promise<number> {
     return this.run(queries.DELETE_VECTOR_PURGES, [ids]);
   }
@@ -387,8 +404,12 @@ export class BunDatabase extends SqlMethods implements IDatabase {
     return this.first(queries.GET_JOB, [id], toJob);
   }
 
-  async claimJob(now: string): Promise<Job | null> {
-    return this.first(queries.CLAIM_JOB, [now], toJob);
+  async claimJob(now: string, perAccount: number, served: number[]): Promise<Job | null> {
+    return this.first(queries.CLAIM_JOB, [now, perAccount, served], toJob);
+  }
+
+  async getJobAccount(id: string): Promise<number | null> {
+    return this.firstValue<number>(queries.GET_JOB_ACCOUNT, [id]);
   }
 
   async completeJob(id: string, result: JsonObject | null): Promise<number> {
@@ -411,8 +432,8 @@ export class BunDatabase extends SqlMethods implements IDatabase {
     return this.run(queries.RECOVER_RUNNING_JOBS, []);
   }
 
-  async nextJobAt(): Promise<string | null> {
-    return this.firstValue<string>(queries.NEXT_JOB_AT, []);
+  async nextJobAt(now: string): Promise<string | null> {
+    return this.firstValue<string>(queries.NEXT_JOB_AT, [now]);
   }
 
   async startBatchPoll(
@@ -435,11 +456,12 @@ export class BunDatabase extends SqlMethods implements IDatabase {
     batchId: string,
     step: number,
     polls: number,
+    begun: number,
     errors: number,
     ended: boolean,
     nextPollAt: string,
   ): Promise<number> {
-    return this.run(queries.SAVE_BATCH_POLL, [name, batchId, step, polls, errors, ended, nextPollAt]);
+    return this.run(queries.SAVE_BATCH_POLL, [name, batchId, step, polls, begun, errors, ended, nextPollAt]);
   }
 
   async deleteBatchPoll(name: string, batchId: string, step: number): Promise<number> {

@@ -329,4 +329,14 @@ WHERE id IN (SELECT stays FROM same_repos);`,
       "ALTER TABLE scans ADD COLUMN embedding_tokens INTEGER NOT NULL DEFAULT 0;",
     ],
   },
+  {
+    name: "0007_patience.sql",
+    statements: [
+      "ALTER TABLE scan_steps ADD COLUMN begun INTEGER NOT NULL DEFAULT 0;",
+      "ALTER TABLE scan_steps ADD COLUMN begun_at TEXT;",
+      "ALTER TABLE scan_steps ADD COLUMN failing TEXT;",
+      "ALTER TABLE vector_purges ADD COLUMN begun INTEGER NOT NULL DEFAULT 0;",
+      "ALTER TABLE batch_polls ADD COLUMN begun INTEGER NOT NULL DEFAULT 0;",
+    ],
+  },
 ];

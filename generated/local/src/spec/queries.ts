@@ -321,9 +321,9 @@ WHERE id = ?3 AND status NOT IN ('done', 'failed')`,
 export const GET_SCAN_MESSAGE: Query = {
   statements: [
     {
-      sql: `SELECT this.scan_id, this.step, this.phase, scans.status, scans.phase_cursor, scans.warnings, scans.repo_id,
-       scans.account_id,
-       repos.owner, repos.name, accounts.config,
+      sql: `SELECT this.scan_id, this.step, this.phase, this.due_at, this.begun, this.failing, scans.status,
+       scans.phase_cursor, scans.warnings, scans.repo_id, scans.account_id, repos.owner, repos.name,
+       accounts.config,
        next.step AS next_step, next.phase AS next_phase, next.due_at AS next_due_at, next.sent_at AS next_sent_at,
        next.batch_id AS next_batch_id
 FROM scan_steps AS this
@@ -336,6 +336,62 @@ WHERE this.scan_id = ?1 AND this.step = ?2 AND this.phase IS NOT NULL`,
     },
   ],
   rowsFrom: 0,
+};
+
+export const BEGIN_STEP: Query = {
+  statements: [
+    {
+      sql: `UPDATE scan_steps SET begun = begun + 1, begun_at = ?1
+WHERE scan_id = ?2 AND step = ?3 AND ifnull(begun_at, '') <= ?4 AND (failing IS NULL OR due_at <= ?1)
+  AND NOT EXISTS (SELECT 1 FROM scan_steps AS next WHERE next.scan_id = ?2 AND next.step = ?3 + 1)
+  AND EXISTS (SELECT 1 FROM scans WHERE id = ?2 AND status NOT IN ('done', 'failed'))`,
+      order: [2, 0, 1, 3],
+    },
+    {
+      sql: `SELECT this.scan_id, this.step, this.phase, this.due_at, this.begun, this.failing, scans.status,
+       scans.phase_cursor, scans.warnings, scans.repo_id, scans.account_id, repos.owner, repos.name,
+       accounts.config,
+       next.step AS next_step, next.phase AS next_phase, next.due_at AS next_due_at,
+       next.sent_at AS next_sent_at, next.batch_id AS next_batch_id
+FROM scan_steps AS this
+JOIN scans ON scans.id = this.scan_id
+JOIN repos ON repos.id = scans.repo_id
+JOIN accounts ON accounts.id = scans.account_id
+LEFT JOIN scan_steps AS next ON next.scan_id = this.scan_id AND next.step = this.step + 1
+WHERE this.scan_id = ?1 AND this.step = ?2 AND this.phase IS NOT NULL`,
+      order: [0, 1],
+    },
+  ],
+  rowsFrom: 1,
+};
+
+export const PUT_OFF_STEP: Query = {
+  statements: [
+    {
+      sql: `UPDATE scans SET progress = json_set(ifnull(progress, '{"done":0,"total":0}'), '$.note', ?1)
+WHERE id = ?2 AND status NOT IN ('done', 'failed')
+  AND NOT EXISTS (SELECT 1 FROM scan_steps AS next WHERE next.scan_id = ?2 AND next.step = ?3 + 1)`,
+      order: [4, 0, 1],
+    },
+    {
+      sql: `UPDATE scan_steps
+SET begun = max(begun - 1, 0), failing = ?1, due_at = ?2, sent_at = NULL, batch_id = NULL,
+    batch_expires_at = NULL
+WHERE scan_id = ?3 AND step = ?4
+  AND NOT EXISTS (SELECT 1 FROM scan_steps AS next WHERE next.scan_id = ?3 AND next.step = ?4 + 1)
+  AND EXISTS (SELECT 1 FROM scans WHERE id = ?3 AND status NOT IN ('done', 'failed'))`,
+      order: [3, 2, 0, 1],
+    },
+  ],
+};
+
+export const EXCUSE_STEP: Query = {
+  statements: [
+    {
+      sql: "UPDATE scan_steps SET begun = max(begun - 1, 0) WHERE scan_id = ?1 AND step = ?2",
+      order: [0, 1],
+    },
+  ],
 };
 
 export const TAKE_STEP: Query = {
@@ -393,7 +449,7 @@ export const LIST_STALLED_STEPS: Query = {
   statements: [
     {
       sql: `SELECT scan_steps.scan_id, scan_steps.step, scan_steps.phase, scan_steps.due_at, scan_steps.sent_at,
-       scan_steps.batch_id, scan_steps.batch_expires_at
+       scan_steps.batch_id, scan_steps.batch_expires_at, scan_steps.failing
 FROM scans
 JOIN scan_steps ON scan_steps.scan_id = scans.id
   AND scan_steps.step = (SELECT max(step) FROM scan_steps AS last WHERE last.scan_id = scans.id)
@@ -938,11 +994,20 @@ export const DELETE_ENDED_JOBS: Query = {
 export const LIST_VECTOR_PURGES: Query = {
   statements: [
     {
-      sql: "SELECT id, repo_id, number, vector_store FROM vector_purges WHERE id > ?1 ORDER BY id LIMIT ?2",
+      sql: "SELECT id, repo_id, number, vector_store, begun FROM vector_purges WHERE id > ?1 ORDER BY id LIMIT ?2",
       order: [0, 1],
     },
   ],
   rowsFrom: 0,
+};
+
+export const MARK_VECTOR_PURGES: Query = {
+  statements: [
+    {
+      sql: "UPDATE vector_purges SET begun = iif(?1, begun + 1, 0) WHERE id IN (SELECT value FROM json_each(?2))",
+      order: [1, 0],
+    },
+  ],
 };
 
 export const DELETE_VECTOR_PURGES: Query = {
@@ -1029,12 +1094,32 @@ export const CLAIM_JOB: Query = {
     {
       sql: `UPDATE jobs SET status = 'running', attempts = attempts + 1, updated_at = datetime('now')
 WHERE id = (
-  SELECT id FROM jobs
-  WHERE status = 'queued' AND (run_after IS NULL OR run_after <= ?1)
-  ORDER BY created_at, rowid
+  SELECT waiting.id FROM jobs AS waiting
+  LEFT JOIN scans AS mine ON mine.id = waiting.payload ->> '$.scanId'
+  WHERE waiting.status = 'queued' AND (waiting.run_after IS NULL OR waiting.run_after <= ?1)
+    AND NOT EXISTS (
+      SELECT 1 FROM jobs AS busy
+      WHERE busy.status = 'running' AND busy.payload ->> '$.scanId' = waiting.payload ->> '$.scanId'
+    )
+    AND ?2 > (
+      SELECT count(*) FROM jobs AS busy JOIN scans AS other ON other.id = busy.payload ->> '$.scanId'
+      WHERE busy.status = 'running' AND other.account_id = mine.account_id
+    )
+  ORDER BY (SELECT key FROM json_each(?3) WHERE value = ifnull(mine.account_id, 0)), waiting.created_at,
+           waiting.rowid
   LIMIT 1
 )
 RETURNING id, type, payload, status, result, error, attempts, max_retries, run_after, created_at, updated_at`,
+      order: [0, 1, 2],
+    },
+  ],
+  rowsFrom: 0,
+};
+
+export const GET_JOB_ACCOUNT: Query = {
+  statements: [
+    {
+      sql: "SELECT scans.account_id FROM jobs JOIN scans ON scans.id = jobs.payload ->> '$.scanId' WHERE jobs.id = ?1",
       order: [0],
     },
   ],
@@ -1090,8 +1175,8 @@ export const RECOVER_RUNNING_JOBS: Query = {
 export const NEXT_JOB_AT: Query = {
   statements: [
     {
-      sql: "SELECT min(ifnull(run_after, '')) AS next_at FROM jobs WHERE status = 'queued'",
-      order: [],
+      sql: "SELECT min(run_after) AS next_at FROM jobs WHERE status = 'queued' AND run_after > ?1",
+      order: [0],
     },
   ],
   rowsFrom: 0,
@@ -1106,7 +1191,7 @@ ON CONFLICT (name) DO UPDATE
 SET step = iif(batch_id = excluded.batch_id, max(step, excluded.step), excluded.step),
     batch_id = excluded.batch_id, ended = 0,
     next_poll_at = iif(ended, excluded.next_poll_at, next_poll_at),
-    polls = iif(ended, 0, polls), errors = iif(ended, 0, errors)
+    polls = iif(ended, 0, polls), begun = iif(ended, 0, begun), errors = iif(ended, 0, errors)
 WHERE ended OR batch_id = excluded.batch_id`,
       order: [0, 1, 2, 3, 4, 5],
     },
@@ -1117,7 +1202,7 @@ export const GET_BATCH_POLL: Query = {
   statements: [
     {
       sql: `SELECT batch_polls.batch_id, batch_polls.scan_id, batch_polls.step, batch_polls.phase, batch_polls.polls,
-       batch_polls.errors, batch_polls.ended FROM batch_polls WHERE name = ?1`,
+       batch_polls.begun, batch_polls.errors, batch_polls.ended FROM batch_polls WHERE name = ?1`,
       order: [0],
     },
   ],
@@ -1127,9 +1212,10 @@ export const GET_BATCH_POLL: Query = {
 export const SAVE_BATCH_POLL: Query = {
   statements: [
     {
-      sql: `UPDATE batch_polls SET polls = ?1, errors = ?2, ended = ?3, next_poll_at = ?4
-WHERE name = ?5 AND batch_id = ?6 AND step = ?7`,
-      order: [3, 4, 5, 6, 0, 1, 2],
+      sql: `UPDATE batch_polls
+SET polls = ?1, begun = ?2, errors = ?3, ended = ?4, next_poll_at = ?5
+WHERE name = ?6 AND batch_id = ?7 AND step = ?8`,
+      order: [3, 4, 5, 6, 7, 0, 1, 2],
     },
   ],
 };
@@ -1358,6 +1444,9 @@ export const WRITES: Readonly<Record<string, Query>> = {
   updateScanStatus: UPDATE_SCAN_STATUS,
   addScanTokens: ADD_SCAN_TOKENS,
   failScan: FAIL_SCAN,
+  beginStep: BEGIN_STEP,
+  putOffStep: PUT_OFF_STEP,
+  excuseStep: EXCUSE_STEP,
   takeStep: TAKE_STEP,
   markStepSent: MARK_STEP_SENT,
   claimSubmission: CLAIM_SUBMISSION,
@@ -1380,6 +1469,7 @@ export const WRITES: Readonly<Record<string, Query>> = {
   deleteOldGroups: DELETE_OLD_GROUPS,
   forgetScanWork: FORGET_SCAN_WORK,
   deleteEndedJobs: DELETE_ENDED_JOBS,
+  markVectorPurges: MARK_VECTOR_PURGES,
   deleteVectorPurges: DELETE_VECTOR_PURGES,
   clearScans: CLEAR_SCANS,
   clearRepos: CLEAR_REPOS,

@@ -203,6 +203,9 @@ export function toScanMessage(row: Row): ScanMessage {
     scanId: row.scan_id,
     step: row.step,
     phase: row.phase,
+    dueAt: row.due_at,
+    begun: row.begun,
+    failing: optionalJson(row.failing),
     status: row.status,
     phaseCursor: optionalJson(row.phase_cursor),
     warnings: json(row.warnings),
@@ -228,6 +231,7 @@ export function toScanStep(row: Row): ScanStep {
     sentAt: row.sent_at,
     batchId: row.batch_id,
     batchExpiresAt: row.batch_expires_at,
+    failing: optionalJson(row.failing),
   };
 }
 
@@ -301,6 +305,7 @@ export function toBatchPoll(row: Row): BatchPoll {
     step: row.step,
     phase: row.phase,
     polls: row.polls,
+    begun: row.begun,
     errors: row.errors,
     ended: flag(row.ended),
   };
@@ -319,6 +324,7 @@ export function toVectorPurge(row: Row): VectorPurge {
     repoId: row.repo_id,
     number: row.number,
     vectorStore: optionalJson(row.vector_store),
+    begun: row.begun,
   };
 }
 

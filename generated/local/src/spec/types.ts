@@ -57,6 +57,19 @@ export interface ScanWarning {
   examples: number[];
 }
 
+/**
+ * How long a step has been failing: since when, how often it was tried, and how many of the tries ended in an error that
+ * nobody foresaw.
+ *
+ * `waited` counts the seconds that it was put off by our own choice, not because the other side asked for it.
+ */
+export interface Failing {
+  since: string;
+  tries: number;
+  unexpected: number;
+  waited: number;
+}
+
 /** A pull request as ingest stores it. */
 export interface PRInput {
   number: number;
@@ -285,6 +298,9 @@ export interface ScanMessage {
   scanId: number;
   step: number;
   phase: string;
+  dueAt: string;
+  begun: number;
+  failing: Failing | null;
   status: ScanStatus;
   phaseCursor: JsonObject | null;
   warnings: ScanWarning[];
@@ -309,6 +325,7 @@ export interface ScanStep {
   sentAt: string | null;
   batchId: string | null;
   batchExpiresAt: string | null;
+  failing: Failing | null;
 }
 
 /** A scan that has ended, and its repository. */
@@ -370,7 +387,8 @@ export interface BatchAnswer {
 /**
  * What a poller keeps: the batch, the message that waits for it, and how often it has polled.
  *
- * `errors` counts those in a row; `ended` says that the batch has, and only the message is still to be sent.
+ * `errors` counts those in a row, `begun` polls of which nothing was heard; `ended` says that the batch has, and only the
+ * message is still to be sent.
  */
 export interface BatchPoll {
   batchId: string;
@@ -378,6 +396,7 @@ export interface BatchPoll {
   step: number;
   phase: string;
   polls: number;
+  begun: number;
   errors: number;
   ended: boolean;
 }
@@ -394,6 +413,7 @@ export interface VectorPurge {
   repoId: number;
   number: number;
   vectorStore: JsonObject | null;
+  begun: number;
 }
 
 /** A job of the local queue. */
@@ -498,8 +518,24 @@ export interface IDatabase {
   addScanTokens(id: number, inputTokens: number, outputTokens: number, embeddingTokens: number): Promise<number>;
   /** Mark a scan failed unless it has ended already. */
   failScan(id: number, error: string, completedAt: string): Promise<number>;
-  /** What the runner needs to handle message `step` of a scan; null when there is no such message. */
+  /** Message `step` of a scan with what the runner needs to handle it; null when there is no such message. */
   getScanMessage(scanId: number, step: number): Promise<ScanMessage | null>;
+  /**
+   * Count an attempt at a step before its work begins, and read the message as `getScanMessage` does.
+   *
+   * Nothing is counted when the step is taken already or not due yet, when the scan has ended, or when an attempt has begun
+   * after `at_once`: that is another delivery, and not dead, or this very call, sent twice.
+   */
+  beginStep(scanId: number, step: number, now: string, atOnce: string): Promise<ScanMessage | null>;
+  /**
+   * Put a step off until `due_at` after an error that may pass, its message back into the outbox, and tell the scan's user.
+   *
+   * The attempt has told an error, so it no longer counts as one of which nothing was heard. A message that waited for a
+   * provider's batch has got what it waited for. No row changes when the step is taken already or the scan has ended.
+   */
+  putOffStep(scanId: number, step: number, dueAt: string, failing: Failing, note: string): Promise<number>;
+  /** Uncount an attempt at a step that was broken off through no fault of its own. */
+  excuseStep(scanId: number, step: number): Promise<number>;
   /**
    * Commit that a step's work is done, by inserting the message that follows it; always the first write of a batch.
    *
@@ -620,6 +656,8 @@ export interface IDatabase {
   deleteEndedJobs(before: string, limit: number): Promise<number>;
   /** Pull requests whose vectors are to be deleted, those with a larger id than `after_id`, by id. */
   listVectorPurges(afterId: number, limit: number): Promise<VectorPurge[]>;
+  /** Count an attempt at purges before its work begins, or forget the attempts of which something was heard. */
+  markVectorPurges(ids: number[], begin: boolean): Promise<number>;
   /** Forget purges that are done. */
   deleteVectorPurges(ids: number[]): Promise<number>;
   /** Delete the account's scans with their groups; its repositories and pull requests stay. */
@@ -638,8 +676,16 @@ export interface IDatabase {
   ): Promise<number>;
   /** A job of the local queue. */
   getJob(id: string): Promise<Job | null>;
-  /** Take the oldest job that is due, atomically, and count the attempt. */
-  claimJob(now: string): Promise<Job | null>;
+  /**
+   * Take a job that is due, atomically, and count the attempt.
+   *
+   * A scan has one job running at most, and an account `per_account`. Of the accounts that have one waiting, the one
+   * goes first that was served the longest ago: `served` lists them, the last served last. Of an account's jobs, the
+   * oldest goes first.
+   */
+  claimJob(now: string, perAccount: number, served: number[]): Promise<Job | null>;
+  /** The account whose scan a job works for; null when it works for none. */
+  getJobAccount(id: string): Promise<number | null>;
   /** Mark a job done. */
   completeJob(id: string, result: JsonObject | null): Promise<number>;
   /** Put a job back into the queue after a failed attempt. */
@@ -650,8 +696,8 @@ export interface IDatabase {
   pauseJob(id: string, runAfter: string): Promise<number>;
   /** Put the jobs that were running when the process ended back into the queue. */
   recoverRunningJobs(): Promise<number>;
-  /** When the next queued job is due; an empty text when one is due at once, null when none is queued. */
-  nextJobAt(): Promise<string | null>;
+  /** When the next of the queued jobs becomes due that are not due yet; null when there is none. */
+  nextJobAt(now: string): Promise<string | null>;
   /**
    * Begin to poll a batch under a name; for the batch that is being polled, only the step is replaced by a later one.
    *
@@ -673,6 +719,7 @@ export interface IDatabase {
     batchId: string,
     step: number,
     polls: number,
+    begun: number,
     errors: number,
     ended: boolean,
     nextPollAt: string,

@@ -5,6 +5,7 @@ import type {
   BatchAnswerInput,
   CandidateInput,
   EmbedHash,
+  Failing,
   JsonObject,
   ListedPR,
   NeighbourEdge,
@@ -101,6 +102,31 @@ export function addScanTokens(id: number, inputTokens: number, outputTokens: num
 /** Mark a scan failed unless it has ended already. */
 export function failScan(id: number, error: string, completedAt: string): Write {
   return { method: "failScan", parameters: [id, error, completedAt] };
+}
+
+/**
+ * Count an attempt at a step before its work begins, and read the message as `getScanMessage` does.
+ *
+ * Nothing is counted when the step is taken already or not due yet, when the scan has ended, or when an attempt has begun
+ * after `at_once`: that is another delivery, and not dead, or this very call, sent twice.
+ */
+export function beginStep(scanId: number, step: number, now: string, atOnce: string): Write {
+  return { method: "beginStep", parameters: [scanId, step, now, atOnce] };
+}
+
+/**
+ * Put a step off until `due_at` after an error that may pass, its message back into the outbox, and tell the scan's user.
+ *
+ * The attempt has told an error, so it no longer counts as one of which nothing was heard. A message that waited for a
+ * provider's batch has got what it waited for. No row changes when the step is taken already or the scan has ended.
+ */
+export function putOffStep(scanId: number, step: number, dueAt: string, failing: Failing, note: string): Write {
+  return { method: "putOffStep", parameters: [scanId, step, dueAt, failing, note] };
+}
+
+/** Uncount an attempt at a step that was broken off through no fault of its own. */
+export function excuseStep(scanId: number, step: number): Write {
+  return { method: "excuseStep", parameters: [scanId, step] };
 }
 
 /**
@@ -246,6 +272,11 @@ export function deleteEndedJobs(before: string, limit: number): Write {
   return { method: "deleteEndedJobs", parameters: [before, limit] };
 }
 
+/** Count an attempt at purges before its work begins, or forget the attempts of which something was heard. */
+export function markVectorPurges(ids: number[], begin: boolean): Write {
+  return { method: "markVectorPurges", parameters: [ids, begin] };
+}
+
 /** Forget purges that are done. */
 export function deleteVectorPurges(ids: number[]): Write {
   return { method: "deleteVectorPurges", parameters: [ids] };
@@ -277,9 +308,15 @@ export function insertJob(
   return { method: "insertJob", parameters: [id, type, payload, maxRetries, runAfter] };
 }
 
-/** Take the oldest job that is due, atomically, and count the attempt. */
-export function claimJob(now: string): Write {
-  return { method: "claimJob", parameters: [now] };
+/**
+ * Take a job that is due, atomically, and count the attempt.
+ *
+ * A scan has one job running at most, and an account `per_account`. Of the accounts that have one waiting, the one
+ * goes first that was served the longest ago: `served` lists them, the last served last. Of an account's jobs, the
+ * oldest goes first.
+ */
+export function claimJob(now: string, perAccount: number, served: number[]): Write {
+  return { method: "claimJob", parameters: [now, perAccount, served] };
 }
 
 /** Mark a job done. */
@@ -329,11 +366,12 @@ export function saveBatchPoll(
   batchId: string,
   step: number,
   polls: number,
+  begun: number,
   errors: number,
   ended: boolean,
   nextPollAt: string,
 ): Write {
-  return { method: "saveBatchPoll", parameters: [name, batchId, step, polls, errors, ended, nextPollAt] };
+  return { method: "saveBatchPoll", parameters: [name, batchId, step, polls, begun, errors, ended, nextPollAt] };
 }
 
 /** Forget a poller, unless it has been started for another batch, or for a later message. */

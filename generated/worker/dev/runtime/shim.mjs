@@ -31,6 +31,12 @@ async function boot() {
     lockFileContents: { info, packages: {} },
     env: { PYTHONDONTWRITEBYTECODE: "1" },
   });
+  // Python that has ended would answer every event with an error. Cloudflare's own runtime does the same: the next event
+  // gets a new isolate. Here it ends workerd, which the host starts again.
+  python._api.on_fatal = (error) => {
+    console.error(`Python has ended: ${error.message}`);
+    cloudflareWorkers.abortIsolate("Python has ended");
+  };
   python.registerJsModule("_entropy_gate", entropyGate);
   python.registerJsModule("_cloudflare_compat_flags", {
     python_request_headers_preserve_commas: true,

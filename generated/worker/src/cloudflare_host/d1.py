@@ -8,18 +8,24 @@ from typing import Any
 
 from pyodide.ffi import JsException
 
-from ossgard.errors import ConstraintError, DatabaseError
+from ossgard.errors import ConstraintError, DatabaseError, DatabaseUnavailable
 from ossgard.executor import BatchResult, Row, SqlValue
 from ossgard.log import log
 from ossgard.spec.sql_database import SqlDatabase
 
-# D1 says so when the statement may be sent again: the database was moved, restarted, or out of reach for a moment.
+# D1 says so when the statement may be sent again: the database was moved, restarted, overloaded, or out of reach for a
+# moment.
 _TRANSIENT = (
     "Network connection lost",
     "reset because its code was updated",
     "caused object to be reset",
     "transient issue on remote node",
+    "D1 DB is overloaded",
+    "exceeded its memory limit",
+    "Can't read from request stream because client disconnected",
 )
+# The object is reset then, too; but the statement would take as long again.
+_TOO_SLOW = "operation exceeded timeout"
 _WAITS_SECONDS = (0.1, 0.4, 1.6)
 
 # "D1_ERROR: UNIQUE constraint failed: repos.name: SQLITE_CONSTRAINT"
@@ -95,8 +101,10 @@ async def _attempt(send: Callable[[], Awaitable[Any]], *, repeat: bool) -> Any:
             constraint = _CONSTRAINT.search(text)
             if constraint is not None or _CODE in text:
                 raise ConstraintError(constraint[0] if constraint else text) from error
-            if wait is None or not repeat or not any(hint in text for hint in _TRANSIENT):
+            if _TOO_SLOW in text or not any(hint in text for hint in _TRANSIENT):
                 raise DatabaseError(text) from error
+            if wait is None or not repeat:
+                raise DatabaseUnavailable(f"The database cannot be used for now: {text}") from error
             log(logging.WARNING, "D1 failed for a moment", reason=text)
         await asyncio.sleep(wait)
     raise AssertionError("the last attempt returns or raises")

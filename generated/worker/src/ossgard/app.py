@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ossgard.errors import HttpError
+from ossgard.errors import DatabaseUnavailable, HttpError
 from ossgard.http import error_reply
 from ossgard.log import log
 from ossgard.services import Services
@@ -27,7 +27,11 @@ def create_app(services: Services) -> Starlette:
     app = Starlette(
         routes=ROUTES,
         middleware=[Middleware(UnexpectedErrors), Middleware(EncodedPaths)],
-        exception_handlers={HttpError: _answer_error, HTTPException: _answer_starlette_error},
+        exception_handlers={
+            HttpError: _answer_error,
+            HTTPException: _answer_starlette_error,
+            DatabaseUnavailable: _answer_unavailable,
+        },
     )
     app.router.redirect_slashes = False
     app.state.services = services
@@ -82,6 +86,12 @@ class EncodedPaths:
 async def _answer_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HttpError)
     return error_reply(error)
+
+
+async def _answer_unavailable(request: Request, error: Exception) -> Response:
+    log(logging.WARNING, "the database is unavailable", error=error, path=request.url.path)
+    answer = HttpError(ErrorCode.DATABASE_UNAVAILABLE, f"{error}. Try again later", headers={"Retry-After": "5"})
+    return error_reply(answer)
 
 
 async def _answer_starlette_error(request: Request, error: Exception) -> Response:

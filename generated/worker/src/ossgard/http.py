@@ -164,6 +164,9 @@ def error_reply(error: HttpError) -> Response:
 async def _read_bytes(request: Request) -> bytes:
     chunks: list[bytes] = []
     size = 0
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced[:19]) > MAX_DRAINED_BYTES:
+        raise _too_large()
     try:
         async for chunk in request.stream():
             size += len(chunk)
@@ -174,8 +177,12 @@ async def _read_bytes(request: Request) -> bytes:
     except ClientDisconnect:
         raise HttpError(ErrorCode.INVALID_REQUEST, "The body ended early") from None
     if size > MAX_BODY_BYTES:
-        raise HttpError(ErrorCode.BODY_TOO_LARGE, f"The body may have at most {MAX_BODY_BYTES} bytes")
+        raise _too_large()
     return b"".join(chunks).removeprefix(codecs.BOM_UTF8)
+
+
+def _too_large() -> HttpError:
+    return HttpError(ErrorCode.BODY_TOO_LARGE, f"The body may have at most {MAX_BODY_BYTES} bytes")
 
 
 def _parse(request: Request, model: type[M], text: bytes) -> M:

@@ -16,6 +16,7 @@ from ossgard.services import Services
 from ossgard.spec.entities import VectorPurge
 from ossgard.spec.messages import PipelineMessage
 from ossgard.spec.models import VectorStoreConfig
+from ossgard.spec.phases import RETRIES
 
 # The type of the message; its `step` is the id of the last note that a slice before has seen to.
 PURGE = "purge"
@@ -36,7 +37,8 @@ async def request_purge(services: Services, after_id: int = 0) -> None:
 async def purge(services: Services, after_id: int) -> None:
     """Delete the vectors of one slice of notes, then the notes.
 
-    A store that cannot be reached keeps its notes until the next time; one that refuses for good loses them.
+    A store that cannot be reached keeps its notes until the next time; one that refuses for good loses them, and so
+    does one at which the process ended too often: the vectors that are left are in nobody's way.
     """
     notes = await services.db.list_vector_purges(after_id, SLICE_SIZE)
     done: list[int] = []
@@ -44,14 +46,21 @@ async def purge(services: Services, after_id: int) -> None:
     for note in notes:
         by_store.setdefault(json.dumps(note.vector_store, sort_keys=True), []).append(note)
     for mine in by_store.values():
+        ids = [note.id for note in mine]
+        if max(note.begun for note in mine) >= RETRIES.deaths:
+            log(logging.ERROR, "vectors are not deleted, since the process ended each time", count=len(mine))
+            done += ids
+            continue
+        await services.db.mark_vector_purges(ids, True)
         try:
             await _delete(services, mine)
-            done += [note.id for note in mine]
+            done += ids
         except PermanentError as error:
             log(logging.WARNING, "vectors could not be deleted", error=error, count=len(mine))
-            done += [note.id for note in mine]
+            done += ids
         except OssgardError as error:
             log(logging.WARNING, "vectors are deleted later", error=error, count=len(mine))
+            await services.db.mark_vector_purges(ids, False)
     if done:
         await services.db.delete_vector_purges(done)
     if len(notes) == SLICE_SIZE:

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message
 from ossgard import json_text
 
 
-async def call(app: ASGIApp, method: str, url: str, headers_json: str, body: bytes) -> str:
+async def call(app: ASGIApp, method: str, url: str, headers_json: str, body: bytes, is_complete: bool = True) -> str:
     """The whole answer as one text: a line of JSON (status, headers), then the body, which must be text."""
     # Of a request without a Host header (HTTP/1.0), Bun gives the path alone.
     scheme, _, rest = ("http", "", url) if url.startswith("/") else url.partition("://")
@@ -31,16 +31,17 @@ async def call(app: ASGIApp, method: str, url: str, headers_json: str, body: byt
         "server": (address, None),
         "client": None,
     }
-    answer = _Answer(body)
+    answer = _Answer(body, is_complete)
     await app(scope, answer.receive, answer.send)
     return answer.text()
 
 
 class _Answer:
-    """Gives the request's body, and collects what the application sends."""
+    """Gives the request's body, as far as it has come, and collects what the application sends."""
 
-    def __init__(self, request_body: bytes) -> None:
+    def __init__(self, request_body: bytes, is_complete: bool) -> None:
         self._request_body: bytes | None = request_body
+        self._is_complete = is_complete
         self._status = 500
         self._headers: list[tuple[str, str]] = []
         self._body: list[bytes] = []
@@ -49,7 +50,7 @@ class _Answer:
         body, self._request_body = self._request_body, None
         if body is None:
             return {"type": "http.disconnect"}
-        return {"type": "http.request", "body": body, "more_body": False}
+        return {"type": "http.request", "body": body, "more_body": not self._is_complete}
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -108,7 +108,7 @@ class ObjectPollStore:
         """Keep how a poll has got on, and set the alarm, unless there is a newer start."""
         kept = self._kept()
         if _is_of(kept, poll):
-            progress = {"polls": poll.polls, "errors": poll.errors, "ended": poll.ended}
+            progress = {"polls": poll.polls, "begun": poll.begun, "errors": poll.errors, "ended": poll.ended}
             await self._keep(kept.model_copy(update=progress), _milliseconds(at))
 
     async def finish(self, poll: BatchPoll) -> None:
@@ -122,7 +122,8 @@ class ObjectPollStore:
 
     def _kept(self) -> _Kept | None:
         kept = self._storage.kv.get(_KEY)
-        return None if kept is None else _Kept.model_validate(kept)
+        # A poller of the version before has counted no attempts.
+        return None if kept is None else _Kept.model_validate({"begun": 0, **kept})
 
     async def _keep(self, poll: BatchPoll, next_poll_at: int) -> None:
         self._storage.kv.put(_KEY, {**poll.model_dump(by_alias=True), "nextPollAt": next_poll_at})

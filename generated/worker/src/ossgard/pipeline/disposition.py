@@ -10,11 +10,10 @@ class Done:
 
 @dataclass(frozen=True)
 class Retry:
-    """Deliver the message again after some seconds."""
+    """Deliver the message again after some seconds: it came too early, or nothing could be noted down about it."""
 
     after_seconds: int
     error: str
-    rate_limited: bool = False
 
 
 @dataclass(frozen=True)

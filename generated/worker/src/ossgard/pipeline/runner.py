@@ -3,11 +3,16 @@
 A slice's writes and the message that follows it are committed as one transaction, whose first write takes the next step
 of the scan: of two deliveries of one message, only one can commit. What is committed but not sent lies in the outbox,
 and is sent by the next one who sees it: this runner, a redelivery of the message, or the sweep.
+
+Attempts are counted in the step's row, before the work begins: the queue's own count includes deliveries that died
+before any of this ran. An attempt ends by committing or by telling an error; of one that does neither, the process has
+ended, and a step may do that to it a few times only. A step that is to be tried again later goes back into the outbox
+with a later `due_at`, as a new message: it may wait for hours, which the retries of a queue were not made for.
 """
 
 import logging
-import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -17,8 +22,9 @@ from ossgard.config import parse_stored
 from ossgard.errors import ConstraintError, PermanentError, RetryableError
 from ossgard.log import log
 from ossgard.pipeline.disposition import Disposition, Done, Failed, Retry
-from ossgard.pipeline.outbox import send_step
+from ossgard.pipeline.outbox import delay_until, send_step
 from ossgard.pipeline.outcome import Fail, NextSlice, Outcome, WaitForBatch
+from ossgard.pipeline.patience import backoff, put_off
 from ossgard.pipeline.phase import PhaseProcessor, Slice
 from ossgard.pipeline.purge import PURGE, purge, request_purge
 from ossgard.pipeline.retention import delete_old
@@ -43,6 +49,8 @@ ENDED = (ScanStatus.DONE, ScanStatus.FAILED)
 UNSENT_AFTER = timedelta(minutes=1)
 UNANSWERED_AFTER = timedelta(hours=1)
 GIVE_UP_AFTER = timedelta(hours=24)
+# Attempts that begin so shortly after another are deliveries of one message at once, and count as one.
+AT_ONCE = timedelta(seconds=5)
 # How many messages one sweep looks at; the next sweep takes the rest.
 SWEEP_LIMIT = 100
 
@@ -79,17 +87,42 @@ class Runner:
         message = _parse(body)
         if message is None:
             return Failed(f"not a pipeline message: {repr(body)[:200]}")
+        if message.type == PURGE:
+            return await self._purge(message, attempt)
         try:
-            if message.type == PURGE:
-                await purge(self._services, message.step)
-                return Done()
-            found = await self._find(message.scan_id, message.step)
-            if found is not None:
-                await self._send(found.scan_id, _taken(found) or await self._work(found))
-        except PermanentError as error:
-            return await self._fail(message, attempt, str(error))
+            return await self._handle(message)
         except Exception as error:
-            return await self._try_again(message, attempt, error)
+            # Nothing could be noted down, so it is for the queue to deliver the message again.
+            log(logging.ERROR, "a message could not be dealt with", error=error, scan=message.scan_id)
+            with suppress(Exception):
+                await self._db.excuse_step(message.scan_id, message.step)
+            return Retry(backoff(attempt), str(error)[:_MAX_ERROR])
+
+    async def _handle(self, message: PipelineMessage) -> Disposition:
+        now = self._services.clock.now()
+        found = await self._db.begin_step(message.scan_id, message.step, to_text(now), to_text(now - AT_ONCE))
+        if found is None or found.status in ENDED:
+            return Done()
+        next = _taken(found)
+        if next is None and found.failing is not None and from_text(found.due_at) > now:
+            return Retry(delay_until(found.due_at, now), "it is not due yet")
+        try:
+            if next is None:
+                _refuse_deadly(found)
+                next = await self._work(found)
+        except PermanentError as error:
+            return await self._fail(message, str(error))
+        except Exception as error:
+            return await self._put_off(message, found, error)
+        await self._send(message.scan_id, next)
+        return Done()
+
+    async def _purge(self, message: PipelineMessage, attempt: int) -> Disposition:
+        try:
+            await purge(self._services, message.step)
+        except Exception as error:
+            log(logging.ERROR, "vectors could not be purged", error=error)
+            return Retry(backoff(attempt), str(error)[:_MAX_ERROR])
         return Done()
 
     async def dead_letter(self, body: object) -> None:
@@ -131,7 +164,9 @@ class Runner:
             await self.fail(message, f"Phase '{step.phase}' gave no answer for a day. Start the scan again")
             return
         try:
-            await send_step(self._services, step.scan_id, step.step, step.phase, step.due_at, step.batch_id)
+            await send_step(
+                self._services, step.scan_id, step.step, step.phase, step.due_at, step.batch_id, step.failing
+            )
         except Exception as error:
             if now < give_up_at:
                 raise
@@ -218,26 +253,36 @@ class Runner:
             next = await self._commit(message.scan_id, _Next(message.step + 1, None, now), rows)
         await self._send(message.scan_id, next)
 
-    async def _fail(self, message: PipelineMessage, attempt: int, error: str) -> Disposition:
+    async def _fail(self, message: PipelineMessage, error: str) -> Disposition:
         log(logging.WARNING, "scan failed", scan=message.scan_id, phase=message.type, reason=error)
-        try:
-            await self.fail(message, error)
-        except Exception as cause:
-            log(logging.ERROR, "a failed scan could not be marked", error=cause, scan=message.scan_id)
-            return Retry(_backoff(RETRIES.base_seconds, attempt), str(cause)[:_MAX_ERROR])
+        await self.fail(message, error)
         return Failed(error)
 
-    async def _try_again(self, message: PipelineMessage, attempt: int, error: Exception) -> Disposition:
+    async def _put_off(self, message: PipelineMessage, found: ScanMessage, error: Exception) -> Disposition:
+        """Have the step tried again later, and tell the scan's user; fail the scan when that has no more sense."""
         if isinstance(error, RetryableError):
             text = str(error)
         else:
             log(logging.ERROR, "unexpected error", error=error, scan=message.scan_id, phase=message.type)
             text = f"Unexpected error in phase '{message.type}': {type(error).__name__}: {error}"
-        if attempt > RETRIES.max:
-            return await self._fail(message, attempt, f"{text} (tried {attempt} times). Start the scan again later")
-        return Retry(
-            _delay(error, attempt), text[:_MAX_ERROR], isinstance(error, RetryableError) and error.rate_limited
-        )
+        text = text[:_MAX_ERROR]
+        now = self._services.clock.now()
+        try:
+            again = put_off(found.failing, error, text, now)
+        except PermanentError as end:
+            return await self._fail(message, str(end))
+        due_at = to_text(again.until)
+        note = f"waiting until {again.until:%Y-%m-%d %H:%M:%S} UTC: {text}"
+        if not await self._db.put_off_step(message.scan_id, message.step, due_at, again.failing, note):
+            # Another delivery was faster.
+            return Done()
+        log(logging.WARNING, "a step is tried again later", scan=message.scan_id, phase=message.type, reason=note)
+        try:
+            await send_step(self._services, message.scan_id, message.step, found.phase, due_at, failing=again.failing)
+        except Exception as cause:
+            # Delivered again, the message would come too early: the sweep sends it when it is due.
+            log(logging.ERROR, "a message could not be sent; the sweep will", error=cause, scan=message.scan_id)
+        return Done()
 
 
 def _parse(body: object) -> PipelineMessage | None:
@@ -254,6 +299,16 @@ def _taken(message: ScanMessage) -> _Next | None:
         return None
     is_sent = message.next_sent_at is not None
     return _Next(message.next_step, message.next_phase, message.next_due_at, is_sent, message.next_batch_id)
+
+
+def _refuse_deadly(message: ScanMessage) -> None:
+    """Raise `PermanentError` when the process has ended too often while it worked on a step."""
+    deaths = message.begun - 1
+    if deaths >= RETRIES.deaths:
+        raise PermanentError(
+            f"The process ended {deaths} times while it worked on phase '{message.phase}'. Start the scan again; "
+            "when that ends it again, report it"
+        )
 
 
 def _answer_due(step: ScanStep) -> datetime:
@@ -295,15 +350,3 @@ def _progress(message: ScanMessage, outcome: Outcome, following: Phase | None, n
     elif following is None:
         moved.append(writes.update_repo_last_scan_at(message.repo_id, now))
     return [*moved, writes.update_scan_status(message.scan_id, status, changes)]
-
-
-def _delay(error: Exception, attempt: int) -> int:
-    """The seconds to wait before the next attempt: as long as the other side asks, or twice as long each time."""
-    if isinstance(error, RetryableError) and error.retry_after is not None:
-        return min(math.ceil(error.retry_after), RETRIES.max_delay_seconds)
-    rate_limited = isinstance(error, RetryableError) and error.rate_limited
-    return _backoff(RETRIES.rate_limit_base_seconds if rate_limited else RETRIES.base_seconds, attempt)
-
-
-def _backoff(base_seconds: int, attempt: int) -> int:
-    return min(base_seconds << min(attempt - 1, 16), RETRIES.max_delay_seconds)

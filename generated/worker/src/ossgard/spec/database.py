@@ -19,6 +19,7 @@ from ossgard.spec.entities import (
     DupeRow,
     EmbedHash,
     EndedScan,
+    Failing,
     Job,
     ListedCounts,
     ListedPR,
@@ -158,7 +159,31 @@ class Database(Protocol):
         ...
 
     async def get_scan_message(self, scan_id: int, step: int) -> ScanMessage | None:
-        """What the runner needs to handle message `step` of a scan; null when there is no such message."""
+        """Message `step` of a scan with what the runner needs to handle it; null when there is no such message."""
+        ...
+
+    async def begin_step(self, scan_id: int, step: int, now: str, at_once: str) -> ScanMessage | None:
+        """Count an attempt at a step before its work begins, and read the message as `getScanMessage` does.
+
+        Nothing is counted when the step is taken already or not due yet, when the scan has ended, or when an
+        attempt has begun
+        after `at_once`: that is another delivery, and not dead, or this very call, sent twice.
+        """
+        ...
+
+    async def put_off_step(self, scan_id: int, step: int, due_at: str, failing: Failing, note: str) -> int:
+        """Put a step off until `due_at` after an error that may pass, its message back into the outbox, and tell the
+        scan's user.
+
+        The attempt has told an error, so it no longer counts as one of which nothing was heard. A message that
+        waited for a
+        provider's batch has got what it waited for. No row changes when the step is taken already or the scan has
+        ended.
+        """
+        ...
+
+    async def excuse_step(self, scan_id: int, step: int) -> int:
+        """Uncount an attempt at a step that was broken off through no fault of its own."""
         ...
 
     async def take_step(
@@ -365,6 +390,10 @@ class Database(Protocol):
         """Pull requests whose vectors are to be deleted, those with a larger id than `after_id`, by id."""
         ...
 
+    async def mark_vector_purges(self, ids: Sequence[int], begin: bool) -> int:
+        """Count an attempt at purges before its work begins, or forget the attempts of which something was heard."""
+        ...
+
     async def delete_vector_purges(self, ids: Sequence[int]) -> int:
         """Forget purges that are done."""
         ...
@@ -389,8 +418,19 @@ class Database(Protocol):
         """A job of the local queue."""
         ...
 
-    async def claim_job(self, now: str) -> Job | None:
-        """Take the oldest job that is due, atomically, and count the attempt."""
+    async def claim_job(self, now: str, per_account: int, served: Sequence[int]) -> Job | None:
+        """Take a job that is due, atomically, and count the attempt.
+
+        A scan has one job running at most, and an account `per_account`. Of the accounts that have one waiting,
+        the one
+        goes first that was served the longest ago: `served` lists them, the last served last. Of an account's
+        jobs, the
+        oldest goes first.
+        """
+        ...
+
+    async def get_job_account(self, id: str) -> int | None:
+        """The account whose scan a job works for; null when it works for none."""
         ...
 
     async def complete_job(self, id: str, result: JsonObject | None) -> int:
@@ -413,8 +453,8 @@ class Database(Protocol):
         """Put the jobs that were running when the process ended back into the queue."""
         ...
 
-    async def next_job_at(self) -> str | None:
-        """When the next queued job is due; an empty text when one is due at once, null when none is queued."""
+    async def next_job_at(self, now: str) -> str | None:
+        """When the next of the queued jobs becomes due that are not due yet; null when there is none."""
         ...
 
     async def start_batch_poll(
@@ -432,7 +472,7 @@ class Database(Protocol):
         ...
 
     async def save_batch_poll(
-        self, name: str, batch_id: str, step: int, polls: int, errors: int, ended: bool, next_poll_at: str
+        self, name: str, batch_id: str, step: int, polls: int, begun: int, errors: int, ended: bool, next_poll_at: str
     ) -> int:
         """Keep how a poller has got on, unless it has been started for another batch, or for a later message."""
         ...

@@ -85,6 +85,20 @@ class ScanWarning(CamelModel):
     examples: list[int]
 
 
+class Failing(CamelModel):
+    """How long a step has been failing: since when, how often it was tried, and how many of the tries ended in an
+    error that
+    nobody foresaw.
+
+    `waited` counts the seconds that it was put off by our own choice, not because the other side asked for it.
+    """
+
+    since: str
+    tries: int
+    unexpected: int
+    waited: int
+
+
 class PRInput(CamelModel):
     """A pull request as ingest stores it."""
 
@@ -333,6 +347,9 @@ class ScanMessage(CamelModel):
     scan_id: int
     step: int
     phase: str
+    due_at: str
+    begun: int
+    failing: Annotated[Failing | None, JsonText]
     status: ScanStatus
     phase_cursor: Annotated[JsonObject | None, JsonText]
     warnings: Annotated[list[ScanWarning], JsonText]
@@ -358,6 +375,7 @@ class ScanStep(CamelModel):
     sent_at: str | None
     batch_id: str | None
     batch_expires_at: str | None
+    failing: Annotated[Failing | None, JsonText]
 
 
 class EndedScan(CamelModel):
@@ -426,7 +444,9 @@ class BatchAnswer(CamelModel):
 class BatchPoll(CamelModel):
     """What a poller keeps: the batch, the message that waits for it, and how often it has polled.
 
-    `errors` counts those in a row; `ended` says that the batch has, and only the message is still to be sent.
+    `errors` counts those in a row, `begun` polls of which nothing was heard; `ended` says that the batch has, and
+    only the
+    message is still to be sent.
     """
 
     batch_id: str
@@ -434,6 +454,7 @@ class BatchPoll(CamelModel):
     step: int
     phase: str
     polls: int
+    begun: int
     errors: int
     ended: bool
 
@@ -454,6 +475,7 @@ class VectorPurge(CamelModel):
     repo_id: int
     number: int
     vector_store: Annotated[JsonObject | None, JsonText]
+    begun: int
 
 
 class Job(CamelModel):

@@ -43,6 +43,8 @@ class ErrorCode(StrEnum):
     INTERNAL_ERROR = "INTERNAL_ERROR"
     # Scans of the repository began and ended meanwhile; the same request may work in a second.
     SCAN_NOT_STARTED = "SCAN_NOT_STARTED"
+    # The database cannot be read or written for now, since it is locked, its disk is full, or it is overloaded.
+    DATABASE_UNAVAILABLE = "DATABASE_UNAVAILABLE"
     # GitHub, a provider or the vector store cannot be reached for now.
     SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
 
@@ -71,5 +73,6 @@ _STATUSES = {
     ErrorCode.BODY_TOO_LARGE: 413,
     ErrorCode.INTERNAL_ERROR: 500,
     ErrorCode.SCAN_NOT_STARTED: 503,
+    ErrorCode.DATABASE_UNAVAILABLE: 503,
     ErrorCode.SERVICE_UNAVAILABLE: 503,
 }

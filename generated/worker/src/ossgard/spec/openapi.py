@@ -136,6 +136,9 @@ OPENAPI = rb"""{
      },
      "500": {
       "$ref": "#/components/responses/INTERNAL_ERROR"
+     },
+     "503": {
+      "$ref": "#/components/responses/DATABASE_UNAVAILABLE"
      }
     },
     "security": [
@@ -201,6 +204,9 @@ OPENAPI = rb"""{
      },
      "500": {
       "$ref": "#/components/responses/INTERNAL_ERROR"
+     },
+     "503": {
+      "$ref": "#/components/responses/DATABASE_UNAVAILABLE"
      }
     },
     "security": [
@@ -233,6 +239,9 @@ OPENAPI = rb"""{
      },
      "500": {
       "$ref": "#/components/responses/INTERNAL_ERROR"
+     },
+     "503": {
+      "$ref": "#/components/responses/DATABASE_UNAVAILABLE"
      }
     },
     "security": [
@@ -279,6 +288,9 @@ OPENAPI = rb"""{
      },
      "500": {
       "$ref": "#/components/responses/INTERNAL_ERROR"
+     },
+     "503": {
+      "$ref": "#/components/responses/DATABASE_UNAVAILABLE"
      }
     },
     "security": [
@@ -349,6 +361,9 @@ OPENAPI = rb"""{
      },
      "500": {
       "$ref": "#/components/responses/INTERNAL_ERROR"
+     },
+     "503": {
+      "$ref": "#/components/responses/DATABASE_UNAVAILABLE"
      }
     },
     "security": [
@@ -441,7 +456,28 @@ OPENAPI = rb"""{
       "$ref": "#/components/responses/INTERNAL_ERROR"
      },
      "503": {
-      "$ref": "#/components/responses/SCAN_NOT_STARTED"
+      "description": "`SCAN_NOT_STARTED`: Scans of the repository began and ended meanwhile; the same request may work in a second. `DATABASE_UNAVAILABLE`: The database cannot be read or written for now, since it is locked, its disk is full, or it is overloaded.",
+      "content": {
+       "application/json": {
+        "schema": {
+         "allOf": [
+          {
+           "$ref": "#/components/schemas/Error"
+          },
+          {
+           "properties": {
+            "code": {
+             "enum": [
+              "SCAN_NOT_STARTED",
+              "DATABASE_UNAVAILABLE"
+             ]
+            }
+           }
+          }
+         ]
+        }
+       }
+      }
      }
     },
     "security": [
@@ -511,6 +547,9 @@ OPENAPI = rb"""{
      },
      "500": {
       "$ref": "#/components/responses/INTERNAL_ERROR"
+     },
+     "503": {
+      "$ref": "#/components/responses/DATABASE_UNAVAILABLE"
      }
     },
     "security": [
@@ -589,6 +628,9 @@ OPENAPI = rb"""{
      },
      "500": {
       "$ref": "#/components/responses/INTERNAL_ERROR"
+     },
+     "503": {
+      "$ref": "#/components/responses/DATABASE_UNAVAILABLE"
      }
     },
     "security": [
@@ -700,7 +742,28 @@ OPENAPI = rb"""{
       "$ref": "#/components/responses/INTERNAL_ERROR"
      },
      "503": {
-      "$ref": "#/components/responses/SERVICE_UNAVAILABLE"
+      "description": "`DATABASE_UNAVAILABLE`: The database cannot be read or written for now, since it is locked, its disk is full, or it is overloaded. `SERVICE_UNAVAILABLE`: GitHub, a provider or the vector store cannot be reached for now.",
+      "content": {
+       "application/json": {
+        "schema": {
+         "allOf": [
+          {
+           "$ref": "#/components/schemas/Error"
+          },
+          {
+           "properties": {
+            "code": {
+             "enum": [
+              "DATABASE_UNAVAILABLE",
+              "SERVICE_UNAVAILABLE"
+             ]
+            }
+           }
+          }
+         ]
+        }
+       }
+      }
      }
     },
     "security": [
@@ -730,6 +793,9 @@ OPENAPI = rb"""{
      },
      "500": {
       "$ref": "#/components/responses/INTERNAL_ERROR"
+     },
+     "503": {
+      "$ref": "#/components/responses/DATABASE_UNAVAILABLE"
      }
     },
     "security": [
@@ -759,6 +825,9 @@ OPENAPI = rb"""{
      },
      "500": {
       "$ref": "#/components/responses/INTERNAL_ERROR"
+     },
+     "503": {
+      "$ref": "#/components/responses/DATABASE_UNAVAILABLE"
      }
     },
     "security": [
@@ -788,6 +857,9 @@ OPENAPI = rb"""{
      },
      "500": {
       "$ref": "#/components/responses/INTERNAL_ERROR"
+     },
+     "503": {
+      "$ref": "#/components/responses/DATABASE_UNAVAILABLE"
      }
     },
     "security": [
@@ -1779,7 +1851,7 @@ OPENAPI = rb"""{
    },
    "ErrorCode": {
     "type": "string",
-    "description": "- `INVALID_REQUEST`: The body or a path parameter is not what this document asks for. (400)\n- `CONFIG_REFUSED`: The configuration has the right form, and cannot work on this host. (400)\n- `CONFIG_INVALID`: The account's stored configuration is not valid any more. (400)\n- `GITHUB_TOKEN_REFUSED`: GitHub refuses the token of the configuration. (400)\n- `GITHUB_UNREACHABLE`: GitHub could not be asked about the token, and without that nobody is registered here. (503)\n- `SERVICE_REFUSED`: GitHub, a provider or the vector store refuses what it is asked on behalf of the account. (400)\n- `SCAN_NEEDED`: What is stored of the repository was embedded by another model; a scan embeds it anew. (400)\n- `UNAUTHORIZED`: The request has no API key, or one that is not known. (401)\n- `NOT_FOUND`: The service has no such path. (404)\n- `REPO_NOT_TRACKED`: The account does not track the repository. (404)\n- `REPO_NOT_SCANNED`: No scan of the repository is completed yet. (404)\n- `SCAN_NOT_FOUND`: The account has no such scan. (404)\n- `PR_NOT_FOUND`: GitHub has no such pull request, or the account's token may not read it. (404)\n- `METHOD_NOT_ALLOWED`: The path is asked for by other methods; the header Allow names them. (405)\n- `REPO_ALREADY_TRACKED`: The account tracks the repository already. (409)\n- `BODY_TOO_LARGE`: The body is larger than the service reads. (413)\n- `INTERNAL_ERROR`: The service failed; its log tells why. (500)\n- `SCAN_NOT_STARTED`: Scans of the repository began and ended meanwhile; the same request may work in a second. (503)\n- `SERVICE_UNAVAILABLE`: GitHub, a provider or the vector store cannot be reached for now. (503)",
+    "description": "- `INVALID_REQUEST`: The body or a path parameter is not what this document asks for. (400)\n- `CONFIG_REFUSED`: The configuration has the right form, and cannot work on this host. (400)\n- `CONFIG_INVALID`: The account's stored configuration is not valid any more. (400)\n- `GITHUB_TOKEN_REFUSED`: GitHub refuses the token of the configuration. (400)\n- `GITHUB_UNREACHABLE`: GitHub could not be asked about the token, and without that nobody is registered here. (503)\n- `SERVICE_REFUSED`: GitHub, a provider or the vector store refuses what it is asked on behalf of the account. (400)\n- `SCAN_NEEDED`: What is stored of the repository was embedded by another model; a scan embeds it anew. (400)\n- `UNAUTHORIZED`: The request has no API key, or one that is not known. (401)\n- `NOT_FOUND`: The service has no such path. (404)\n- `REPO_NOT_TRACKED`: The account does not track the repository. (404)\n- `REPO_NOT_SCANNED`: No scan of the repository is completed yet. (404)\n- `SCAN_NOT_FOUND`: The account has no such scan. (404)\n- `PR_NOT_FOUND`: GitHub has no such pull request, or the account's token may not read it. (404)\n- `METHOD_NOT_ALLOWED`: The path is asked for by other methods; the header Allow names them. (405)\n- `REPO_ALREADY_TRACKED`: The account tracks the repository already. (409)\n- `BODY_TOO_LARGE`: The body is larger than the service reads. (413)\n- `INTERNAL_ERROR`: The service failed; its log tells why. (500)\n- `SCAN_NOT_STARTED`: Scans of the repository began and ended meanwhile; the same request may work in a second. (503)\n- `DATABASE_UNAVAILABLE`: The database cannot be read or written for now, since it is locked, its disk is full, or it is overloaded. (503)\n- `SERVICE_UNAVAILABLE`: GitHub, a provider or the vector store cannot be reached for now. (503)",
     "enum": [
      "INVALID_REQUEST",
      "CONFIG_REFUSED",
@@ -1799,6 +1871,7 @@ OPENAPI = rb"""{
      "BODY_TOO_LARGE",
      "INTERNAL_ERROR",
      "SCAN_NOT_STARTED",
+     "DATABASE_UNAVAILABLE",
      "SERVICE_UNAVAILABLE"
     ]
    },
@@ -2268,6 +2341,29 @@ OPENAPI = rb"""{
           "code": {
            "enum": [
             "SCAN_NOT_STARTED"
+           ]
+          }
+         }
+        }
+       ]
+      }
+     }
+    }
+   },
+   "DATABASE_UNAVAILABLE": {
+    "description": "`DATABASE_UNAVAILABLE`: The database cannot be read or written for now, since it is locked, its disk is full, or it is overloaded.",
+    "content": {
+     "application/json": {
+      "schema": {
+       "allOf": [
+        {
+         "$ref": "#/components/schemas/Error"
+        },
+        {
+         "properties": {
+          "code": {
+           "enum": [
+            "DATABASE_UNAVAILABLE"
            ]
           }
          }

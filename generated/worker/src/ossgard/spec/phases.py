@@ -22,12 +22,15 @@ class Phase:
 
 @dataclass(frozen=True)
 class Retries:
-    """How often a slice is tried after the first time, and how many seconds lie between."""
+    """How a slice that failed is tried again; see `ossgard.pipeline.patience` for the rules."""
 
-    max: int
     base_seconds: int
     rate_limit_base_seconds: int
-    max_delay_seconds: int
+    longest_seconds: int
+    patience_seconds: int
+    asked_seconds: int
+    unexpected: int
+    deaths: int
 
 
 @dataclass(frozen=True)
@@ -107,17 +110,20 @@ PHASES: dict[str, Phase] = {
 }
 
 RETRIES = Retries(
-    max=3,
     base_seconds=1,
     rate_limit_base_seconds=60,
-    max_delay_seconds=3600,
+    longest_seconds=120,
+    patience_seconds=600,
+    asked_seconds=86400,
+    unexpected=3,
+    deaths=3,
 )
 
 POLLING = Polling(
     first_seconds=10,
     growth=1.5,
     longest_seconds=120,
-    max_errors=4,
+    max_errors=12,
 )
 
 RETENTION = Retention(

@@ -20,6 +20,7 @@ from ossgard.spec.entities import (
     DupeRow,
     EmbedHash,
     EndedScan,
+    Failing,
     Job,
     ListedCounts,
     ListedPR,
@@ -127,6 +128,15 @@ class SqlDatabase(SqlMethods):
 
     async def get_scan_message(self, scan_id: int, step: int) -> ScanMessage | None:
         return await self._first(ScanMessage, queries.GET_SCAN_MESSAGE, scan_id, step)
+
+    async def begin_step(self, scan_id: int, step: int, now: str, at_once: str) -> ScanMessage | None:
+        return await self._first(ScanMessage, queries.BEGIN_STEP, scan_id, step, now, at_once)
+
+    async def put_off_step(self, scan_id: int, step: int, due_at: str, failing: Failing, note: str) -> int:
+        return await self._run(queries.PUT_OFF_STEP, scan_id, step, due_at, failing, note)
+
+    async def excuse_step(self, scan_id: int, step: int) -> int:
+        return await self._run(queries.EXCUSE_STEP, scan_id, step)
 
     async def take_step(
         self,
@@ -260,6 +270,9 @@ class SqlDatabase(SqlMethods):
     async def list_vector_purges(self, after_id: int, limit: int) -> list[VectorPurge]:
         return await self._list(VectorPurge, queries.LIST_VECTOR_PURGES, after_id, limit)
 
+    async def mark_vector_purges(self, ids: Sequence[int], begin: bool) -> int:
+        return await self._run(queries.MARK_VECTOR_PURGES, ids, begin)
+
     async def delete_vector_purges(self, ids: Sequence[int]) -> int:
         return await self._run(queries.DELETE_VECTOR_PURGES, ids)
 
@@ -278,8 +291,11 @@ class SqlDatabase(SqlMethods):
     async def get_job(self, id: str) -> Job | None:
         return await self._first(Job, queries.GET_JOB, id)
 
-    async def claim_job(self, now: str) -> Job | None:
-        return await self._first(Job, queries.CLAIM_JOB, now)
+    async def claim_job(self, now: str, per_account: int, served: Sequence[int]) -> Job | None:
+        return await self._first(Job, queries.CLAIM_JOB, now, per_account, served)
+
+    async def get_job_account(self, id: str) -> int | None:
+        return await self._first_value(int, queries.GET_JOB_ACCOUNT, id)
 
     async def complete_job(self, id: str, result: JsonObject | None) -> int:
         return await self._run(queries.COMPLETE_JOB, id, result)
@@ -296,8 +312,8 @@ class SqlDatabase(SqlMethods):
     async def recover_running_jobs(self) -> int:
         return await self._run(queries.RECOVER_RUNNING_JOBS)
 
-    async def next_job_at(self) -> str | None:
-        return await self._first_value(str, queries.NEXT_JOB_AT)
+    async def next_job_at(self, now: str) -> str | None:
+        return await self._first_value(str, queries.NEXT_JOB_AT, now)
 
     async def start_batch_poll(
         self, name: str, batch_id: str, scan_id: int, step: int, phase: str, next_poll_at: str
@@ -308,9 +324,9 @@ class SqlDatabase(SqlMethods):
         return await self._first(BatchPoll, queries.GET_BATCH_POLL, name)
 
     async def save_batch_poll(
-        self, name: str, batch_id: str, step: int, polls: int, errors: int, ended: bool, next_poll_at: str
+        self, name: str, batch_id: str, step: int, polls: int, begun: int, errors: int, ended: bool, next_poll_at: str
     ) -> int:
-        return await self._run(queries.SAVE_BATCH_POLL, name, batch_id, step, polls, errors, ended, next_poll_at)
+        return await self._run(queries.SAVE_BATCH_POLL, name, batch_id, step, polls, begun, errors, ended, next_poll_at)
 
     async def delete_batch_poll(self, name: str, batch_id: str, step: int) -> int:
         return await self._run(queries.DELETE_BATCH_POLL, name, batch_id, step)

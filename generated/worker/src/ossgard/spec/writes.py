@@ -8,6 +8,7 @@ from ossgard.spec.entities import (
     BatchAnswerInput,
     CandidateInput,
     EmbedHash,
+    Failing,
     ListedPR,
     NeighbourEdge,
     PRInput,
@@ -97,6 +98,33 @@ def add_scan_tokens(id: int, input_tokens: int, output_tokens: int, embedding_to
 def fail_scan(id: int, error: str, completed_at: str) -> Write:
     """Mark a scan failed unless it has ended already."""
     return Write("failScan", (id, error, completed_at))
+
+
+def begin_step(scan_id: int, step: int, now: str, at_once: str) -> Write:
+    """Count an attempt at a step before its work begins, and read the message as `getScanMessage` does.
+
+    Nothing is counted when the step is taken already or not due yet, when the scan has ended, or when an attempt
+    has begun
+    after `at_once`: that is another delivery, and not dead, or this very call, sent twice.
+    """
+    return Write("beginStep", (scan_id, step, now, at_once))
+
+
+def put_off_step(scan_id: int, step: int, due_at: str, failing: Failing, note: str) -> Write:
+    """Put a step off until `due_at` after an error that may pass, its message back into the outbox, and tell the
+    scan's user.
+
+    The attempt has told an error, so it no longer counts as one of which nothing was heard. A message that waited
+    for a
+    provider's batch has got what it waited for. No row changes when the step is taken already or the scan has
+    ended.
+    """
+    return Write("putOffStep", (scan_id, step, due_at, failing, note))
+
+
+def excuse_step(scan_id: int, step: int) -> Write:
+    """Uncount an attempt at a step that was broken off through no fault of its own."""
+    return Write("excuseStep", (scan_id, step))
 
 
 def take_step(
@@ -236,6 +264,11 @@ def delete_ended_jobs(before: str, limit: int) -> Write:
     return Write("deleteEndedJobs", (before, limit))
 
 
+def mark_vector_purges(ids: Sequence[int], begin: bool) -> Write:
+    """Count an attempt at purges before its work begins, or forget the attempts of which something was heard."""
+    return Write("markVectorPurges", (ids, begin))
+
+
 def delete_vector_purges(ids: Sequence[int]) -> Write:
     """Forget purges that are done."""
     return Write("deleteVectorPurges", (ids,))
@@ -261,9 +294,16 @@ def insert_job(id: str, type: str, payload: JsonObject, max_retries: int, run_af
     return Write("insertJob", (id, type, payload, max_retries, run_after))
 
 
-def claim_job(now: str) -> Write:
-    """Take the oldest job that is due, atomically, and count the attempt."""
-    return Write("claimJob", (now,))
+def claim_job(now: str, per_account: int, served: Sequence[int]) -> Write:
+    """Take a job that is due, atomically, and count the attempt.
+
+    A scan has one job running at most, and an account `per_account`. Of the accounts that have one waiting, the
+    one
+    goes first that was served the longest ago: `served` lists them, the last served last. Of an account's jobs,
+    the
+    oldest goes first.
+    """
+    return Write("claimJob", (now, per_account, served))
 
 
 def complete_job(id: str, result: JsonObject | None) -> Write:
@@ -301,10 +341,10 @@ def start_batch_poll(name: str, batch_id: str, scan_id: int, step: int, phase: s
 
 
 def save_batch_poll(
-    name: str, batch_id: str, step: int, polls: int, errors: int, ended: bool, next_poll_at: str
+    name: str, batch_id: str, step: int, polls: int, begun: int, errors: int, ended: bool, next_poll_at: str
 ) -> Write:
     """Keep how a poller has got on, unless it has been started for another batch, or for a later message."""
-    return Write("saveBatchPoll", (name, batch_id, step, polls, errors, ended, next_poll_at))
+    return Write("saveBatchPoll", (name, batch_id, step, polls, begun, errors, ended, next_poll_at))
 
 
 def delete_batch_poll(name: str, batch_id: str, step: int) -> Write:

@@ -39,7 +39,7 @@ class PollTable:
     async def save(self, poll: BatchPoll, at: datetime) -> None:
         """Keep how a poll has got on, unless there is a newer start."""
         await self._db.save_batch_poll(
-            self._name, poll.batch_id, poll.step, poll.polls, poll.errors, poll.ended, to_text(at)
+            self._name, poll.batch_id, poll.step, poll.polls, poll.begun, poll.errors, poll.ended, to_text(at)
         )
 
     async def finish(self, poll: BatchPoll) -> None:

@@ -21,7 +21,7 @@ from ossgard.providers.factory import Providers
 from ossgard.services import Services
 from ossgard.spec.entities import BatchPoll, ScanMessage
 from ossgard.spec.messages import PipelineMessage
-from ossgard.spec.phases import PHASES, POLLING
+from ossgard.spec.phases import PHASES, POLLING, RETRIES
 from ossgard.times import to_text
 
 # How long after its expiry a provider may take to say that a batch has expired.
@@ -75,6 +75,7 @@ async def start_poll(store: PollStore, clock: Clock, batch_id: str, message: Pip
         step=message.step,
         phase=message.type,
         polls=0,
+        begun=0,
         errors=0,
         ended=False,
     )
@@ -94,20 +95,30 @@ class BatchPoller:
         self._store = store
 
     async def alarm(self) -> None:
-        """Poll once. The next alarm is set first; what goes wrong after that is not raised."""
+        """Poll once. The next alarm is set first, and the attempt counted; what goes wrong after that is not raised."""
         poll = await self._store.load()
         if poll is None:
             return
-        polled = poll.model_copy(update={"polls": poll.polls + 1})
+        polled = poll.model_copy(update={"polls": poll.polls + 1, "begun": poll.begun + 1})
         next_at = self._services.clock.now() + poll_wait(polled.polls)
         await self._store.save(polled, next_at)
+        polled = polled.model_copy(update={"begun": 0})
         try:
-            if poll.ended:
+            if poll.begun >= RETRIES.deaths:
+                await self._fail(
+                    poll,
+                    f"The process ended {poll.begun} times while it asked for batch {poll.batch_id}. Start the scan "
+                    "again; when that ends it again, report it",
+                )
+            elif poll.ended:
                 await self._wake(polled)
             else:
                 await self._poll(polled, next_at)
         except Exception as error:
             log(logging.ERROR, "a poll failed; there will be another", error=error, scan=poll.scan_id, phase=poll.phase)
+            kept = await self._store.load()
+            if kept is not None and poll.begun < RETRIES.deaths:
+                await self._store.save(kept.model_copy(update={"begun": 0}), next_at)
 
     async def _poll(self, poll: BatchPoll, next_at: datetime) -> None:
         waiting = await self._services.db.get_scan_message(poll.scan_id, poll.step)
@@ -118,6 +129,11 @@ class BatchPoller:
         try:
             has_ended = await self._has_ended(poll, waiting)
         except RetryableError as error:
+            if error.retry_after is not None and error.retry_after > 0:
+                # As long as it asks for, in a time that the batch has anyway.
+                wait = timedelta(seconds=min(error.retry_after, RETRIES.asked_seconds))
+                await self._store.save(poll, max(next_at, self._services.clock.now() + wait))
+                return
             errors = poll.errors + 1
             if errors >= POLLING.max_errors:
                 await self._fail(

@@ -40,7 +40,7 @@ ROOM_WAIT_SECONDS = 600
 MAX_ROOM_WAITS = 288
 # After this long, an attempt to submit is over: uploading and creating have three minutes each.
 LONGEST_SUBMISSION = timedelta(minutes=7)
-# How long to wait before the results of a batch are asked for again, three times at most.
+# How long to wait, at least, before the results of a batch are asked for again.
 COLLECT_RETRY_SECONDS = 120
 
 _UNSUBMITTED = {"id": None, "found": False, "submitted_at": None, "until": None, "tokens": 0}
@@ -149,7 +149,7 @@ async def run_batches(slice: Slice, work: BatchWork, is_wanted: bool, progress: 
     try:
         return await _continue(slice, work, cursor, cursor.id, progress)
     except RetryableError as error:
-        # A batch of hours is not given up for an outage of seconds.
+        # A batch of hours is not given up for an outage of minutes: so it counts as a wait that the provider asks for.
         wait = max(error.retry_after or 0, COLLECT_RETRY_SECONDS)
         raise RetryableError(str(error), wait, error.rate_limited) from error
 

@@ -175,7 +175,7 @@ def _wait(slice: Slice, later: Sequence[Failed]) -> int:
     for one in later:
         asked = one.error.retry_after if isinstance(one.error, RetryableError) else None
         own = TRY_AGAIN_SECONDS[number(slice.cursor, "round")]
-        waits.append(max(own, math.ceil(min(asked or 0, RETRIES.max_delay_seconds))))
+        waits.append(max(own, math.ceil(min(asked or 0, RETRIES.asked_seconds))))
     return max(waits)
 
 
