@@ -1,4 +1,4 @@
-"""The Worker when Python has ended in its isolate: the next event gets a new one, and the same message ends it thrice."""
+"""The Worker when Python has ended in its isolate: the next event gets a new one, and no message ends it for ever."""
 
 import json
 import time

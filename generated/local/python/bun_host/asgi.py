@@ -6,9 +6,7 @@ from urllib.parse import unquote
 from starlette.types import ASGIApp, Message
 
 
-async def call(
-    app: ASGIApp, method: str, url: str, headers_json: str, body: bytes, is_complete: bool = True
-) -> str:
+async def call(app: ASGIApp, method: str, url: str, headers_json: str, body: bytes, is_complete: bool = True) -> str:
     """The whole answer as one text: a line of JSON (status, headers), then the body, which must be text."""
     # Of a request without a Host header (HTTP/1.0), Bun gives the path alone.
     scheme, _, rest = ("http", "", url) if url.startswith("/") else url.partition("://")

@@ -52,9 +52,7 @@ class Core:
         self._app = create_app(services)
         self._runner = Runner(services)
 
-    async def handle_http(
-        self, method: str, url: str, headers_json: str, body: Bytes | None, is_complete: bool
-    ) -> str:
+    async def handle_http(self, method: str, url: str, headers_json: str, body: Bytes | None, is_complete: bool) -> str:
         """Answer a request, whose body may have broken off; see `asgi.call` for the form of the answer."""
         self._begin("request", f"{method} {url}")
         content = b"" if body is None else body.to_bytes()
