@@ -61,6 +61,7 @@ def test_keeps_what_it_is_to_poll(scan: WaitingScan) -> None:
         "step": STEP,
         "phase": "verify",
         "polls": 0,
+        "begun": 0,
         "errors": 0,
         "ended": False,
         "nextPollAt": round(alarm.timestamp() * 1000),
