@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""The Worker when Python has ended in its isolate: the next event gets a new one, and a message ends it thrice."""
-=======
 """The Worker when Python has ended in its isolate: the next event gets a new one, and no message ends it for ever."""
->>>>>>> patience
 
 import json
 import time

@@ -5,6 +5,8 @@ from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Message
 
+from ossgard import json_text
+
 
 async def call(app: ASGIApp, method: str, url: str, headers_json: str, body: bytes, is_complete: bool = True) -> str:
     """The whole answer as one text: a line of JSON (status, headers), then the body, which must be text."""
@@ -23,7 +25,9 @@ async def call(app: ASGIApp, method: str, url: str, headers_json: str, body: byt
         "raw_path": raw_path.encode(),
         "query_string": query.encode(),
         "root_path": "",
-        "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in json.loads(headers_json)],
+        "headers": [
+            (name.encode("latin-1"), value.encode("latin-1")) for name, value in json_text.decode(headers_json)
+        ],
         "server": (address, None),
         "client": None,
     }

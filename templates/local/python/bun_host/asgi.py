@@ -7,10 +7,7 @@ from starlette.types import ASGIApp, Message
 
 from ossgard import json_text
 
-<<<<<<< HEAD
 
-=======
->>>>>>> patience
 async def call(app: ASGIApp, method: str, url: str, headers_json: str, body: bytes, is_complete: bool = True) -> str:
     """The whole answer as one text: a line of JSON (status, headers), then the body, which must be text."""
     # Of a request without a Host header (HTTP/1.0), Bun gives the path alone.
