@@ -45,6 +45,23 @@ Templates = Annotated[
 ]
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from generator import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """What every command takes."""
+
+
 def _templates(project: Path, templates: Path | None) -> Path:
     folder = templates or project / "templates"
     if not folder.is_dir():

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
-_LIBRARIES = ("apsw", "black", "jinja2", "pydantic", "pyyaml")
+_LIBRARIES = ("apsw", "black", "jinja2", "ossgard-gen", "pydantic", "pyyaml")
 # What the inputs of a run are called that has begun to write, and has not ended: the name of no digest.
 _UNFINISHED = ""
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
+from generator import __version__
 from generator.output.http_views import PATH_PARAMETER
 from generator.spec.names import camel
 from generator.spec.routes import Constraints, FieldSpec, RouteSpec, RoutesSpec
@@ -26,7 +27,7 @@ def build_openapi(spec: Spec) -> Schema:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(routes, route)
     return {
         "openapi": "3.1.0",
-        "info": {"title": routes.title, "version": routes.version, "description": routes.description},
+        "info": {"title": routes.title, "version": __version__, "description": routes.description},
         "paths": paths,
         "components": {
             "schemas": _schemas(spec),

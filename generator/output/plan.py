@@ -10,6 +10,7 @@ from typing import Any
 
 import jinja2
 
+from generator import __version__
 from generator.layout import MIGRATIONS, TEMPLATE_SUFFIX, target_of, template_names
 from generator.output import python_source, typescript_source
 from generator.output.http_views import RouteView, adapter_name, build_models, constrained, python_string
@@ -73,6 +74,7 @@ def build_variables(spec: Spec) -> dict[str, Any]:
     routes = [RouteView(route) for route in spec.routes.routes]
     return {
         "spec": spec,
+        "version": __version__,
         "methods": methods,
         "patches": patches,
         "records": [(name, fields, database.records[name].doc) for name, fields in record_fields.items()],

@@ -126,7 +126,6 @@ class RoutesSpec(SpecModel):
     """The HTTP interface."""
 
     title: str = Field(description="The service's name, in the OpenAPI document.")
-    version: str = Field(description="The interface's version, in the OpenAPI document.")
     description: str = Field(description="What the service does, in the OpenAPI document.")
     enums: dict[Name, EnumSpec] = Field(default_factory=dict, description="Closed sets of texts, by name.")
     scalars: dict[Name, ScalarSpec] = Field(default_factory=dict, description="Texts with constraints, by name.")

@@ -54,7 +54,6 @@ DATABASE: dict[str, Any] = {
 
 ROUTES: dict[str, Any] = {
     "title": "notes",
-    "version": "1.0.0",
     "description": "Keeps notes.",
     "scalars": {"City": {"type": "text", "max_length": 99, "pattern": "^[a-z]+$", "but_not": ["nowhere"]}},
     "models": {"Health": {"fields": {"status": "text"}}},
