@@ -57,7 +57,7 @@ export class HostProcess {
 /** Waits until there is something. */
 export async function until<T>(
   look: () => T | false | undefined | null | Promise<T | false>,
-  seconds = 30,
+  seconds = 200,
 ): Promise<T> {
   const end = Date.now() + seconds * 1000;
   while (Date.now() < end) {
