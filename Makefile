@@ -122,7 +122,7 @@ types: setup ## Check types: mypy --strict, tsc --strict
 	cd generated/local && node_modules/.bin/tsc --noEmit && node_modules/.bin/tsc --noEmit --project ../../tests/hosts/bun
 	cd generated/worker/dev && node_modules/.bin/tsc --noEmit
 
-bench: setup ## Measure generation, both hosts and whole scans (about 8 minutes)
+bench: setup ## Measure generation, both hosts and whole scans, and soak (about 9 minutes)
 	@.venv/bin/python -m tests.bench
 
 clean: ## Remove everything that is installed or built

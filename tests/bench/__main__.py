@@ -7,6 +7,7 @@ from tests.bench import batches
 from tests.bench.generation import bench_generation
 from tests.bench.hosts import bench_hosts
 from tests.bench.scans import QUICK_SIZES, SIZES, bench_scans
+from tests.bench.soak import bench_soak
 
 
 def main(arguments: list[str]) -> None:
@@ -17,6 +18,7 @@ def main(arguments: list[str]) -> None:
         "hosts": bench_hosts,
         "scans": lambda: bench_scans(QUICK_SIZES if is_quick else SIZES),
         "batches": lambda: batches.bench_batches(batches.QUICK_SIZES if is_quick else batches.SIZES),
+        "soak": bench_soak,
     }
     names = [argument for argument in arguments if argument != "--quick"]
     unknown = [name for name in names if name not in parts]

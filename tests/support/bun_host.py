@@ -41,7 +41,7 @@ class BunHost:
 
 @dataclass
 class TimedBunHost(BunHost):
-    """A running host whose clock can be moved on."""
+    """A running host whose clock can be moved on, and whose disk can be filled."""
 
     control_url: str = ""
     database: Path = Path()
@@ -57,6 +57,10 @@ class TimedBunHost(BunHost):
     def advance_to(self, moment: datetime) -> datetime:
         """Move the host's time on to a moment, unless that has passed; the new time."""
         return self.advance(max(0.0, (moment - self.now()).total_seconds()))
+
+    def fill_disk(self, is_full: bool = True) -> None:
+        """Keep SQLite from making the database's file larger, or give it room again."""
+        httpx.post(f"{self.control_url}/disk", json={"isFull": is_full}, verify=False).raise_for_status()
 
     def next_polls(self) -> list[dict[str, Any]]:
         """The rows of `batch_polls`, the one that is polled next first."""

@@ -97,7 +97,8 @@ class WorkerHost:
         self._control("invocations/reset", {})
 
     def control_vectorize(self, **changes: object) -> None:
-        """Change `delayMilliseconds`, or set the `failure` of the next calls: {times, status, code, message}."""
+        """Change `delayMilliseconds`, set the `failure` of the next calls ({times, status, code, message}), or have
+        vectors be `lost`, by their ids."""
         self._control("vectorize", changes)
 
     def kill(self) -> None:

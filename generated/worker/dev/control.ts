@@ -13,8 +13,8 @@
  * - `POST /scheduled` runs the scheduled handler;
  * - `GET /invocations` answers what each invocation of the Worker used (see invocations.ts), `POST /invocations/reset` begins
  *   anew;
- * - `POST /vectorize` `{delayMilliseconds?, failure?: {times, status, code, message}}` changes how long vectors take to show,
- *   and has the next calls fail.
+ * - `POST /vectorize` `{delayMilliseconds?, failure?: {times, status, code, message}, lost?: [id]}` changes how long vectors
+ *   take to show, has the next calls fail, and loses vectors, whatever index they are in.
  */
 import type { Miniflare } from "miniflare";
 import type { Invocations } from "./invocations.ts";
@@ -104,12 +104,14 @@ export function serveControl({ miniflare, settings, vectorize, invocations }: Co
       return {};
     },
     "POST /vectorize": async (request) => {
-      const { delayMilliseconds, failure } = (await request.json()) as {
+      const { delayMilliseconds, failure, lost } = (await request.json()) as {
         delayMilliseconds?: number;
         failure?: Failure;
+        lost?: string[];
       };
       if (delayMilliseconds !== undefined) vectorize.delayMilliseconds = delayMilliseconds;
       if (failure !== undefined) vectorize.failure = failure;
+      if (lost !== undefined) vectorize.lose(lost);
       return {};
     },
   };

@@ -1,7 +1,8 @@
 """The generated Worker in workerd: requests, the pipeline over Queues, what it does with what comes back."""
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from tests.outside.github_api import GitHubApi
 from tests.support.worker_host import WorkerHost, worker_host
 
 PIPELINE, DEAD_LETTERS = "ossgard-pipeline", "ossgard-pipeline-dlq"
+MEGABYTE = 1024 * 1024
 
 
 def client_of(host: WorkerHost, github: GitHubApi) -> tuple[httpx.Client, str]:
@@ -151,6 +153,38 @@ def test_the_schedule_sends_what_was_not_sent(
     )
     worker.run_schedule()
     assert ended(client, row["id"])["status"] == "done"
+
+
+@pytest.mark.parametrize("is_announced", [True, False])
+def test_a_body_of_100_megabytes_is_read_no_further_than_needed(worker: WorkerHost, is_announced: bool) -> None:
+    worker.reset_invocations()
+    httpx.get(f"{worker.url}/health", verify=False)
+    sent = 0
+
+    def pieces() -> Iterator[bytes]:
+        nonlocal sent
+        while sent < 100 * MEGABYTE:
+            sent += MEGABYTE
+            yield bytes(MEGABYTE)
+
+    headers = {"content-length": str(100 * MEGABYTE)} if is_announced else {}
+    answer = httpx.post(f"{worker.url}/accounts", content=pieces(), headers=headers, timeout=60, verify=False)
+    assert (answer.status_code, answer.json()["code"]) == (413, "BODY_TOO_LARGE")
+    # As much as a client is read on, so that it sees the answer, and what lies in buffers.
+    assert sent < (16 if is_announced else 32) * MEGABYTE
+    before, after = eventually(worker.invocations, lambda found: len(found) == 2)
+    assert after["memoryBytes"] - before["memoryBytes"] < 16 * MEGABYTE
+
+
+def test_an_unknown_log_level_is_info_and_said_once(github: GitHubApi, tmp_path: Path) -> None:
+    with worker_host(tmp_path, {"GITHUB_API_URL": github.url, "LOG_LEVEL": "shout"}) as host:
+        client, token = client_of(host, github)
+        github.revoke(token)
+        assert ended(client, start_scan(client, github, "loud"))["status"] == "failed"
+        eventually(lambda: host.lines, lambda lines: any('"scan failed"' in line for line in lines))
+        [said] = [json.loads(line) for line in host.lines if "LOG_LEVEL" in line]
+    assert said["level"] == "warning"
+    assert said["message"].startswith("LOG_LEVEL is 'shout': it stays info, since it can be debug, ")
 
 
 def test_state_outlasts_a_restart(github: GitHubApi, tmp_path: Path) -> None:

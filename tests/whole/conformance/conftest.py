@@ -1,9 +1,12 @@
 """The targets of the suite, and the accounts and repositories that its tests make for themselves."""
 
+import contextlib
 import itertools
 import socket
+import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,10 +23,17 @@ API_KEY = "sk-0123456789abcdef"
 
 @dataclass(frozen=True)
 class Target:
-    """A running service; all that the tests know of it is its address, and whether it calls itself a cloud host."""
+    """A running service; all that the tests know of it is told here.
+
+    Args:
+        url: where it listens.
+        is_cloud: whether it calls itself a cloud host.
+        execute: runs a statement with its values on the database, for rows that no request leads to.
+    """
 
     url: str
     is_cloud: bool
+    execute: Callable[..., object]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -62,17 +72,25 @@ def target(
         from tests.support.cpython_host import cpython_host
 
         with cpython_host(directory, environment) as host:
-            yield Target(host.url, is_cloud=False)
+            yield Target(host.url, is_cloud=False, execute=_file_executor(directory / "ossgard.db"))
     elif request.param == "bun":
         from tests.support.bun_host import bun_host
 
-        with bun_host(directory / "ossgard.db", environment) as local:
-            yield Target(local.url, is_cloud=False)
+        with bun_host(directory, environment) as local:
+            yield Target(local.url, is_cloud=False, execute=_file_executor(directory / "ossgard.db"))
     else:
         from tests.support.worker_host import worker_host
 
         with worker_host(directory, environment) as worker:
-            yield Target(worker.url, is_cloud=True)
+            yield Target(worker.url, is_cloud=True, execute=worker.sql)
+
+
+def _file_executor(path: Path) -> Callable[..., object]:
+    def execute(sql: str, *values: str | int) -> None:
+        with contextlib.closing(sqlite3.connect(path, timeout=10)) as connection, connection:
+            connection.execute(sql, values)
+
+    return execute
 
 
 @pytest.fixture

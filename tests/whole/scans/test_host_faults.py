@@ -1,11 +1,14 @@
 """Faults on the real hosts, one of each class: of the world outside, of the host itself, and of its queue."""
 
 import contextlib
+import itertools
 import json
 import sqlite3
+import subprocess
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -16,13 +19,15 @@ from tests.outside.llm import Behaviour
 from tests.outside.planting import Plan
 from tests.outside.repository import Repository
 from tests.outside.world import World
+from tests.support.bun_host import BUN, timed_bun_host
 from tests.support.worker_host import WorkerHost
 from tests.whole.scans.client import Client
-from tests.whole.scans.rows import assert_whole
+from tests.whole.scans.rows import assert_whole, file_rows
 from tests.whole.scans.targets import TARGETS, Running
 
 Plant = Callable[[Plan], Repository]
 PLAN = Plan(prs=30, odd=False)
+LOSE_VECTORS = Path(__file__).parents[2] / "hosts" / "bun" / "lose-vectors.ts"
 # In the titles of pull requests that are alone.
 ODD_WORDS = ("axolotl", "narwhal", "zyzzyva", "okapi")
 PIPELINE, DEAD_LETTERS = "ossgard-pipeline", "ossgard-pipeline-dlq"
@@ -258,6 +263,62 @@ def test_a_database_that_another_process_has_locked_answers_503_and_fails_no_sca
     )
     watched = client.wait(scan)
     assert (watched.status, watched.error) == ("done", None)
+
+
+def test_a_full_disk_answers_503_and_scans_go_on_when_there_is_room(
+    outside: World, plant: Plant, tmp_path: Path
+) -> None:
+    names = (f"{'x' * 80}-{number}" for number in itertools.count())
+    with timed_bun_host(tmp_path, outside.environment()) as host:
+        client = Client(host.url, outside.config())
+
+        def add() -> httpx.Response:
+            return client.request("POST", "/repos", json={"owner": "acme", "name": next(names)})
+
+        def is_told(scan: int, text: str) -> bool:
+            return text in str(client.look(scan)["progress"])
+
+        # The first makes the tables of the vectors, the second another block of them.
+        for problem in ("its disk is full", "its vectors cannot be read or written, as when its disk is full"):
+            repository = plant(PLAN)
+            outside.when("openai.embeddings", host.fill_disk)
+            scan = client.start(repository.full_name)
+            _until(partial(is_told, scan, f"The database cannot be used for now: {problem}"))
+            # The first rows still fit into pages that are there.
+            answer = next(answer for answer in iter(add, None) if answer.status_code != 201)
+            assert answer.status_code == 503
+            assert answer.json() == {
+                "error": "The database cannot be used for now: its disk is full. Try again later",
+                "code": "DATABASE_UNAVAILABLE",
+            }
+            host.fill_disk(False)
+            assert add().status_code == 201
+            watched = client.wait(scan, meanwhile=lambda _: host.advance(10))
+            assert (watched.status, watched.error) == ("done", None)
+            assert client.groups(repository.full_name) == repository.planted_groups
+            assert_whole(file_rows(tmp_path), scan)
+
+
+def test_a_lost_vector_is_embedded_again(real: Running, outside: World, plant: Plant) -> None:
+    repository = plant(PLAN)
+    client = Client(real.url, outside.config())
+    repo_id = client.scan(repository.full_name).scan["repoId"]
+    assert client.groups(repository.full_name) == repository.planted_groups
+    number = repository.planted_groups[0][0]
+    lost = {f"ossgard-{signal}": f"{repo_id}-{number}-{signal}" for signal in ("code", "intent")}
+    if isinstance(real.host, WorkerHost):
+        real.host.control_vectorize(lost=list(lost.values()))
+    else:
+        for collection, vector in lost.items():
+            subprocess.run([BUN, LOSE_VECTORS, real.directory / "ossgard.db", collection, vector], check=True)
+    outside.reset()
+    for inputs in (2, 0):
+        watched = client.scan(repository.full_name)
+        assert (watched.status, watched.error) == ("done", None)
+        assert client.groups(repository.full_name) == repository.planted_groups
+        assert outside.count("openai.embeddings").inputs == inputs
+        outside.reset()
+    assert_whole(real.rows, watched.scan["id"])
 
 
 def test_a_full_dead_letter_queue_fails_its_scans(

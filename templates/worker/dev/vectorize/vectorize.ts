@@ -55,6 +55,11 @@ export class Vectorize {
     }
   }
 
+  /** Lose vectors, as if somebody else had deleted them. */
+  lose(ids: string[]): void {
+    for (const index of this.#indexes.values()) index.delete(ids, Date.now());
+  }
+
   #handle(index: VectorIndex, path: string, body: string): object {
     const { definition } = index;
     const now = Date.now();
