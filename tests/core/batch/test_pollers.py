@@ -273,5 +273,5 @@ def test_a_phase_that_waits_for_batches_no_more_fails_the_scan(waiting: BatchSca
 def test_a_stored_configuration_that_is_not_valid_fails_the_scan(waiting: BatchScanning) -> None:
     waiting.configure({"llm": 3})
     waiting.ring()
-    assert "The account's configuration is not valid" in waiting.scan()["error"]
+    assert "The account's stored configuration is not valid" in waiting.scan()["error"]
     assert waiting.polls() == []

@@ -158,6 +158,6 @@ RETENTION = [
     call("get_scan", EVE, NEW_SCAN, gives={**NEWS, "status": "done", "completedAt": T2}, why="that is old"),
     call("delete_ended_jobs", BEFORE, 9, gives=0, why="before they are old"),
     call("delete_ended_jobs", LATER, 1, gives=1, why="one at most"),
-    call("delete_ended_jobs", LATER, 9, gives=1),
+    call("delete_ended_jobs", LATER, 9, gives=6, why="with those of the stories before"),
     call("get_job", "job-a", gives=None, why="that is deleted"),
 ]
