@@ -129,7 +129,8 @@ def test_the_scan_tells_that_it_waits(scanning: Scanning, open_pulls: OpenPulls,
 
 def is_put_off(scanning: Scanning) -> bool:
     """Whether the step waits to be tried again, and nothing was settled."""
-    return json.loads(scanning.scan()["progress"])["note"].startswith("waiting until ")
+    note: str = json.loads(scanning.scan()["progress"])["note"]
+    return note.startswith("waiting until ")
 
 
 @pytest.mark.parametrize("endpoint", ["github.files", "github.diff"])
