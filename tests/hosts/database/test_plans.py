@@ -63,5 +63,7 @@ def explain(
 def test_an_index_finds_it(explain: Callable[[Query, int], list[str]], query: Query, place: int, expected: str) -> None:
     lines = explain(query, place)
     assert any(expected in line for line in lines), lines
-    tables = [line for line in lines if line.startswith("SCAN ") and "json_each" not in line]
+    # What a window function numbers is a result, not a table.
+    results = ("json_each", "(subquery-")
+    tables = [line for line in lines if line.startswith("SCAN ") and not any(one in line for one in results)]
     assert [line for line in tables if line != "SCAN CONSTANT ROW"] == []

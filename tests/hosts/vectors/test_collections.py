@@ -89,7 +89,8 @@ def test_a_collection_that_does_not_exist_holds_nothing(sized: Callable[[int], S
     async def story() -> None:
         space = sized(4)
         assert await space.search({0: 1}) == []
-        assert await space.near(1) == []
+        found = await space.store.search_by_id(space.collection, space.id(1), repo_id=space.repo_id, limit=3)
+        assert found is None
         assert dict(await space.vectors(1)) == {}
         await space.store.delete(space.collection, [space.id(1)])
         with pytest.raises(RetryableError, match=f"{space.collection} does not exist"):

@@ -209,9 +209,9 @@ def test_a_new_server_behind_a_wrong_path_is_not_called_old(server: Server) -> N
         run(server.store().search(CODE, [1.0, 0.0], repo_id=1, limit=5))
 
 
-def test_a_missing_point_has_no_neighbours(server: Server) -> None:
+def test_a_missing_point_is_told_from_one_without_neighbours(server: Server) -> None:
     run(fill(server.store()))
-    assert run(server.store().search_by_id(CODE, "1-999-code", repo_id=1, limit=5)) == []
+    assert run(server.store().search_by_id(CODE, "1-999-code", repo_id=1, limit=5)) is None
 
 
 @pytest.mark.parametrize(

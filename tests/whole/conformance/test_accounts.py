@@ -148,7 +148,7 @@ REFUSALS: list[tuple[dict[str, Any], str]] = [
             "body": {"message": "Resource protected by organization SAML enforcement."},
             "headers": {"x-github-sso": f"required; url={SSO}"},
         },
-        f"SAML enforcement. Authorize it for single sign-on at {SSO}",
+        f"SAML enforcement. Authorise it for single sign-on at {SSO}",
     ),
     (
         {"status": 403, "body": {"message": "Sorry. Your account was suspended."}},
