@@ -6,6 +6,7 @@ Every test makes tokens of its own, so tests do not disturb one another.
 import asyncio
 import itertools
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -54,13 +55,13 @@ class GitHubAccess:
         self._faults.append(TokenFault(token, path, **fault))
 
     def limit_rate(self, token: str, path: str, **fault: Any) -> None:
-        """Answer as when the primary rate limit is used up."""
+        """Answer as when the primary rate limit is used up, which is lifted within the hour."""
         self.fail(
             token,
             path,
             status=403,
             body={"message": "API rate limit exceeded for user ID 1.", "documentation_url": DOCUMENTATION},
-            headers={"x-ratelimit-remaining": "0", "x-ratelimit-reset": "4102444800"},
+            headers={"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(time.time()) + 3000)},
             **fault,
         )
 
