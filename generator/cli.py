@@ -47,9 +47,9 @@ Templates = Annotated[
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from generator import __version__
+        from generator.version import VERSION
 
-        typer.echo(__version__)
+        typer.echo(VERSION)
         raise typer.Exit
 
 

@@ -4,12 +4,12 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
-from generator import __version__
 from generator.output.http_views import PATH_PARAMETER
 from generator.spec.names import camel
 from generator.spec.routes import Constraints, FieldSpec, RouteSpec, RoutesSpec
 from generator.spec.spec import Spec
 from generator.spec.types import SCALARS, TypeExpression, parse_type
+from generator.version import VERSION
 
 Schema = dict[str, Any]
 VALIDATION_ERROR = "ValidationError"
@@ -27,7 +27,7 @@ def build_openapi(spec: Spec) -> Schema:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(routes, route)
     return {
         "openapi": "3.1.0",
-        "info": {"title": routes.title, "version": __version__, "description": routes.description},
+        "info": {"title": routes.title, "version": VERSION, "description": routes.description},
         "paths": paths,
         "components": {
             "schemas": _schemas(spec),

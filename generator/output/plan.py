@@ -10,7 +10,6 @@ from typing import Any
 
 import jinja2
 
-from generator import __version__
 from generator.layout import MIGRATIONS, TEMPLATE_SUFFIX, target_of, template_names
 from generator.output import python_source, typescript_source
 from generator.output.http_views import RouteView, adapter_name, build_models, constrained, python_string
@@ -20,6 +19,7 @@ from generator.spec.budgets import compute_budgets, dead_letter_budget
 from generator.spec.names import camel, pascal
 from generator.spec.spec import Spec
 from generator.spec.types import SCALARS, TypeExpression, definition_order, parse_type
+from generator.version import VERSION
 
 # How a file of a language begins with a comment; JSON has none.
 _COMMENTS = {".py": "# {}", ".ts": "// {}", ".toml": "# {}", ".md": "<!-- {} -->"}
@@ -74,7 +74,7 @@ def build_variables(spec: Spec) -> dict[str, Any]:
     routes = [RouteView(route) for route in spec.routes.routes]
     return {
         "spec": spec,
-        "version": __version__,
+        "version": VERSION,
         "methods": methods,
         "patches": patches,
         "records": [(name, fields, database.records[name].doc) for name, fields in record_fields.items()],

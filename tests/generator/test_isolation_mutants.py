@@ -50,13 +50,18 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "an exception",
         "1 or behind 2",
     ): "nothing is left: the account's own titles are taken away, whoever else has them",
-    ("listSameRepos", "1 dropped 2"): "whichever repositories are meant, only the account's are shown",
     ("a recursion", "1 join 1"): "the drafts are still the account's",
     ("under the row that was inserted", "2 "): "the row was inserted by the statement before, for the account",
 }
 # The parent of a draft is of the same account: rows that mix accounts cannot be written.
 EQUIVALENT |= {
     ("a recursion", f"1 {key} 2"): "a draft above the account's is the account's" for key in [*GUARDS, "or before"]
+}
+# Whichever repositories are meant, only the account's are shown: that is what the first condition says.
+EQUIVALENT |= {
+    ("listSameRepos", f"1 {key} {number}"): "only the account's own are shown"
+    for key in [*GUARDS, "or before", "or behind"]
+    for number in (2, 3)
 }
 
 

@@ -27,7 +27,7 @@ FLOORS = {
         ("ossgard.app",),
     ),
     "generator": (
-        ("generator.diagnostics", "generator.layout", "generator.record", "generator.write"),
+        ("generator.diagnostics", "generator.layout", "generator.record", "generator.version", "generator.write"),
         ("generator.spec",),
         ("generator.output",),
         ("generator.trial",),

@@ -40,11 +40,6 @@ PROCESSORS["scan"] = Deadly(PROCESSORS["scan"])
 
 
 @pytest.fixture(scope="module")
-def restarts_after(host: WorkerHost, deaths: int) -> bool:
-    """Whether workerd has been started again after so many deaths before."""
-    return host.lines.count("workerd has ended. It is started again.") > deaths
-
-
 def outside() -> Iterator[World]:
     with world(Plan(prs=0)) as it:
         it.add_repository("deadly", "rocket", Plan(prs=2))
@@ -57,6 +52,11 @@ def answers(host: WorkerHost) -> bool:
         return httpx.get(f"{host.url}/health", verify=False, timeout=5).status_code == 200
     except httpx.HTTPError:
         return False
+
+
+def restarts_after(host: WorkerHost, deaths: int) -> bool:
+    """Whether workerd has been started again after so many deaths before."""
+    return host.lines.count("workerd has ended. It is started again.") > deaths
 
 
 def test_a_message_that_ends_python_does_so_three_times_and_everything_else_goes_on(
