@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import json
 import struct
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -137,10 +136,8 @@ class Refusing(ScriptedClient):
         super().__init__()
         self._refuses = refuses
 
-    async def request(self, method: str, url: str, **more: Any) -> HttpResponse:
-        """Answer."""
-        texts = json.loads(more["body"])["input"]
-        self.sent.append((url, more.get("headers") or {}, {"input": texts}))
+    def _next(self, method: str, url: str) -> HttpResponse:
+        texts = self.sent[-1][2]["input"]
         if any(map(self._refuses, texts)):
             return response(400, {"error": {"message": "Bad input"}})
         return answer(*([len(text), len(text) / 2] for text in texts), tokens=len(texts))

@@ -62,7 +62,7 @@ def test_failures_of_github_pass(call: Callable[[GitHub], Awaitable[Any]], statu
 
 @pytest.mark.parametrize("call", CALLS)
 def test_a_revoked_token_is_named(call: Callable[[GitHub], Awaitable[Any]]) -> None:
-    with pytest.raises(TokenRefused, match=r"refuses the account's token: Bad credentials\. Replace it"):
+    with pytest.raises(TokenRefused, match=r"refuses the account's token: Bad credentials\. Replace github\.token"):
         run(call, response(401, {"message": "Bad credentials"}))
 
 
@@ -211,7 +211,7 @@ def test_a_diff_that_is_too_large_costs_only_itself() -> None:
 
 @pytest.mark.parametrize("number", [True, 0, -1, 2**63, 10**30, 1.0, "1"])
 def test_what_is_no_number_of_a_pull_request_is_malformed(number: object) -> None:
-    with pytest.raises(RetryableError, match="a pull request was expected"):
+    with pytest.raises(RetryableError, match="a pull request with a number was expected"):
         run(CALLS[2], response(200, {"number": number, "title": "t"}))
 
 

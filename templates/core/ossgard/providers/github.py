@@ -143,7 +143,7 @@ class GitHub:
     def __init__(self, http: HttpClient, clock: Clock, base_url: str, token: str) -> None:
         self._outgoing = Outgoing(http, _SENDER, "GITHUB_API_URL")
         self._clock = clock
-        self._base_url = base_url
+        self._base_url = base_url.rstrip("/")
         self._token = token
 
     async def check_token(self) -> None:
