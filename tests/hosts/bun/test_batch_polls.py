@@ -83,6 +83,8 @@ def test_a_host_that_was_killed_keeps_to_the_schedule(outside: World, tmp_path: 
         killed.advance(10)
         [batch] = outside.batches.submitted
         eventually(lambda: len(batch.polls) == 1)
+        # What the poll was told is noted down after the provider has answered.
+        eventually(lambda: killed.next_polls()[0]["begun"] == 0)
         due, kept = next_poll(killed), killed.next_polls()
         killed.kill()
     with timed_bun_host(tmp_path, outside.environment(), still=True) as host:
