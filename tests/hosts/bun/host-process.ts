@@ -68,7 +68,10 @@ export async function until<T>(
   throw new Error(`waited ${seconds} seconds in vain`);
 }
 
-/** A GitHub that knows one token and every repository; it can be told to keep repository requests waiting. */
+/**
+ * A GitHub that knows one token and every repository, none with an open pull request. It can be told to keep repository
+ * requests waiting.
+ */
 export class GitHubStandIn implements Disposable {
   readonly token = "ghp_test";
   readonly requests: string[] = [];
@@ -85,7 +88,8 @@ export class GitHubStandIn implements Disposable {
       }
       if (path === "/user") return Response.json({ login: "ann" });
       while (this.silent) await Bun.sleep(20);
-      return Response.json({ id: 1, full_name: path.slice("/repos/".length) });
+      const [, , owner, name, part] = path.split("/");
+      return Response.json(part === undefined ? { id: 1, name, owner: { login: owner } } : []);
     },
   });
 
