@@ -190,6 +190,12 @@ def embedded(world: World) -> int:
         github_etag=None,
         created_at="",
         updated_at="",
+        base_ref=None,
+        head_ref=None,
+        is_draft=False,
+        closes=[],
+        committed_at=None,
+        sketch=None,
     )
     stored = asyncio.run(world.db.upsert_pr(1, pr))
     asyncio.run(world.db.update_pr_embed_hash(stored.id, "embedded"))

@@ -27,6 +27,11 @@ def pull(number: int, *, title: str = "Fix it", body: str | None = "It was broke
         embed_hash=None,
         created_at="2026-01-01T00:00:00Z",
         updated_at="2026-01-01T00:00:00Z",
+        base_ref="main",
+        head_ref=None,
+        is_draft=False,
+        closes=[],
+        committed_at=None,
     )
 
 

@@ -39,6 +39,11 @@ def pulls(outside: World) -> list[PR]:
             embed_hash=None,
             created_at="",
             updated_at="",
+            base_ref="main",
+            head_ref=None,
+            is_draft=False,
+            closes=[],
+            committed_at=None,
         )
         for number in [*group, *others[-2:]]
         for there in [outside.repository.pulls[number]]

@@ -131,6 +131,12 @@ def pr_input(number: int, **fields: Any) -> PRInput:
         "github_etag": None,
         "created_at": T1,
         "updated_at": T1,
+        "base_ref": "main",
+        "head_ref": None,
+        "is_draft": False,
+        "closes": [],
+        "committed_at": T1,
+        "sketch": None,
     }
     return PRInput(**{**values, **fields})
 

@@ -13,6 +13,8 @@ from ossgard.spec.entities import (
     BatchPoll,
     CandidateGroup,
     CandidateInput,
+    CandidatePair,
+    CandidatePairInput,
     DueBatchPoll,
     DupeGroup,
     DupeGroupMember,
@@ -225,6 +227,12 @@ class BridgeDatabase:
 
     async def list_neighbours(self, scan_id: int) -> list[NeighbourList]:
         return await self._bridge.many(NeighbourList, "listNeighbours", scan_id)
+
+    async def insert_candidate_pairs(self, scan_id: int, pairs: Sequence[CandidatePairInput]) -> int:
+        return await self._bridge.run("insertCandidatePairs", scan_id, pairs)
+
+    async def list_candidate_pairs(self, scan_id: int) -> list[CandidatePair]:
+        return await self._bridge.many(CandidatePair, "listCandidatePairs", scan_id)
 
     async def insert_candidate_groups(self, scan_id: int, stage: str, groups: Sequence[CandidateInput]) -> int:
         return await self._bridge.run("insertCandidateGroups", scan_id, stage, groups)

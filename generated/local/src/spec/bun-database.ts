@@ -9,6 +9,7 @@ import {
   toBatchAnswer,
   toBatchPoll,
   toCandidateGroup,
+  toCandidatePair,
   toDueBatchPoll,
   toDupeGroup,
   toDupeGroupMember,
@@ -36,6 +37,8 @@ import type {
   BatchPoll,
   CandidateGroup,
   CandidateInput,
+  CandidatePair,
+  CandidatePairInput,
   DueBatchPoll,
   DupeGroup,
   DupeGroupMember,
@@ -306,6 +309,14 @@ export class BunDatabase extends SqlMethods implements IDatabase {
 
   async listNeighbours(scanId: number): Promise<NeighbourList[]> {
     return this.pages(queries.LIST_NEIGHBOURS, [scanId], toNeighbourList);
+  }
+
+  async insertCandidatePairs(scanId: number, pairs: CandidatePairInput[]): Promise<number> {
+    return this.run(queries.INSERT_CANDIDATE_PAIRS, [scanId, pairs]);
+  }
+
+  async listCandidatePairs(scanId: number): Promise<CandidatePair[]> {
+    return this.list(queries.LIST_CANDIDATE_PAIRS, [scanId], toCandidatePair);
   }
 
   async insertCandidateGroups(scanId: number, stage: string, groups: CandidateInput[]): Promise<number> {

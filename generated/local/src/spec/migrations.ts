@@ -339,4 +339,25 @@ WHERE id IN (SELECT stays FROM same_repos);`,
       "ALTER TABLE batch_polls ADD COLUMN begun INTEGER NOT NULL DEFAULT 0;",
     ],
   },
+  {
+    name: "0008_candidate_pairs.sql",
+    statements: [
+      `CREATE TABLE candidate_pairs (
+    scan_id INTEGER NOT NULL REFERENCES scans (id) ON DELETE CASCADE,
+    pr_id INTEGER NOT NULL REFERENCES prs (id) ON DELETE CASCADE,
+    other_id INTEGER NOT NULL REFERENCES prs (id) ON DELETE CASCADE,
+    score REAL NOT NULL,
+    certain INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (scan_id, pr_id, other_id)
+) WITHOUT ROWID;`,
+      "CREATE INDEX candidate_pairs_by_pr ON candidate_pairs (pr_id);",
+      "CREATE INDEX candidate_pairs_by_other ON candidate_pairs (other_id);",
+      "ALTER TABLE prs ADD COLUMN base_ref TEXT;",
+      "ALTER TABLE prs ADD COLUMN head_ref TEXT;",
+      "ALTER TABLE prs ADD COLUMN is_draft INTEGER NOT NULL DEFAULT 0;",
+      "ALTER TABLE prs ADD COLUMN closes TEXT NOT NULL DEFAULT '[]';",
+      "ALTER TABLE prs ADD COLUMN committed_at TEXT;",
+      "ALTER TABLE prs ADD COLUMN sketch TEXT;",
+    ],
+  },
 ];

@@ -6,6 +6,7 @@ import type {
   BatchAnswer,
   BatchPoll,
   CandidateGroup,
+  CandidatePair,
   DueBatchPoll,
   DupeGroup,
   DupeGroupMember,
@@ -106,6 +107,11 @@ export function toPR(row: Row): PR {
     embedHash: row.embed_hash,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
+    baseRef: row.base_ref,
+    headRef: row.head_ref,
+    isDraft: flag(row.is_draft),
+    closes: json(row.closes),
+    committedAt: row.committed_at,
   };
 }
 
@@ -276,6 +282,15 @@ export function toNeighbourList(row: Row): NeighbourList {
   return {
     prId: row.pr_id,
     neighbours: json(row.neighbours),
+  };
+}
+
+export function toCandidatePair(row: Row): CandidatePair {
+  return {
+    prId: row.pr_id,
+    otherId: row.other_id,
+    score: row.score,
+    certain: flag(row.certain),
   };
 }
 

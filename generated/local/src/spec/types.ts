@@ -82,6 +82,12 @@ export interface PRInput {
   githubEtag: string | null;
   createdAt: string;
   updatedAt: string;
+  baseRef: string | null;
+  headRef: string | null;
+  isDraft: boolean;
+  closes: number[];
+  committedAt: string | null;
+  sketch: number[] | null;
 }
 
 /** A pull request as the listing shows it. */
@@ -118,6 +124,14 @@ export interface NeighbourEdge {
 export interface Neighbour {
   id: number;
   score: number;
+}
+
+/** Two pull requests to be asked about; `pr_id` is the smaller id. See migrations/0008_candidate_pairs.sql. */
+export interface CandidatePairInput {
+  prId: number;
+  otherId: number;
+  score: number;
+  certain: boolean;
 }
 
 /** A group on its way through cluster and verify. */
@@ -199,6 +213,11 @@ export interface PR {
   embedHash: string | null;
   createdAt: string;
   updatedAt: string;
+  baseRef: string | null;
+  headRef: string | null;
+  isDraft: boolean;
+  closes: number[];
+  committedAt: string | null;
 }
 
 /** One run of the pipeline over a repository. */
@@ -365,6 +384,14 @@ export interface PRKey {
 export interface NeighbourList {
   prId: number;
   neighbours: Neighbour[];
+}
+
+/** Two pull requests to be asked about; the greater the score, the nearer. Those with equal diffs on one base are certain. */
+export interface CandidatePair {
+  prId: number;
+  otherId: number;
+  score: number;
+  certain: boolean;
 }
 
 /** A group on its way through cluster and verify. */
@@ -622,6 +649,10 @@ export interface IDatabase {
   insertNeighbourEdges(scanId: number, edges: NeighbourEdge[]): Promise<number>;
   /** Every pair of near pull requests of a scan, by the smaller id. */
   listNeighbours(scanId: number): Promise<NeighbourList[]>;
+  /** Store pairs to be asked about; one that is stored already is replaced. */
+  insertCandidatePairs(scanId: number, pairs: CandidatePairInput[]): Promise<number>;
+  /** Every pair of a scan that is to be asked about, the nearest first. */
+  listCandidatePairs(scanId: number): Promise<CandidatePair[]>;
   /** Store groups of a stage (`candidate` or `verified`); one that is stored at a position is replaced. */
   insertCandidateGroups(scanId: number, stage: string, groups: CandidateInput[]): Promise<number>;
   /** The groups of a stage with a larger position than `after_position`, in order. */

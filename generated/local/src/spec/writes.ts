@@ -4,6 +4,7 @@
 import type {
   BatchAnswerInput,
   CandidateInput,
+  CandidatePairInput,
   EmbedHash,
   Failing,
   JsonObject,
@@ -217,6 +218,11 @@ export function updatePREmbedHashes(hashes: EmbedHash[]): Write {
 /** Store pairs of near pull requests; a pair found from both ends is stored once. */
 export function insertNeighbourEdges(scanId: number, edges: NeighbourEdge[]): Write {
   return { method: "insertNeighbourEdges", parameters: [scanId, edges] };
+}
+
+/** Store pairs to be asked about; one that is stored already is replaced. */
+export function insertCandidatePairs(scanId: number, pairs: CandidatePairInput[]): Write {
+  return { method: "insertCandidatePairs", parameters: [scanId, pairs] };
 }
 
 /** Store groups of a stage (`candidate` or `verified`); one that is stored at a position is replaced. */

@@ -30,13 +30,13 @@ def candidate_groups(diff_hashes: Mapping[int, str | None], edges: Iterable[Edge
     """
     clusters = _Clusters(diff_hashes)
     known = (edge for edge in edges if edge.pr_id in diff_hashes and edge.neighbour_id in diff_hashes)
-    for edge in sorted([*known, *_equal_diffs(diff_hashes)], key=_nearest_first):
+    for edge in sorted([*known, *equal_diffs(diff_hashes)], key=_nearest_first):
         clusters.join(edge.pr_id, edge.neighbour_id)
     groups = [sorted(group) for blocks in clusters.components() for group in _pack(blocks)]
     return sorted(group for group in groups if len(group) > 1)
 
 
-def _equal_diffs(diff_hashes: Mapping[int, str | None]) -> list[Edge]:
+def equal_diffs(diff_hashes: Mapping[int, str | None]) -> list[Edge]:
     """An edge from each pull request to the first one with the same diff."""
     first: dict[str, int] = {}
     edges = []

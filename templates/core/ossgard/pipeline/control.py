@@ -26,6 +26,11 @@ def _pull(number: int, title: str, body: str) -> PR:
         embed_hash=None,
         created_at="",
         updated_at="",
+        base_ref="main",
+        head_ref=None,
+        is_draft=False,
+        closes=[],
+        committed_at=None,
     )
 
 

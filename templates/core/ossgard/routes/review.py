@@ -156,6 +156,12 @@ async def _fetch(context: AccountContext, config: Config, row: ReviewRow, number
             github_etag=diff.etag if isinstance(diff, Diff) else None,
             created_at=pull.created_at,
             updated_at=pull.updated_at if diff is not None else NOT_ALL_READ,
+            base_ref=None,
+            head_ref=None,
+            is_draft=False,
+            closes=[],
+            committed_at=None,
+            sketch=None,
         ),
     )
 

@@ -116,4 +116,10 @@ def _stored(pull: PendingPR, paths: Sequence[str], diff_hash: str | None, etag: 
         github_etag=etag,
         created_at=pull.created_at,
         updated_at=updated_at,
+        base_ref=None,
+        head_ref=None,
+        is_draft=False,
+        closes=[],
+        committed_at=None,
+        sketch=None,
     )

@@ -13,6 +13,8 @@ from ossgard.spec.entities import (
     BatchPoll,
     CandidateGroup,
     CandidateInput,
+    CandidatePair,
+    CandidatePairInput,
     DueBatchPoll,
     DupeGroup,
     DupeGroupMember,
@@ -324,6 +326,14 @@ class Database(Protocol):
 
     async def list_neighbours(self, scan_id: int) -> list[NeighbourList]:
         """Every pair of near pull requests of a scan, by the smaller id."""
+        ...
+
+    async def insert_candidate_pairs(self, scan_id: int, pairs: Sequence[CandidatePairInput]) -> int:
+        """Store pairs to be asked about; one that is stored already is replaced."""
+        ...
+
+    async def list_candidate_pairs(self, scan_id: int) -> list[CandidatePair]:
+        """Every pair of a scan that is to be asked about, the nearest first."""
         ...
 
     async def insert_candidate_groups(self, scan_id: int, stage: str, groups: Sequence[CandidateInput]) -> int:

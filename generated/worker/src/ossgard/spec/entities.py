@@ -112,6 +112,12 @@ class PRInput(CamelModel):
     github_etag: str | None
     created_at: str
     updated_at: str
+    base_ref: str | None
+    head_ref: str | None
+    is_draft: bool
+    closes: list[int]
+    committed_at: str | None
+    sketch: list[int] | None
 
 
 class ListedPR(CamelModel):
@@ -153,6 +159,15 @@ class Neighbour(CamelModel):
 
     id: int
     score: float
+
+
+class CandidatePairInput(CamelModel):
+    """Two pull requests to be asked about; `pr_id` is the smaller id. See migrations/0008_candidate_pairs.sql."""
+
+    pr_id: int
+    other_id: int
+    score: float
+    certain: bool
 
 
 class CandidateInput(CamelModel):
@@ -244,6 +259,11 @@ class PR(CamelModel):
     embed_hash: str | None
     created_at: str
     updated_at: str
+    base_ref: str | None
+    head_ref: str | None
+    is_draft: bool
+    closes: Annotated[list[int], JsonText]
+    committed_at: str | None
 
 
 class Scan(CamelModel):
@@ -420,6 +440,17 @@ class NeighbourList(CamelModel):
 
     pr_id: int
     neighbours: Annotated[list[Neighbour], JsonText]
+
+
+class CandidatePair(CamelModel):
+    """Two pull requests to be asked about; the greater the score, the nearer. Those with equal diffs on one base are
+    certain.
+    """
+
+    pr_id: int
+    other_id: int
+    score: float
+    certain: bool
 
 
 class CandidateGroup(CamelModel):

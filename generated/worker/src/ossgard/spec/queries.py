@@ -432,15 +432,23 @@ LIMIT ?3""",
 UPSERT_PR = Query(
     (
         Statement(
-            """INSERT INTO prs (repo_id, number, title, body, author, diff_hash, file_paths, state, github_etag, created_at, updated_at)
+            """INSERT INTO prs (
+  repo_id, number, title, body, author, diff_hash, file_paths, state, github_etag, created_at, updated_at,
+  base_ref, head_ref, is_draft, closes, committed_at, sketch
+)
 VALUES (?1, ?2 ->> '$.number', ?2 ->> '$.title', ?2 ->> '$.body', ?2 ->> '$.author', ?2 ->> '$.diffHash',
-        ?2 ->> '$.filePaths', ?2 ->> '$.state', ?2 ->> '$.githubEtag', ?2 ->> '$.createdAt', ?2 ->> '$.updatedAt')
+        ?2 ->> '$.filePaths', ?2 ->> '$.state', ?2 ->> '$.githubEtag', ?2 ->> '$.createdAt', ?2 ->> '$.updatedAt',
+        ?2 ->> '$.baseRef', ?2 ->> '$.headRef', ifnull(?2 ->> '$.isDraft', 0), ifnull(?2 ->> '$.closes', '[]'),
+        ?2 ->> '$.committedAt', ?2 ->> '$.sketch')
 ON CONFLICT (repo_id, number) DO UPDATE SET
   title = excluded.title, body = excluded.body, author = excluded.author, diff_hash = excluded.diff_hash,
   file_paths = excluded.file_paths, state = excluded.state, github_etag = excluded.github_etag,
-  created_at = excluded.created_at, updated_at = excluded.updated_at
-RETURNING id, repo_id, number, title, body, author, diff_hash, file_paths, state, github_etag, embed_hash, created_at,
-          updated_at""",
+  created_at = excluded.created_at, updated_at = excluded.updated_at, base_ref = excluded.base_ref,
+  head_ref = excluded.head_ref, is_draft = excluded.is_draft, closes = excluded.closes,
+  committed_at = excluded.committed_at, sketch = excluded.sketch
+RETURNING prs.id, prs.repo_id, prs.number, prs.title, prs.body, prs.author, prs.diff_hash, prs.file_paths, prs.state,
+          prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at, prs.base_ref, prs.head_ref, prs.is_draft,
+          prs.closes, prs.committed_at""",
             (0, 1),
         ),
     ),
@@ -450,16 +458,23 @@ RETURNING id, repo_id, number, title, body, author, diff_hash, file_paths, state
 UPSERT_PRS = Query(
     (
         Statement(
-            """INSERT INTO prs (repo_id, number, title, body, author, diff_hash, file_paths, state, github_etag, created_at, updated_at)
+            """INSERT INTO prs (
+  repo_id, number, title, body, author, diff_hash, file_paths, state, github_etag, created_at, updated_at,
+  base_ref, head_ref, is_draft, closes, committed_at, sketch
+)
 SELECT ?1, value ->> '$.number', value ->> '$.title', value ->> '$.body', value ->> '$.author',
        value ->> '$.diffHash', value ->> '$.filePaths', value ->> '$.state', value ->> '$.githubEtag',
-       value ->> '$.createdAt', value ->> '$.updatedAt'
+       value ->> '$.createdAt', value ->> '$.updatedAt', value ->> '$.baseRef', value ->> '$.headRef',
+       ifnull(value ->> '$.isDraft', 0), ifnull(value ->> '$.closes', '[]'), value ->> '$.committedAt',
+       value ->> '$.sketch'
 FROM json_each(?2)
 WHERE true
 ON CONFLICT (repo_id, number) DO UPDATE SET
   title = excluded.title, body = excluded.body, author = excluded.author, diff_hash = excluded.diff_hash,
   file_paths = excluded.file_paths, state = excluded.state, github_etag = excluded.github_etag,
-  created_at = excluded.created_at, updated_at = excluded.updated_at""",
+  created_at = excluded.created_at, updated_at = excluded.updated_at, base_ref = excluded.base_ref,
+  head_ref = excluded.head_ref, is_draft = excluded.is_draft, closes = excluded.closes,
+  committed_at = excluded.committed_at, sketch = excluded.sketch""",
             (0, 1),
         ),
     ),
@@ -470,7 +485,8 @@ GET_PRS_BY_IDS = Query(
     (
         Statement(
             """SELECT prs.id, prs.repo_id, prs.number, prs.title, prs.body, prs.author, prs.diff_hash, prs.file_paths, prs.state,
-       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at
+       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at, prs.base_ref, prs.head_ref, prs.is_draft,
+       prs.closes, prs.committed_at
 FROM prs JOIN repos ON repos.id = prs.repo_id
 WHERE prs.id IN (SELECT value FROM json_each(?1)) AND repos.account_id = ?2
 ORDER BY prs.id""",
@@ -485,7 +501,8 @@ GET_PRS_BY_NUMBERS = Query(
     (
         Statement(
             """SELECT prs.id, prs.repo_id, prs.number, prs.title, prs.body, prs.author, prs.diff_hash, prs.file_paths, prs.state,
-       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at
+       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at, prs.base_ref, prs.head_ref, prs.is_draft,
+       prs.closes, prs.committed_at
 FROM prs JOIN repos ON repos.id = prs.repo_id
 WHERE repo_id = ?1 AND number IN (SELECT value FROM json_each(?2)) AND repos.account_id = ?3
 ORDER BY number""",
@@ -694,7 +711,8 @@ LIST_OPEN_PRS_AFTER = Query(
     (
         Statement(
             """SELECT prs.id, prs.repo_id, prs.number, prs.title, prs.body, prs.author, prs.diff_hash, prs.file_paths, prs.state,
-       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at
+       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at, prs.base_ref, prs.head_ref, prs.is_draft,
+       prs.closes, prs.committed_at
 FROM prs JOIN repos ON repos.id = prs.repo_id
 WHERE repo_id = ?1 AND state = 'open' AND repos.account_id = ?2 AND number > ?3
 ORDER BY number
@@ -772,6 +790,33 @@ LIMIT ?3""",
     rows_from=0,
     page_by="pr_id",
     page_size=2000,
+)
+
+INSERT_CANDIDATE_PAIRS = Query(
+    (
+        Statement(
+            """INSERT INTO candidate_pairs (scan_id, pr_id, other_id, score, certain)
+SELECT ?1, value ->> '$.prId', value ->> '$.otherId', value ->> '$.score', value ->> '$.certain'
+FROM json_each(?2)
+WHERE EXISTS (SELECT 1 FROM prs WHERE prs.id = value ->> '$.prId')
+  AND EXISTS (SELECT 1 FROM prs WHERE prs.id = value ->> '$.otherId')
+ON CONFLICT (scan_id, pr_id, other_id) DO UPDATE SET score = excluded.score, certain = excluded.certain""",
+            (0, 1),
+        ),
+    ),
+    chunked=1,
+)
+
+LIST_CANDIDATE_PAIRS = Query(
+    (
+        Statement(
+            """SELECT pr_id, other_id, score, certain FROM candidate_pairs
+WHERE scan_id = ?1
+ORDER BY score DESC, pr_id, other_id""",
+            (0,),
+        ),
+    ),
+    rows_from=0,
 )
 
 INSERT_CANDIDATE_GROUPS = Query(
@@ -871,6 +916,7 @@ CLEAR_SCRATCH = Query(
         Statement("DELETE FROM listed_prs WHERE scan_id IN (SELECT id FROM scans WHERE repo_id = ?1)", (0,)),
         Statement("DELETE FROM batch_answers WHERE scan_id IN (SELECT id FROM scans WHERE repo_id = ?1)", (0,)),
         Statement("DELETE FROM neighbour_edges WHERE scan_id IN (SELECT id FROM scans WHERE repo_id = ?1)", (0,)),
+        Statement("DELETE FROM candidate_pairs WHERE scan_id IN (SELECT id FROM scans WHERE repo_id = ?1)", (0,)),
         Statement(
             """DELETE FROM candidate_groups
 WHERE error IS NULL AND scan_id IN (SELECT id FROM scans WHERE repo_id = ?1)""",
@@ -915,6 +961,7 @@ FORGET_SCAN_WORK = Query(
         Statement("DELETE FROM listed_prs WHERE scan_id = ?1", (0,)),
         Statement("DELETE FROM batch_answers WHERE scan_id = ?1", (0,)),
         Statement("DELETE FROM neighbour_edges WHERE scan_id = ?1", (0,)),
+        Statement("DELETE FROM candidate_pairs WHERE scan_id = ?1", (0,)),
         Statement("DELETE FROM candidate_groups WHERE scan_id = ?1", (0,)),
         Statement("DELETE FROM scan_steps WHERE scan_id = ?1", (0,)),
     ),
@@ -1200,7 +1247,8 @@ GET_PR = Query(
     (
         Statement(
             """SELECT prs.id, prs.repo_id, prs.number, prs.title, prs.body, prs.author, prs.diff_hash, prs.file_paths, prs.state,
-       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at
+       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at, prs.base_ref, prs.head_ref, prs.is_draft,
+       prs.closes, prs.committed_at
 FROM prs JOIN repos ON repos.id = prs.repo_id
 WHERE prs.id = ?1 AND repos.account_id = ?2""",
             (1, 0),
@@ -1213,7 +1261,8 @@ GET_PR_BY_NUMBER = Query(
     (
         Statement(
             """SELECT prs.id, prs.repo_id, prs.number, prs.title, prs.body, prs.author, prs.diff_hash, prs.file_paths, prs.state,
-       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at
+       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at, prs.base_ref, prs.head_ref, prs.is_draft,
+       prs.closes, prs.committed_at
 FROM prs JOIN repos ON repos.id = prs.repo_id
 WHERE repo_id = ?1 AND number = ?2 AND repos.account_id = ?3""",
             (1, 2, 0),
@@ -1226,7 +1275,8 @@ LIST_OPEN_PRS = Query(
     (
         Statement(
             """SELECT prs.id, prs.repo_id, prs.number, prs.title, prs.body, prs.author, prs.diff_hash, prs.file_paths, prs.state,
-       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at
+       prs.github_etag, prs.embed_hash, prs.created_at, prs.updated_at, prs.base_ref, prs.head_ref, prs.is_draft,
+       prs.closes, prs.committed_at
 FROM prs JOIN repos ON repos.id = prs.repo_id
 WHERE repo_id = ?1 AND state = 'open' AND repos.account_id = ?2 AND number > ?3
 ORDER BY number
@@ -1358,6 +1408,7 @@ WRITES: dict[str, Query] = {
     "closePRs": CLOSE_PRS,
     "updatePREmbedHashes": UPDATE_PR_EMBED_HASHES,
     "insertNeighbourEdges": INSERT_NEIGHBOUR_EDGES,
+    "insertCandidatePairs": INSERT_CANDIDATE_PAIRS,
     "insertCandidateGroups": INSERT_CANDIDATE_GROUPS,
     "recordGroupError": RECORD_GROUP_ERROR,
     "insertBatchAnswers": INSERT_BATCH_ANSWERS,

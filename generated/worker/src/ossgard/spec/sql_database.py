@@ -14,6 +14,8 @@ from ossgard.spec.entities import (
     BatchPoll,
     CandidateGroup,
     CandidateInput,
+    CandidatePair,
+    CandidatePairInput,
     DueBatchPoll,
     DupeGroup,
     DupeGroupMember,
@@ -226,6 +228,12 @@ class SqlDatabase(SqlMethods):
 
     async def list_neighbours(self, scan_id: int) -> list[NeighbourList]:
         return await self._pages(NeighbourList, queries.LIST_NEIGHBOURS, scan_id)
+
+    async def insert_candidate_pairs(self, scan_id: int, pairs: Sequence[CandidatePairInput]) -> int:
+        return await self._run(queries.INSERT_CANDIDATE_PAIRS, scan_id, pairs)
+
+    async def list_candidate_pairs(self, scan_id: int) -> list[CandidatePair]:
+        return await self._list(CandidatePair, queries.LIST_CANDIDATE_PAIRS, scan_id)
 
     async def insert_candidate_groups(self, scan_id: int, stage: str, groups: Sequence[CandidateInput]) -> int:
         return await self._run(queries.INSERT_CANDIDATE_GROUPS, scan_id, stage, groups)

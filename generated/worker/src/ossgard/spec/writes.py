@@ -7,6 +7,7 @@ from ossgard.model import JsonObject
 from ossgard.spec.entities import (
     BatchAnswerInput,
     CandidateInput,
+    CandidatePairInput,
     EmbedHash,
     Failing,
     ListedPR,
@@ -216,6 +217,11 @@ def update_pr_embed_hashes(hashes: Sequence[EmbedHash]) -> Write:
 def insert_neighbour_edges(scan_id: int, edges: Sequence[NeighbourEdge]) -> Write:
     """Store pairs of near pull requests; a pair found from both ends is stored once."""
     return Write("insertNeighbourEdges", (scan_id, edges))
+
+
+def insert_candidate_pairs(scan_id: int, pairs: Sequence[CandidatePairInput]) -> Write:
+    """Store pairs to be asked about; one that is stored already is replaced."""
+    return Write("insertCandidatePairs", (scan_id, pairs))
 
 
 def insert_candidate_groups(scan_id: int, stage: str, groups: Sequence[CandidateInput]) -> Write:

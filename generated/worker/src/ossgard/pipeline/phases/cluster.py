@@ -12,7 +12,7 @@ from functools import partial
 from ossgard.concurrency import gather_bounded
 from ossgard.errors import PermanentError
 from ossgard.log import log
-from ossgard.pipeline.clustering import Edge, candidate_groups
+from ossgard.pipeline.clustering import Edge, candidate_groups, equal_diffs
 from ossgard.pipeline.cursor import number, text
 from ossgard.pipeline.outcome import NextPhase, NextSlice, Outcome
 from ossgard.pipeline.phase import Slice
@@ -20,8 +20,9 @@ from ossgard.pipeline.signals import embed_pulls, ensure_collections, has_other_
 from ossgard.pipeline.texts import CODE_COLLECTION, INTENT_COLLECTION, code_point_id, embed_hash, intent_point_id
 from ossgard.providers.factory import Providers
 from ossgard.spec import writes
-from ossgard.spec.entities import CandidateInput, EmbedHash, NeighbourEdge, PRKey, Progress
+from ossgard.spec.entities import CandidateInput, CandidatePairInput, EmbedHash, NeighbourEdge, PRKey, Progress
 from ossgard.spec.phases import PHASES
+from ossgard.write import Write
 
 SLICE_SIZE = PHASES["cluster"].slice_size
 NEIGHBOURS = 10
@@ -34,6 +35,8 @@ SETTLE_TRIES = 120
 LOST_SIZE = 50
 # How many pull requests are read at once when all are.
 KEYS_PAGE = 5000
+# How many pairs one statement writes.
+PAIRS_PAGE = 5000
 
 CANDIDATE = "candidate"
 
@@ -178,4 +181,22 @@ async def _join(slice: Slice) -> Outcome:
     groups = candidate_groups({key.id: key.diff_hash for key in keys}, edges)
     candidates = [CandidateInput(position=place, pr_ids=ids, label=None) for place, ids in enumerate(groups, 1)]
     rows = [writes.insert_candidate_groups(slice.scan_id, CANDIDATE, candidates)] if candidates else []
+    rows += _pairs(slice.scan_id, edges, equal_diffs({key.id: key.diff_hash for key in keys}))
     return Outcome(NextPhase({"total": len(groups)}), rows)
+
+
+def _pairs(scan_id: int, edges: Sequence[Edge], equal: Sequence[Edge]) -> list[Write]:
+    """Neighbours and equal diffs as pairs to be asked about."""
+    pairs = {
+        edge[:2]: CandidatePairInput(pr_id=edge.pr_id, other_id=edge.neighbour_id, score=edge.score, certain=False)
+        for edge in edges
+    }
+    pairs |= {
+        edge[:2]: CandidatePairInput(pr_id=edge.pr_id, other_id=edge.neighbour_id, score=1.0, certain=True)
+        for edge in equal
+    }
+    rows = list(pairs.values())
+    return [
+        writes.insert_candidate_pairs(scan_id, rows[start : start + PAIRS_PAGE])
+        for start in range(0, len(rows), PAIRS_PAGE)
+    ]
