@@ -54,7 +54,7 @@ def refuse(words: Iterable[str], texts: Iterable[str]) -> None:
 
 
 class Llm:
-    """Answers the prompts of the verify and rank phases."""
+    """Answers the prompts of the phases verify and rank."""
 
     def __init__(self) -> None:
         self.behaviour = Behaviour()
@@ -72,12 +72,12 @@ class Llm:
         numbers = [int(pull["prNumber"]) for pull in pulls]
         if self.behaviour.unusable_for & set(numbers):
             return "I am sorry, I cannot compare these pull requests."
-        ranking = "rankings" in system
-        question = f"{'rank' if ranking else 'verify'} {sorted(numbers)}"
+        kind, judge = next(one for key, one in _KINDS.items() if f'"{key}"' in system)
+        question = f"{kind} {sorted(numbers)}"
         with self._lock:
             self._asked[question] = self._asked.get(question, 0) + 1
             is_first = self._asked[question] == 1
-        result = rank(pulls) if ranking else verify(pulls)
+        result = judge(pulls)
         if _falls_in(self.behaviour.invented_ids, question, "invented"):
             _invent(result)
         text = json.dumps(result, ensure_ascii=False, indent=2)
@@ -88,6 +88,23 @@ class Llm:
         if _falls_in(self.behaviour.code_fence, question, "fence"):
             return f"Here is my answer:\n\n```json\n{text}\n```\n\nLet me know if you need more detail."
         return text
+
+
+def compare(pulls: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """How each of the others is related to the first of the pull requests."""
+    first, *others = pulls
+    verdicts = []
+    for other in others:
+        alike = likeness(first, other)
+        verdicts.append(
+            {
+                "prNumber": other["prNumber"],
+                "verdict": "duplicate" if alike >= SAME else "none",
+                "confidence": round(0.5 + abs(alike - SAME) / 2, 2),
+                "reason": "They make the same change." if alike >= SAME else "They do different things.",
+            }
+        )
+    return {"verdicts": verdicts}
 
 
 def verify(pulls: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -145,7 +162,7 @@ def likeness(one: Mapping[str, Any], other: Mapping[str, Any]) -> float:
 
 
 def _pull_requests(messages: Sequence[str]) -> list[Mapping[str, Any]]:
-    """The pull requests of the first JSON document that has any."""
+    """The pull requests of the first JSON document that has any; the one that it is about comes first."""
     decoder = json.JSONDecoder()
     for text in messages:
         start = text.find("{")
@@ -154,8 +171,11 @@ def _pull_requests(messages: Sequence[str]) -> list[Mapping[str, Any]]:
                 document, _ = decoder.raw_decode(text, start)
             except ValueError:
                 document = None
-            found = document.get("pullRequests") if isinstance(document, dict) else None
-            if isinstance(found, list) and found:
+            found = None
+            if isinstance(document, dict):
+                subject = [document["pullRequest"]] if "pullRequest" in document else []
+                found = [*subject, *document.get("candidates", []), *document.get("pullRequests", [])]
+            if found:
                 return found
             start = text.find("{", start + 1)
     return []
@@ -184,6 +204,9 @@ def _group(pulls: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def _invent(result: dict[str, Any]) -> None:
     for group in result.get("groups", []):
         group["prIds"] = [*group["prIds"], 999_999_001]
+    if "verdicts" in result:
+        ghost = {"prNumber": 999_999_001, "verdict": "duplicate", "confidence": 1, "reason": "ghosts"}
+        result["verdicts"].insert(0, ghost)
     if "groups" in result:
         ghost = {"prIds": [999_999_002, 999_999_003], "label": "ghosts", "confidence": 1, "relationship": "none"}
         result["groups"].append(ghost)
@@ -193,3 +216,7 @@ def _invent(result: dict[str, Any]) -> None:
 
 def _falls_in(share: float, question: str, what: str) -> bool:
     return int(sha256(f"{what} {question}".encode()).hexdigest()[:8], 16) / 2**32 < share
+
+
+# The kinds of questions, by a key of the answer that the instructions ask for.
+_KINDS = {"rankings": ("rank", rank), "verdicts": ("pairs", compare), "groups": ("verify", verify)}

@@ -125,7 +125,10 @@ class BatchScanning(Scanning):
         return progress
 
     def submitted(self, phase: str = "*") -> list[Batch]:
-        """What was submitted with the account's first key, oldest first; of one phase, or of all."""
+        """What was submitted with the account's first key, oldest first; of one phase, or of all.
+
+        The questions of the phase verify about whole groups go by the name `groups`.
+        """
         batches = [batch for batch in self.outside.batches.submitted if batch.key == self.key]
         return [batch for batch in batches if phase in ("*", _phase_of(batch))]
 
@@ -208,4 +211,6 @@ def _phase_of(batch: Batch) -> str:
     body = json.dumps(batch.items[0].body)
     if '"input"' in body:
         return "embed"
-    return "rank" if "rankings" in body else "verify"
+    if "verdicts" in body:
+        return "verify"
+    return "rank" if "rankings" in body else "groups"

@@ -114,6 +114,10 @@ def test_the_latest_completed_scan_gives_the_duplicates() -> None:
                 "rank": 1,
                 "score": 91.5,
                 "rationale": "small and tested",
+                "relationship": None,
+                "confidence": None,
+                "reason": None,
+                "isNew": False,
             },
             {
                 "prId": 2,
@@ -124,8 +128,14 @@ def test_the_latest_completed_scan_gives_the_duplicates() -> None:
                 "rank": 2,
                 "score": 60.0,
                 "rationale": None,
+                "relationship": None,
+                "confidence": None,
+                "reason": None,
+                "isNew": False,
             },
         ],
+        "isNew": True,
+        "mergedPrNumber": None,
     }
 
 

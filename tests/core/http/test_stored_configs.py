@@ -15,7 +15,7 @@ from tests.core.http.test_app import embedded, prepared, request, store_dupes
 from tests.core.world import CONFIG
 
 NEEDS_CONFIG = {"POST /repos/{owner}/{name}/scan", "GET /repos/{owner}/{name}/review/{prNumber}"}
-PLACES = {"owner": "acme", "name": "rocket", "scanId": "2", "prNumber": "12"}
+PLACES = {"owner": "acme", "name": "rocket", "scanId": "2", "prNumber": "12", "otherPrNumber": "13"}
 
 
 def without(*path: str) -> JsonObject:

@@ -47,13 +47,7 @@ def test_the_best_comes_first_and_ties_are_decided() -> None:
         {"prNumber": 77, "score": 100},
     )
     found = ranked(answer, [pull(number) for number in (4, 1, 5, 3, 2)])
-    assert [(one.pr_id - 1000, one.rank, one.score) for one in found] == [
-        (2, 1, 90),
-        (3, 2, 50),
-        (1, 3, 50),
-        (4, 4, 50),
-        (5, 5, 0),
-    ]
+    assert [(one.pull.number, one.score) for one in found] == [(2, 90), (3, 50), (1, 50), (4, 50), (5, 0)]
     assert [one.rationale for one in found] == [None, None, "ok", None, NOT_SCORED]
 
 

@@ -6,14 +6,19 @@ from itertools import combinations
 
 import pytest
 
-from ossgard.pipeline.linkage import SURE, UNASKED, Bond, Pair, average_linkage
+from ossgard.pipeline.linkage import SURE, UNASKED, Pair, average_linkage
+from ossgard.spec.entities import Bond
 
 SAME, OTHER = SURE, -SURE
 
 
+def bond(one: int, other: int, is_together: bool) -> Bond:
+    return Bond(pr_id=one, other_id=other, is_together=is_together)
+
+
 def plain(votes: dict[Pair, int], bonds: list[Bond], most: int | None) -> list[list[int]]:
     """The same, as it is defined: every mean computed anew for every step."""
-    ids = {id for pair in votes for id in pair} | {id for bond in bonds for id in bond[:2]}
+    ids = {id for pair in votes for id in pair} | {id for bond in bonds for id in (bond.pr_id, bond.other_id)}
     clusters = [frozenset([id]) for id in ids]
     apart: set[Pair] = set()
 
@@ -29,7 +34,8 @@ def plain(votes: dict[Pair, int], bonds: list[Bond], most: int | None) -> list[l
         clusters.remove(b)
         clusters.append(a | b)
 
-    for one, other, together in bonds:
+    for bond in bonds:
+        one, other, together = bond.pr_id, bond.other_id, bond.is_together
         [a], [b] = ([cluster for cluster in clusters if id in cluster] for id in (one, other))
         if a != b and together and may(a, b):
             join(a, b)
@@ -37,13 +43,14 @@ def plain(votes: dict[Pair, int], bonds: list[Bond], most: int | None) -> list[l
             apart.add((min(one, other), max(one, other)))
     while True:
         found = [
-            (-mean(a, b), *sorted((min(a), min(b))), a, b)
+            (-mean(a, b), min(min(a), min(b)), max(min(a), min(b)), a, b)
             for a, b in combinations(clusters, 2)
             if may(a, b) and mean(a, b) > 0
         ]
         if not found:
             return sorted(sorted(cluster) for cluster in clusters if len(cluster) > 1)
-        join(*min(found, key=lambda one: one[:3])[3:])
+        *_, a, b = min(found, key=lambda one: one[:3])
+        join(a, b)
 
 
 @pytest.mark.parametrize("seed", range(150))
@@ -52,7 +59,8 @@ def test_it_does_what_its_definition_says(seed: int) -> None:
     ids = range(1, chance.randint(3, 14))
     pairs = [pair for pair in combinations(ids, 2) if chance.random() < chance.choice([0.2, 0.5, 0.9])]
     votes = {pair: chance.choice([900, 900, SURE, 500, 0, -100, -900]) for pair in pairs}
-    bonds = [Bond(*chance.sample(ids, 2), chance.random() < 0.5) for _ in range(chance.choice([0, 0, 3]))]
+    said = [(chance.sample(ids, 2), chance.random() < 0.5) for _ in range(chance.choice([0, 0, 3]))]
+    bonds = [bond(one, other, is_together) for (one, other), is_together in said]
     most = chance.choice([None, None, 3, 5])
     expected = plain(votes, bonds, most)
     assert average_linkage(votes, bonds, most) == expected
@@ -80,11 +88,11 @@ def test_one_no_outweighs_no_number_of_strangers() -> None:
 
 def test_a_person_outranks_all_votes() -> None:
     votes = {(1, 2): OTHER, (3, 4): SAME}
-    assert average_linkage(votes, [Bond(1, 2, True), Bond(3, 4, False)]) == [[1, 2]]
+    assert average_linkage(votes, [bond(1, 2, True), bond(3, 4, False)]) == [[1, 2]]
 
 
 def test_of_bonds_that_contradict_each_other_the_first_ones_hold() -> None:
-    bonds = [Bond(1, 2, True), Bond(1, 3, False), Bond(2, 3, True)]
+    bonds = [bond(1, 2, True), bond(1, 3, False), bond(2, 3, True)]
     assert average_linkage({}, bonds) == [[1, 2]]
     assert average_linkage({}, bonds[::-1]) == [[2, 3]]
 

@@ -74,7 +74,7 @@ def test_all_members_are_ranked(outside: World, llm: str) -> None:
     prompt = rank_prompt("acme/widgets", pulls(outside), model.limits)
     answered = asyncio.run(ask(model, prompt.system, prompt.user, RankAnswer))
     members = ranked(answered.value, pulls(outside))
-    assert [member.rank for member in members] == list(range(1, len(members) + 1))
+    assert len(members) == len(pulls(outside))
     assert [member.score for member in members] == sorted((member.score for member in members), reverse=True)
     assert all(member.score > 0 and member.rationale for member in members)
 

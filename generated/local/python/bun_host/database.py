@@ -11,6 +11,7 @@ from ossgard.spec.entities import (
     BatchAnswer,
     BatchAnswerInput,
     BatchPoll,
+    Bond,
     CandidateGroup,
     CandidateInput,
     CandidatePair,
@@ -22,16 +23,22 @@ from ossgard.spec.entities import (
     EmbedHash,
     EndedScan,
     Failing,
+    FormerGroup,
+    GroupAnswer,
+    GroupAnswerInput,
+    GroupNotes,
     Job,
     ListedCounts,
     ListedPR,
     NeighbourEdge,
     NeighbourList,
+    PairList,
     PendingPR,
     PRInput,
     PRKey,
     PRStateChange,
     RankedMember,
+    Relationship,
     Repo,
     RepoIdentity,
     RepoOverview,
@@ -40,9 +47,14 @@ from ossgard.spec.entities import (
     ScanMessage,
     ScanStatus,
     ScanStep,
+    ShownHash,
     UpdateAccountConfigChanges,
     UpdateScanStatusChanges,
     VectorPurge,
+    Verdict,
+    VerdictInput,
+    VerdictRow,
+    VoteList,
 )
 from ossgard.sql_methods import patch
 from ossgard.write import Write
@@ -248,6 +260,62 @@ class BridgeDatabase:
     async def record_group_error(self, scan_id: int, stage: str, position: int, error: str) -> int:
         return await self._bridge.run("recordGroupError", scan_id, stage, position, error)
 
+    async def record_group_notes(self, scan_id: int, stage: str, notes: Sequence[GroupNotes]) -> int:
+        return await self._bridge.run("recordGroupNotes", scan_id, stage, notes)
+
+    async def update_shown_hashes(self, hashes: Sequence[ShownHash]) -> int:
+        return await self._bridge.run("updateShownHashes", hashes)
+
+    async def list_unjudged_pairs(self, scan_id: int, model: str, question_version: int) -> list[PairList]:
+        return await self._bridge.many(PairList, "listUnjudgedPairs", scan_id, model, question_version)
+
+    async def store_verdicts(
+        self, model: str, question_version: int, created_at: str, verdicts: Sequence[VerdictInput]
+    ) -> int:
+        return await self._bridge.run("storeVerdicts", model, question_version, created_at, verdicts)
+
+    async def list_votes(self, repo_id: int, model: str, question_version: int) -> list[VoteList]:
+        return await self._bridge.many(VoteList, "listVotes", repo_id, model, question_version)
+
+    async def list_certain_pairs(self, scan_id: int) -> list[PairList]:
+        return await self._bridge.many(PairList, "listCertainPairs", scan_id)
+
+    async def list_verdicts_among(self, ids: Sequence[int]) -> list[Verdict]:
+        return await self._bridge.many(Verdict, "listVerdictsAmong", ids)
+
+    async def list_bonds(self, repo_id: int) -> list[Bond]:
+        return await self._bridge.many(Bond, "listBonds", repo_id)
+
+    async def list_verdicts(self, account_id: int, owner: str, name: str) -> list[VerdictRow]:
+        return await self._bridge.many(VerdictRow, "listVerdicts", account_id, owner, name)
+
+    async def put_verdicts(
+        self,
+        account_id: int,
+        repo_id: int,
+        number: int,
+        others: Sequence[int],
+        verdict: Relationship,
+        keeps: bool,
+        reason: str | None,
+        created_at: str,
+    ) -> int:
+        return await self._bridge.run(
+            "putVerdicts", account_id, repo_id, number, others, verdict, keeps, reason, created_at
+        )
+
+    async def delete_verdict(self, account_id: int, repo_id: int, number: int, other_number: int) -> int:
+        return await self._bridge.run("deleteVerdict", account_id, repo_id, number, other_number)
+
+    async def list_group_answers(self, repo_id: int, hashes: Sequence[str]) -> list[GroupAnswer]:
+        return await self._bridge.many(GroupAnswer, "listGroupAnswers", repo_id, hashes)
+
+    async def store_group_answers(self, repo_id: int, used_at: str, answers: Sequence[GroupAnswerInput]) -> int:
+        return await self._bridge.run("storeGroupAnswers", repo_id, used_at, answers)
+
+    async def list_former_groups(self, repo_id: int) -> list[FormerGroup]:
+        return await self._bridge.many(FormerGroup, "listFormerGroups", repo_id)
+
     async def insert_batch_answers(self, scan_id: int, phase: str, answers: Sequence[BatchAnswerInput]) -> int:
         return await self._bridge.run("insertBatchAnswers", scan_id, phase, answers)
 
@@ -255,9 +323,17 @@ class BridgeDatabase:
         return await self._bridge.many(BatchAnswer, "listBatchAnswers", scan_id, phase, first, last)
 
     async def insert_ranked_group(
-        self, scan_id: int, repo_id: int, label: str | None, members: Sequence[RankedMember]
+        self,
+        scan_id: int,
+        repo_id: int,
+        label: str | None,
+        lasting_number: int | None,
+        merged_number: int | None,
+        members: Sequence[RankedMember],
     ) -> int:
-        return await self._bridge.run("insertRankedGroup", scan_id, repo_id, label, members)
+        return await self._bridge.run(
+            "insertRankedGroup", scan_id, repo_id, label, lasting_number, merged_number, members
+        )
 
     async def clear_scratch(self, repo_id: int) -> int:
         return await self._bridge.run("clearScratch", repo_id)
@@ -270,6 +346,9 @@ class BridgeDatabase:
 
     async def forget_scan_work(self, scan_id: int) -> int:
         return await self._bridge.run("forgetScanWork", scan_id)
+
+    async def delete_unused_answers(self, before: str, limit: int) -> int:
+        return await self._bridge.run("deleteUnusedAnswers", before, limit)
 
     async def delete_ended_jobs(self, before: str, limit: int) -> int:
         return await self._bridge.run("deleteEndedJobs", before, limit)

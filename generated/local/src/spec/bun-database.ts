@@ -8,6 +8,7 @@ import {
   toAccount,
   toBatchAnswer,
   toBatchPoll,
+  toBond,
   toCandidateGroup,
   toCandidatePair,
   toDueBatchPoll,
@@ -15,9 +16,12 @@ import {
   toDupeGroupMember,
   toDupeRow,
   toEndedScan,
+  toFormerGroup,
+  toGroupAnswer,
   toJob,
   toListedCounts,
   toNeighbourList,
+  toPairList,
   toPendingPR,
   toPR,
   toPRKey,
@@ -29,12 +33,16 @@ import {
   toScanMessage,
   toScanStep,
   toVectorPurge,
+  toVerdict,
+  toVerdictRow,
+  toVoteList,
 } from "./rows.ts";
 import type {
   Account,
   BatchAnswer,
   BatchAnswerInput,
   BatchPoll,
+  Bond,
   CandidateGroup,
   CandidateInput,
   CandidatePair,
@@ -46,6 +54,10 @@ import type {
   EmbedHash,
   EndedScan,
   Failing,
+  FormerGroup,
+  GroupAnswer,
+  GroupAnswerInput,
+  GroupNotes,
   IDatabase,
   Job,
   JsonObject,
@@ -53,12 +65,14 @@ import type {
   ListedPR,
   NeighbourEdge,
   NeighbourList,
+  PairList,
   PendingPR,
   PR,
   PRInput,
   PRKey,
   PRStateChange,
   RankedMember,
+  Relationship,
   Repo,
   RepoIdentity,
   RepoOverview,
@@ -67,9 +81,14 @@ import type {
   ScanMessage,
   ScanStatus,
   ScanStep,
+  ShownHash,
   UpdateAccountConfigChanges,
   UpdateScanStatusChanges,
   VectorPurge,
+  Verdict,
+  VerdictInput,
+  VerdictRow,
+  VoteList,
 } from "./types.ts";
 
 /** Implements `IDatabase`; see there for what the methods do. */
@@ -340,6 +359,76 @@ export class BunDatabase extends SqlMethods implements IDatabase {
     return this.run(queries.RECORD_GROUP_ERROR, [scanId, stage, position, error]);
   }
 
+  async recordGroupNotes(scanId: number, stage: string, notes: GroupNotes[]): Promise<number> {
+    return this.run(queries.RECORD_GROUP_NOTES, [scanId, stage, notes]);
+  }
+
+  async updateShownHashes(hashes: ShownHash[]): Promise<number> {
+    return this.run(queries.UPDATE_SHOWN_HASHES, [hashes]);
+  }
+
+  async listUnjudgedPairs(scanId: number, model: string, questionVersion: number): Promise<PairList[]> {
+    return this.pages(queries.LIST_UNJUDGED_PAIRS, [scanId, model, questionVersion], toPairList);
+  }
+
+  async storeVerdicts(
+    model: string,
+    questionVersion: number,
+    createdAt: string,
+    verdicts: VerdictInput[],
+  ): Promise<number> {
+    return this.run(queries.STORE_VERDICTS, [model, questionVersion, createdAt, verdicts]);
+  }
+
+  async listVotes(repoId: number, model: string, questionVersion: number): Promise<VoteList[]> {
+    return this.pages(queries.LIST_VOTES, [repoId, model, questionVersion], toVoteList);
+  }
+
+  async listCertainPairs(scanId: number): Promise<PairList[]> {
+    return this.pages(queries.LIST_CERTAIN_PAIRS, [scanId], toPairList);
+  }
+
+  async listVerdictsAmong(ids: number[]): Promise<Verdict[]> {
+    return this.list(queries.LIST_VERDICTS_AMONG, [ids], toVerdict);
+  }
+
+  async listBonds(repoId: number): Promise<Bond[]> {
+    return this.list(queries.LIST_BONDS, [repoId], toBond);
+  }
+
+  async listVerdicts(accountId: number, owner: string, name: string): Promise<VerdictRow[]> {
+    return this.list(queries.LIST_VERDICTS, [accountId, owner, name], toVerdictRow);
+  }
+
+  async putVerdicts(
+    accountId: number,
+    repoId: number,
+    number: number,
+    others: number[],
+    verdict: Relationship,
+    keeps: boolean,
+    reason: string | null,
+    createdAt: string,
+  ): Promise<number> {
+    return this.run(queries.PUT_VERDICTS, [accountId, repoId, number, others, verdict, keeps, reason, createdAt]);
+  }
+
+  async deleteVerdict(accountId: number, repoId: number, number: number, otherNumber: number): Promise<number> {
+    return this.run(queries.DELETE_VERDICT, [accountId, repoId, number, otherNumber]);
+  }
+
+  async listGroupAnswers(repoId: number, hashes: string[]): Promise<GroupAnswer[]> {
+    return this.list(queries.LIST_GROUP_ANSWERS, [repoId, hashes], toGroupAnswer);
+  }
+
+  async storeGroupAnswers(repoId: number, usedAt: string, answers: GroupAnswerInput[]): Promise<number> {
+    return this.run(queries.STORE_GROUP_ANSWERS, [repoId, usedAt, answers]);
+  }
+
+  async listFormerGroups(repoId: number): Promise<FormerGroup[]> {
+    return this.pages(queries.LIST_FORMER_GROUPS, [repoId], toFormerGroup);
+  }
+
   async insertBatchAnswers(scanId: number, phase: string, answers: BatchAnswerInput[]): Promise<number> {
     return this.run(queries.INSERT_BATCH_ANSWERS, [scanId, phase, answers]);
   }
@@ -352,9 +441,11 @@ export class BunDatabase extends SqlMethods implements IDatabase {
     scanId: number,
     repoId: number,
     label: string | null,
+    lastingNumber: number | null,
+    mergedNumber: number | null,
     members: RankedMember[],
   ): Promise<number> {
-    return this.run(queries.INSERT_RANKED_GROUP, [scanId, repoId, label, members]);
+    return this.run(queries.INSERT_RANKED_GROUP, [scanId, repoId, label, lastingNumber, mergedNumber, members]);
   }
 
   async clearScratch(repoId: number): Promise<number> {
@@ -371,6 +462,10 @@ export class BunDatabase extends SqlMethods implements IDatabase {
 
   async forgetScanWork(scanId: number): Promise<number> {
     return this.run(queries.FORGET_SCAN_WORK, [scanId]);
+  }
+
+  async deleteUnusedAnswers(before: string, limit: number): Promise<number> {
+    return this.run(queries.DELETE_UNUSED_ANSWERS, [before, limit]);
   }
 
   async deleteEndedJobs(before: string, limit: number): Promise<number> {

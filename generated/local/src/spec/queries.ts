@@ -191,6 +191,19 @@ WHERE pr_id IN (SELECT id FROM prs WHERE repo_id = ?2)`,
       order: [1, 0],
     },
     {
+      sql: `INSERT INTO verdicts (pr_id, other_id, source, verdict, confidence, reason, keep_id, created_at)
+SELECT min(one.id, other.id), max(one.id, other.id), 'person', verdict, confidence, reason,
+       iif(keep_id IS NULL, NULL, iif(keep_id = verdicts.pr_id, one.id, other.id)), verdicts.created_at
+FROM verdicts
+JOIN prs AS mine ON mine.id = verdicts.pr_id
+JOIN prs AS its ON its.id = verdicts.other_id
+JOIN prs AS one ON one.number = mine.number AND one.repo_id = ?1
+JOIN prs AS other ON other.number = its.number AND other.repo_id = ?1
+WHERE source = 'person' AND ?2 IN (mine.repo_id, its.repo_id)
+ON CONFLICT DO NOTHING`,
+      order: [1, 0],
+    },
+    {
       sql: "UPDATE dupe_groups SET repo_id = ?1 WHERE repo_id = ?2",
       order: [1, 0],
     },
@@ -568,9 +581,12 @@ export const LIST_DUPES: Query = {
          scans.warnings,
          NULL
        ) AS warnings,
-       dupe_groups.id AS group_id, dupe_groups.label, dupe_groups.pr_count,
+       ifnull(dupe_groups.lasting_number, dupe_groups.id) AS group_id, dupe_groups.label, dupe_groups.pr_count,
        prs.id AS pr_id, prs.number AS pr_number, prs.title, prs.author, prs.state,
-       dupe_group_members.rank, dupe_group_members.score, dupe_group_members.rationale
+       dupe_group_members.rank, dupe_group_members.score, dupe_group_members.rationale,
+       iif(dupe_groups.id IS NULL, NULL, dupe_groups.lasting_number IS NULL) AS is_new_group,
+       dupe_groups.merged_number, dupe_group_members.relationship, dupe_group_members.confidence,
+       dupe_group_members.reason, dupe_group_members.is_new
 FROM repos
 LEFT JOIN scans ON scans.id = (
   SELECT max(id) FROM scans AS latest WHERE latest.repo_id = repos.id AND latest.status = 'done'
@@ -592,9 +608,12 @@ export const LIST_REVIEW: Query = {
       sql: `SELECT repos.id AS repo_id, repos.owner, repos.name, repos.github_id, scans.id AS scan_id,
        this.id AS this_id, this.title AS this_title, this.author AS this_author, this.state AS this_state,
        this.embed_hash AS this_embed_hash, this.file_paths <> '[]' AS this_has_files,
-       dupe_groups.id AS group_id, dupe_groups.label, dupe_groups.pr_count,
+       ifnull(dupe_groups.lasting_number, dupe_groups.id) AS group_id, dupe_groups.label, dupe_groups.pr_count,
        prs.id AS pr_id, prs.number AS pr_number, prs.title, prs.author, prs.state,
-       dupe_group_members.rank, dupe_group_members.score, dupe_group_members.rationale
+       dupe_group_members.rank, dupe_group_members.score, dupe_group_members.rationale,
+       iif(dupe_groups.id IS NULL, NULL, dupe_groups.lasting_number IS NULL) AS is_new_group,
+       dupe_groups.merged_number, dupe_group_members.relationship, dupe_group_members.confidence,
+       dupe_group_members.reason, dupe_group_members.is_new
 FROM repos
 LEFT JOIN prs AS this ON this.repo_id = repos.id AND this.number = ?1
 LEFT JOIN scans ON scans.id = (
@@ -855,12 +874,12 @@ ORDER BY score DESC, pr_id, other_id`,
 export const INSERT_CANDIDATE_GROUPS: Query = {
   statements: [
     {
-      sql: `INSERT INTO candidate_groups (scan_id, stage, position, pr_ids, label)
-SELECT ?1, ?2, value ->> '$.position', value ->> '$.prIds', value ->> '$.label'
+      sql: `INSERT INTO candidate_groups (scan_id, stage, position, pr_ids, label, notes)
+SELECT ?1, ?2, value ->> '$.position', value ->> '$.prIds', value ->> '$.label', value ->> '$.notes'
 FROM json_each(?3)
 WHERE true
 ON CONFLICT (scan_id, stage, position) DO UPDATE
-SET pr_ids = excluded.pr_ids, label = excluded.label, error = NULL`,
+SET pr_ids = excluded.pr_ids, label = excluded.label, notes = excluded.notes, error = NULL`,
       order: [0, 1, 2],
     },
   ],
@@ -869,7 +888,8 @@ SET pr_ids = excluded.pr_ids, label = excluded.label, error = NULL`,
 export const LIST_CANDIDATE_GROUPS: Query = {
   statements: [
     {
-      sql: `SELECT candidate_groups.position, candidate_groups.pr_ids, candidate_groups.label, candidate_groups.error FROM candidate_groups
+      sql: `SELECT candidate_groups.position, candidate_groups.pr_ids, candidate_groups.label, candidate_groups.error,
+       candidate_groups.notes FROM candidate_groups
 WHERE scan_id = ?1 AND stage = ?2 AND position > ?3
 ORDER BY position
 LIMIT ?4`,
@@ -897,6 +917,259 @@ WHERE scan_id = ?2 AND stage = ?3 AND position = ?4`,
       order: [3, 0, 1, 2],
     },
   ],
+};
+
+export const RECORD_GROUP_NOTES: Query = {
+  statements: [
+    {
+      sql: `UPDATE candidate_groups
+SET notes = (SELECT value ->> '$.notes' FROM json_each(?1) WHERE value ->> '$.position' = position)
+WHERE scan_id = ?2 AND stage = ?3
+  AND position IN (SELECT value ->> '$.position' FROM json_each(?1))`,
+      order: [2, 0, 1],
+    },
+  ],
+};
+
+export const UPDATE_SHOWN_HASHES: Query = {
+  statements: [
+    {
+      sql: `UPDATE prs SET shown_hash = found.shown_hash
+FROM (SELECT value ->> '$.id' AS id, value ->> '$.shownHash' AS shown_hash FROM json_each(?1)) AS found
+WHERE prs.id = found.id AND prs.shown_hash IS NOT found.shown_hash`,
+      order: [0],
+    },
+  ],
+};
+
+export const LIST_UNJUDGED_PAIRS: Query = {
+  statements: [
+    {
+      sql: `SELECT pr_id, json_group_array(other_id) AS others
+FROM (
+  SELECT pairs.pr_id, pairs.other_id
+  FROM candidate_pairs AS pairs
+  JOIN prs ON prs.id = pairs.pr_id AND prs.state = 'open'
+  JOIN prs AS other ON other.id = pairs.other_id AND other.state = 'open'
+  WHERE pairs.scan_id = ?1 AND pairs.pr_id > ?2 AND NOT pairs.certain AND NOT EXISTS (
+    SELECT 1 FROM verdicts
+    WHERE verdicts.pr_id = pairs.pr_id AND verdicts.other_id = pairs.other_id AND (
+      source = 'person' OR (
+        pr_hash = prs.shown_hash AND other_hash = other.shown_hash AND model = ?3
+        AND question_version = ?4
+      )
+    )
+  )
+  ORDER BY pairs.pr_id, pairs.other_id
+)
+GROUP BY pr_id
+ORDER BY pr_id
+LIMIT ?5`,
+      order: [0, 3, 1, 2, 4],
+    },
+  ],
+  rowsFrom: 0,
+  page: { by: "pr_id", size: 5000 },
+};
+
+export const STORE_VERDICTS: Query = {
+  statements: [
+    {
+      sql: `INSERT INTO verdicts (
+  pr_id, other_id, source, verdict, confidence, reason, pr_hash, other_hash, model, question_version, created_at
+)
+SELECT value ->> '$.prId', value ->> '$.otherId', 'model', value ->> '$.verdict', value ->> '$.confidence',
+       value ->> '$.reason', value ->> '$.prHash', value ->> '$.otherHash', ?1, ?2, ?3
+FROM json_each(?4)
+WHERE EXISTS (SELECT 1 FROM prs WHERE prs.id = value ->> '$.prId')
+  AND EXISTS (SELECT 1 FROM prs WHERE prs.id = value ->> '$.otherId')
+ON CONFLICT (pr_id, other_id, source) DO UPDATE SET
+  verdict = excluded.verdict, confidence = excluded.confidence, reason = excluded.reason, pr_hash = excluded.pr_hash,
+  other_hash = excluded.other_hash, model = excluded.model, question_version = excluded.question_version,
+  created_at = excluded.created_at`,
+      order: [0, 1, 2, 3],
+    },
+  ],
+};
+
+export const LIST_VOTES: Query = {
+  statements: [
+    {
+      sql: `SELECT pr_id, json_group_array(json_object('id', other_id, 'verdict', verdict, 'confidence', confidence)) AS votes
+FROM (
+  SELECT verdicts.pr_id, verdicts.other_id, verdict, confidence
+  FROM prs
+  JOIN verdicts ON verdicts.pr_id = prs.id AND source = 'model'
+  JOIN prs AS other ON other.id = verdicts.other_id AND other.state = 'open'
+  WHERE prs.repo_id = ?1 AND prs.state = 'open' AND prs.id > ?2
+    AND pr_hash = prs.shown_hash AND other_hash = other.shown_hash
+    AND model = ?3 AND question_version = ?4
+  ORDER BY verdicts.pr_id, verdicts.other_id
+)
+GROUP BY pr_id
+ORDER BY pr_id
+LIMIT ?5`,
+      order: [0, 3, 1, 2, 4],
+    },
+  ],
+  rowsFrom: 0,
+  page: { by: "pr_id", size: 5000 },
+};
+
+export const LIST_CERTAIN_PAIRS: Query = {
+  statements: [
+    {
+      sql: `SELECT candidate_pairs.pr_id, json_group_array(other_id) AS others
+FROM candidate_pairs
+JOIN prs ON prs.id = candidate_pairs.pr_id AND prs.state = 'open'
+JOIN prs AS other ON other.id = other_id AND other.state = 'open'
+WHERE scan_id = ?1 AND certain AND candidate_pairs.pr_id > ?2
+GROUP BY candidate_pairs.pr_id
+ORDER BY candidate_pairs.pr_id
+LIMIT ?3`,
+      order: [0, 1, 2],
+    },
+  ],
+  rowsFrom: 0,
+  page: { by: "pr_id", size: 5000 },
+};
+
+export const LIST_VERDICTS_AMONG: Query = {
+  statements: [
+    {
+      sql: `SELECT verdicts.pr_id, verdicts.other_id, one.number AS pr_number, other.number AS other_number, source, verdict,
+       confidence, reason, kept.number AS keep_number, verdicts.created_at
+FROM verdicts
+JOIN prs AS one ON one.id = verdicts.pr_id
+JOIN prs AS other ON other.id = verdicts.other_id
+LEFT JOIN prs AS kept ON kept.id = keep_id
+WHERE verdicts.pr_id IN (SELECT value FROM json_each(?1))
+  AND verdicts.other_id IN (SELECT value FROM json_each(?1))
+  AND (source = 'person' OR (pr_hash = one.shown_hash AND other_hash = other.shown_hash))
+ORDER BY verdicts.created_at DESC, verdicts.pr_id, verdicts.other_id, source`,
+      order: [0],
+    },
+  ],
+  rowsFrom: 0,
+};
+
+export const LIST_BONDS: Query = {
+  statements: [
+    {
+      sql: `SELECT verdicts.pr_id, verdicts.other_id, verdict <> 'none' AS is_together
+FROM prs
+JOIN verdicts ON verdicts.pr_id = prs.id AND source = 'person'
+JOIN prs AS other ON other.id = verdicts.other_id AND other.state = 'open'
+WHERE prs.repo_id = ?1 AND prs.state = 'open'
+ORDER BY verdicts.created_at DESC, verdicts.pr_id, verdicts.other_id`,
+      order: [0],
+    },
+  ],
+  rowsFrom: 0,
+};
+
+export const LIST_VERDICTS: Query = {
+  statements: [
+    {
+      sql: `SELECT repos.owner, repos.name, one.number AS pr_number, other.number AS other_number, verdict, reason,
+       kept.number AS keep_number, verdicts.created_at
+FROM repos
+LEFT JOIN (
+  verdicts
+  JOIN prs AS one ON one.id = verdicts.pr_id
+  JOIN prs AS other ON other.id = verdicts.other_id AND other.repo_id = one.repo_id
+) ON one.repo_id = repos.id AND source = 'person'
+LEFT JOIN prs AS kept ON kept.id = keep_id AND kept.repo_id = repos.id
+WHERE repos.account_id = ?1 AND repos.owner = ?2 COLLATE NOCASE AND repos.name = ?3 COLLATE NOCASE
+ORDER BY verdicts.created_at DESC, verdicts.pr_id, verdicts.other_id`,
+      order: [0, 1, 2],
+    },
+  ],
+  rowsFrom: 0,
+};
+
+export const PUT_VERDICTS: Query = {
+  statements: [
+    {
+      sql: `INSERT INTO verdicts (pr_id, other_id, source, verdict, confidence, reason, keep_id, created_at)
+SELECT min(this.id, other.id), max(this.id, other.id), 'person', ?1, 1, ?2, iif(?3, this.id, NULL),
+       ?4
+FROM prs AS this
+JOIN repos ON repos.id = this.repo_id
+JOIN prs AS other ON other.repo_id = this.repo_id AND other.id <> this.id
+WHERE this.repo_id = ?5 AND repos.account_id = ?6 AND this.number = ?7
+  AND other.number IN (SELECT value FROM json_each(?8))
+ON CONFLICT (pr_id, other_id, source) DO UPDATE SET
+  verdict = excluded.verdict, reason = excluded.reason, keep_id = excluded.keep_id, created_at = excluded.created_at`,
+      order: [4, 6, 5, 7, 1, 0, 2, 3],
+    },
+  ],
+};
+
+export const DELETE_VERDICT: Query = {
+  statements: [
+    {
+      sql: `DELETE FROM verdicts
+WHERE source = 'person' AND (pr_id, other_id) IN (
+  SELECT min(this.id, other.id), max(this.id, other.id)
+  FROM prs AS this
+  JOIN repos ON repos.id = this.repo_id
+  JOIN prs AS other ON other.repo_id = this.repo_id
+  WHERE this.repo_id = ?1 AND repos.account_id = ?2
+    AND this.number = ?3 AND other.number = ?4
+)`,
+      order: [1, 0, 2, 3],
+    },
+  ],
+};
+
+export const LIST_GROUP_ANSWERS: Query = {
+  statements: [
+    {
+      sql: `SELECT question_hash, answer FROM group_answers
+WHERE repo_id = ?1 AND question_hash IN (SELECT value FROM json_each(?2))
+ORDER BY question_hash`,
+      order: [0, 1],
+    },
+  ],
+  rowsFrom: 0,
+};
+
+export const STORE_GROUP_ANSWERS: Query = {
+  statements: [
+    {
+      sql: `INSERT INTO group_answers (repo_id, question_hash, answer, used_at)
+SELECT ?1, value ->> '$.questionHash', value ->> '$.answer', ?2 FROM json_each(?3)
+WHERE true
+ON CONFLICT (repo_id, question_hash) DO UPDATE SET answer = excluded.answer, used_at = excluded.used_at`,
+      order: [0, 1, 2],
+    },
+  ],
+};
+
+export const LIST_FORMER_GROUPS: Query = {
+  statements: [
+    {
+      sql: `SELECT dupe_groups.id, ifnull(lasting_number, dupe_groups.id) AS number, label, merged_number,
+       ifnull((
+         SELECT json_group_array(json_object('id', id, 'number', number, 'state', state, 'score', score))
+         FROM (
+           SELECT prs.id, prs.number, prs.state, score
+           FROM dupe_group_members JOIN prs ON prs.id = pr_id
+           WHERE group_id = dupe_groups.id
+           ORDER BY rank
+         )
+       ), '[]') AS members
+FROM dupe_groups
+WHERE scan_id = (SELECT max(id) FROM scans WHERE scans.repo_id = ?1 AND status = 'done')
+  AND dupe_groups.id > ?2
+ORDER BY dupe_groups.id
+LIMIT ?3`,
+      order: [0, 1, 2],
+    },
+  ],
+  rowsFrom: 0,
+  page: { by: "id", size: 2000 },
 };
 
 export const INSERT_BATCH_ANSWERS: Query = {
@@ -931,17 +1204,20 @@ ORDER BY position`,
 export const INSERT_RANKED_GROUP: Query = {
   statements: [
     {
-      sql: `INSERT INTO dupe_groups (scan_id, repo_id, label, pr_count)
-SELECT ?1, ?2, ?3, count(*)
-FROM json_each(?4) JOIN prs ON prs.id = value ->> '$.prId'`,
-      order: [0, 1, 2, 3],
+      sql: `INSERT INTO dupe_groups (scan_id, repo_id, label, pr_count, lasting_number, merged_number)
+SELECT ?1, ?2, ?3, count(*), ?4, ?5
+FROM json_each(?6) JOIN prs ON prs.id = value ->> '$.prId'`,
+      order: [0, 1, 2, 3, 4, 5],
     },
     {
-      sql: `INSERT INTO dupe_group_members (group_id, pr_id, rank, score, rationale)
+      sql: `INSERT INTO dupe_group_members (
+  group_id, pr_id, rank, score, rationale, relationship, confidence, reason, is_new
+)
 SELECT (SELECT max(id) FROM dupe_groups WHERE scan_id = ?1), prs.id,
-       value ->> '$.rank', value ->> '$.score', value ->> '$.rationale'
+       value ->> '$.rank', value ->> '$.score', value ->> '$.rationale', value ->> '$.relationship',
+       value ->> '$.confidence', value ->> '$.reason', value ->> '$.isNew'
 FROM json_each(?2) JOIN prs ON prs.id = value ->> '$.prId'`,
-      order: [0, 3],
+      order: [0, 5],
     },
   ],
 };
@@ -1028,6 +1304,17 @@ export const FORGET_SCAN_WORK: Query = {
     {
       sql: "DELETE FROM scan_steps WHERE scan_id = ?1",
       order: [0],
+    },
+  ],
+};
+
+export const DELETE_UNUSED_ANSWERS: Query = {
+  statements: [
+    {
+      sql: `DELETE FROM group_answers WHERE (repo_id, question_hash) IN (
+  SELECT repo_id, question_hash FROM group_answers WHERE used_at < ?1 LIMIT ?2
+)`,
+      order: [0, 1],
     },
   ],
 };
@@ -1420,7 +1707,7 @@ export const INSERT_DUPE_GROUP: Query = {
   statements: [
     {
       sql: `INSERT INTO dupe_groups (scan_id, repo_id, label, pr_count) VALUES (?1, ?2, ?3, ?4)
-RETURNING id, scan_id, repo_id, label, pr_count`,
+RETURNING dupe_groups.id, dupe_groups.scan_id, dupe_groups.repo_id, dupe_groups.label, dupe_groups.pr_count`,
       order: [0, 1, 2, 3],
     },
   ],
@@ -1432,7 +1719,8 @@ export const INSERT_DUPE_GROUP_MEMBER: Query = {
     {
       sql: `INSERT INTO dupe_group_members (group_id, pr_id, rank, score, rationale)
 VALUES (?1, ?2, ?3, ?4, ?5)
-RETURNING id, group_id, pr_id, rank, score, rationale`,
+RETURNING dupe_group_members.id, dupe_group_members.group_id, dupe_group_members.pr_id, dupe_group_members.rank,
+          dupe_group_members.score, dupe_group_members.rationale`,
       order: [0, 1, 2, 3, 4],
     },
   ],
@@ -1519,11 +1807,18 @@ export const WRITES: Readonly<Record<string, Query>> = {
   insertCandidatePairs: INSERT_CANDIDATE_PAIRS,
   insertCandidateGroups: INSERT_CANDIDATE_GROUPS,
   recordGroupError: RECORD_GROUP_ERROR,
+  recordGroupNotes: RECORD_GROUP_NOTES,
+  updateShownHashes: UPDATE_SHOWN_HASHES,
+  storeVerdicts: STORE_VERDICTS,
+  putVerdicts: PUT_VERDICTS,
+  deleteVerdict: DELETE_VERDICT,
+  storeGroupAnswers: STORE_GROUP_ANSWERS,
   insertBatchAnswers: INSERT_BATCH_ANSWERS,
   insertRankedGroup: INSERT_RANKED_GROUP,
   clearScratch: CLEAR_SCRATCH,
   deleteOldGroups: DELETE_OLD_GROUPS,
   forgetScanWork: FORGET_SCAN_WORK,
+  deleteUnusedAnswers: DELETE_UNUSED_ANSWERS,
   deleteEndedJobs: DELETE_ENDED_JOBS,
   markVectorPurges: MARK_VECTOR_PURGES,
   deleteVectorPurges: DELETE_VECTOR_PURGES,

@@ -5,6 +5,7 @@ import type {
   Account,
   BatchAnswer,
   BatchPoll,
+  Bond,
   CandidateGroup,
   CandidatePair,
   DueBatchPoll,
@@ -12,9 +13,12 @@ import type {
   DupeGroupMember,
   DupeRow,
   EndedScan,
+  FormerGroup,
+  GroupAnswer,
   Job,
   ListedCounts,
   NeighbourList,
+  PairList,
   PendingPR,
   PR,
   PRKey,
@@ -26,6 +30,9 @@ import type {
   ScanMessage,
   ScanStep,
   VectorPurge,
+  Verdict,
+  VerdictRow,
+  VoteList,
 } from "./types.ts";
 
 /** A row as SQLite returns it, by column name. */
@@ -174,6 +181,12 @@ export function toDupeRow(row: Row): DupeRow {
     rank: row.rank,
     score: row.score,
     rationale: row.rationale,
+    isNewGroup: optionalFlag(row.is_new_group),
+    mergedNumber: row.merged_number,
+    relationship: row.relationship,
+    confidence: row.confidence,
+    reason: row.reason,
+    isNew: optionalFlag(row.is_new),
   };
 }
 
@@ -201,6 +214,12 @@ export function toReviewRow(row: Row): ReviewRow {
     rank: row.rank,
     score: row.score,
     rationale: row.rationale,
+    isNewGroup: optionalFlag(row.is_new_group),
+    mergedNumber: row.merged_number,
+    relationship: row.relationship,
+    confidence: row.confidence,
+    reason: row.reason,
+    isNew: optionalFlag(row.is_new),
   };
 }
 
@@ -294,12 +313,80 @@ export function toCandidatePair(row: Row): CandidatePair {
   };
 }
 
+export function toPairList(row: Row): PairList {
+  return {
+    prId: row.pr_id,
+    others: json(row.others),
+  };
+}
+
+export function toVoteList(row: Row): VoteList {
+  return {
+    prId: row.pr_id,
+    votes: json(row.votes),
+  };
+}
+
+export function toBond(row: Row): Bond {
+  return {
+    prId: row.pr_id,
+    otherId: row.other_id,
+    isTogether: flag(row.is_together),
+  };
+}
+
+export function toVerdict(row: Row): Verdict {
+  return {
+    prId: row.pr_id,
+    otherId: row.other_id,
+    prNumber: row.pr_number,
+    otherNumber: row.other_number,
+    source: row.source,
+    verdict: row.verdict,
+    confidence: row.confidence,
+    reason: row.reason,
+    keepNumber: row.keep_number,
+    createdAt: row.created_at,
+  };
+}
+
+export function toVerdictRow(row: Row): VerdictRow {
+  return {
+    owner: row.owner,
+    name: row.name,
+    prNumber: row.pr_number,
+    otherNumber: row.other_number,
+    verdict: row.verdict,
+    reason: row.reason,
+    keepNumber: row.keep_number,
+    createdAt: row.created_at,
+  };
+}
+
+export function toGroupAnswer(row: Row): GroupAnswer {
+  return {
+    questionHash: row.question_hash,
+    answer: json(row.answer),
+  };
+}
+
+export function toFormerGroup(row: Row): FormerGroup {
+  return {
+    id: row.id,
+    number: row.number,
+    label: row.label,
+    mergedNumber: row.merged_number,
+    members: json(row.members),
+  };
+}
+
 export function toCandidateGroup(row: Row): CandidateGroup {
   return {
     position: row.position,
     prIds: json(row.pr_ids),
     label: row.label,
     error: row.error,
+    notes: optionalJson(row.notes),
   };
 }
 

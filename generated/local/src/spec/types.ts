@@ -23,6 +23,15 @@ export type PRState = "open" | "closed" | "merged";
 /** Where a job of the local queue is. */
 export type JobStatus = "queued" | "running" | "done" | "failed" | "paused";
 
+/**
+ * How two pull requests are related: only one of `duplicate` ones should be merged, and of two one of which has `superseded`
+ * the other; `related` ones both can.
+ */
+export type Relationship = "duplicate" | "superseded" | "related" | "none";
+
+/** Who has given a verdict. */
+export type VerdictSource = "model" | "person";
+
 /** What a scan could not do. */
 export type WarningCode =
   | "PULL_UNREADABLE"
@@ -37,6 +46,12 @@ export type LlmProvider = "ollama" | "anthropic" | "openai";
 
 /** Who computes embeddings. */
 export type EmbeddingProvider = "ollama" | "openai";
+
+/**
+ * What a person can say of a pull request and another: they are duplicates or not, or they are, and the first is the one to
+ * keep.
+ */
+export type PersonSays = "duplicate" | "not_duplicate" | "keep";
 
 /** How far the present phase of a scan is. */
 export interface Progress {
@@ -134,11 +149,56 @@ export interface CandidatePairInput {
   certain: boolean;
 }
 
-/** A group on its way through cluster and verify. */
+/** Which content of a pull request questions about pairs show. */
+export interface ShownHash {
+  id: number;
+  shownHash: string;
+}
+
+/** What a model has said of a pair; `pr_id` is the smaller id. The hashes are those of what it was shown of the two. */
+export interface VerdictInput {
+  prId: number;
+  otherId: number;
+  verdict: Relationship;
+  confidence: number;
+  reason: string | null;
+  prHash: string;
+  otherHash: string;
+}
+
+/** A verdict on a pair, by its member with the larger id. */
+export interface Vote {
+  id: number;
+  verdict: Relationship;
+  confidence: number;
+}
+
+/** A group on its way through cluster and verify; `notes` are what its part of the phase keeps of it. */
 export interface CandidateInput {
   position: number;
   prIds: number[];
   label: string | null;
+  notes: JsonObject | null;
+}
+
+/** What becomes known of the group at a position. */
+export interface GroupNotes {
+  position: number;
+  notes: JsonObject;
+}
+
+/** What a model has answered to a question about a group, by the question's hash. */
+export interface GroupAnswerInput {
+  questionHash: string;
+  answer: JsonObject;
+}
+
+/** A member of a group of the scan before, best first. */
+export interface FormerMember {
+  id: number;
+  number: number;
+  state: PRState;
+  score: number;
 }
 
 /** What a chat model answered in a batch about the group at a position; `problem` says why the text is not all of it. */
@@ -156,6 +216,10 @@ export interface RankedMember {
   rank: number;
   score: number;
   rationale: string | null;
+  relationship: Relationship | null;
+  confidence: number | null;
+  reason: string | null;
+  isNew: boolean;
 }
 
 /** A caller of the API and the services it uses. The API key itself is not stored, only its SHA-256. */
@@ -280,6 +344,12 @@ export interface DupeRow {
   rank: number | null;
   score: number | null;
   rationale: string | null;
+  isNewGroup: boolean | null;
+  mergedNumber: number | null;
+  relationship: Relationship | null;
+  confidence: number | null;
+  reason: string | null;
+  isNew: boolean | null;
 }
 
 /**
@@ -310,6 +380,12 @@ export interface ReviewRow {
   rank: number | null;
   score: number | null;
   rationale: string | null;
+  isNewGroup: boolean | null;
+  mergedNumber: number | null;
+  relationship: Relationship | null;
+  confidence: number | null;
+  reason: string | null;
+  isNew: boolean | null;
 }
 
 /** All that the runner needs to handle one message of a scan, in one row. */
@@ -394,12 +470,73 @@ export interface CandidatePair {
   certain: boolean;
 }
 
+/** The pull requests with larger ids that form pairs with one. */
+export interface PairList {
+  prId: number;
+  others: number[];
+}
+
+/** The verdicts on pairs of a pull request with others that have larger ids. */
+export interface VoteList {
+  prId: number;
+  votes: Vote[];
+}
+
+/** What a person has said of two pull requests, whether they belong together. */
+export interface Bond {
+  prId: number;
+  otherId: number;
+  isTogether: boolean;
+}
+
+/** What was said of two pull requests of a repository; `keep_number` is the one that a person wants to be merged. */
+export interface Verdict {
+  prId: number;
+  otherId: number;
+  prNumber: number;
+  otherNumber: number;
+  source: VerdictSource;
+  verdict: Relationship;
+  confidence: number;
+  reason: string | null;
+  keepNumber: number | null;
+  createdAt: string;
+}
+
+/** A row of the list of what persons have said; everything after `name` is null where nothing was. */
+export interface VerdictRow {
+  owner: string;
+  name: string;
+  prNumber: number | null;
+  otherNumber: number | null;
+  verdict: Relationship | null;
+  reason: string | null;
+  keepNumber: number | null;
+  createdAt: string | null;
+}
+
+/** What a model has answered to a question about a group, by the question's hash. */
+export interface GroupAnswer {
+  questionHash: string;
+  answer: JsonObject;
+}
+
+/** A group of the latest completed scan, under the number that it keeps. */
+export interface FormerGroup {
+  id: number;
+  number: number;
+  label: string | null;
+  mergedNumber: number | null;
+  members: FormerMember[];
+}
+
 /** A group on its way through cluster and verify. */
 export interface CandidateGroup {
   position: number;
   prIds: number[];
   label: string | null;
   error: string | null;
+  notes: JsonObject | null;
 }
 
 /** What a chat model answered in a batch about the group at a position. */
@@ -653,7 +790,7 @@ export interface IDatabase {
   insertCandidatePairs(scanId: number, pairs: CandidatePairInput[]): Promise<number>;
   /** Every pair of a scan that is to be asked about, the nearest first. */
   listCandidatePairs(scanId: number): Promise<CandidatePair[]>;
-  /** Store groups of a stage (`candidate` or `verified`); one that is stored at a position is replaced. */
+  /** Store groups of a stage (`pairs`, `groups` or `verified`); one that is stored at a position is replaced. */
   insertCandidateGroups(scanId: number, stage: string, groups: CandidateInput[]): Promise<number>;
   /** The groups of a stage with a larger position than `after_position`, in order. */
   listCandidateGroups(scanId: number, stage: string, afterPosition: number, limit: number): Promise<CandidateGroup[]>;
@@ -661,6 +798,55 @@ export interface IDatabase {
   countCandidateGroups(scanId: number, stage: string): Promise<number>;
   /** Record why a group was skipped. */
   recordGroupError(scanId: number, stage: string, position: number, error: string): Promise<number>;
+  /** Record what has become known of groups of a stage. */
+  recordGroupNotes(scanId: number, stage: string, notes: GroupNotes[]): Promise<number>;
+  /** Record what questions about pairs show of pull requests; only rows that differ are changed. */
+  updateShownHashes(hashes: ShownHash[]): Promise<number>;
+  /**
+   * The pairs of a scan about which a model is to be asked, by the smaller id.
+   *
+   * Left out are those that are certain, those on which a person has given a verdict, and those on which the model's still
+   * stands: it has been asked the same question, and shown what it would be shown today.
+   */
+  listUnjudgedPairs(scanId: number, model: string, questionVersion: number): Promise<PairList[]>;
+  /** Store what a model has said of pairs, in place of what one has said of them before. */
+  storeVerdicts(model: string, questionVersion: number, createdAt: string, verdicts: VerdictInput[]): Promise<number>;
+  /** What a model has said of pairs of open pull requests of a repository, where that still stands, by the smaller id. */
+  listVotes(repoId: number, model: string, questionVersion: number): Promise<VoteList[]>;
+  /** The pairs of a scan that need nobody's opinion, by the smaller id. */
+  listCertainPairs(scanId: number): Promise<PairList[]>;
+  /** The verdicts on pairs of these pull requests that still stand, the latest first. */
+  listVerdictsAmong(ids: number[]): Promise<Verdict[]>;
+  /** What persons have said of pairs of open pull requests of a repository, the latest first. */
+  listBonds(repoId: number): Promise<Bond[]>;
+  /**
+   * What persons have said of pairs of a repository's pull requests, the latest first.
+   *
+   * No row when the repository is not tracked; one row with nulls when nothing was said.
+   */
+  listVerdicts(accountId: number, owner: string, name: string): Promise<VerdictRow[]>;
+  /**
+   * Store what a person says of a pull request and others of the same repository, by their numbers, in place of what was said
+   * of these pairs before. With `keeps`, the pull request is the one to merge.
+   */
+  putVerdicts(
+    accountId: number,
+    repoId: number,
+    number: number,
+    others: number[],
+    verdict: Relationship,
+    keeps: boolean,
+    reason: string | null,
+    createdAt: string,
+  ): Promise<number>;
+  /** Forget what a person has said of two pull requests of a repository. */
+  deleteVerdict(accountId: number, repoId: number, number: number, otherNumber: number): Promise<number>;
+  /** What models have answered to these questions about groups of a repository. */
+  listGroupAnswers(repoId: number, hashes: string[]): Promise<GroupAnswer[]>;
+  /** Store what a model has answered to questions about groups, or that an answer has been of use again. */
+  storeGroupAnswers(repoId: number, usedAt: string, answers: GroupAnswerInput[]): Promise<number>;
+  /** The groups of the latest completed scan of a repository, with their members, by id. */
+  listFormerGroups(repoId: number): Promise<FormerGroup[]>;
   /**
    * Store what a chat model answered in a batch; an answer that is stored for a position is replaced.
    *
@@ -670,7 +856,14 @@ export interface IDatabase {
   /** The answers from `first` to `last` position that a phase has got in batches, by position. */
   listBatchAnswers(scanId: number, phase: string, first: number, last: number): Promise<BatchAnswer[]>;
   /** Store a group of duplicates with its ranked members; members that are no longer stored are left out. */
-  insertRankedGroup(scanId: number, repoId: number, label: string | null, members: RankedMember[]): Promise<number>;
+  insertRankedGroup(
+    scanId: number,
+    repoId: number,
+    label: string | null,
+    lastingNumber: number | null,
+    mergedNumber: number | null,
+    members: RankedMember[],
+  ): Promise<number>;
   /** Delete what the phases of a repository's scans handed to each other; why groups were not verified stays. */
   clearScratch(repoId: number): Promise<number>;
   /** Scans that ended before a moment and of which messages are still kept, the oldest first, `limit` at most. */
@@ -683,6 +876,8 @@ export interface IDatabase {
   deleteOldGroups(repoId: number, kept: number, limit: number): Promise<number>;
   /** Delete the messages of a scan that has ended, and what its phases handed to each other; the scan itself stays. */
   forgetScanWork(scanId: number): Promise<number>;
+  /** Delete answers to questions about groups that have been of no use since a moment, `limit` at most. */
+  deleteUnusedAnswers(before: string, limit: number): Promise<number>;
   /** Delete jobs that ended before a moment, `limit` at most. */
   deleteEndedJobs(before: string, limit: number): Promise<number>;
   /** Pull requests whose vectors are to be deleted, those with a larger id than `after_id`, by id. */

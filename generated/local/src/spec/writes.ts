@@ -7,15 +7,20 @@ import type {
   CandidatePairInput,
   EmbedHash,
   Failing,
+  GroupAnswerInput,
+  GroupNotes,
   JsonObject,
   ListedPR,
   NeighbourEdge,
   PRInput,
   PRStateChange,
   RankedMember,
+  Relationship,
   ScanStatus,
+  ShownHash,
   UpdateAccountConfigChanges,
   UpdateScanStatusChanges,
+  VerdictInput,
   Write,
 } from "./types.ts";
 
@@ -225,7 +230,7 @@ export function insertCandidatePairs(scanId: number, pairs: CandidatePairInput[]
   return { method: "insertCandidatePairs", parameters: [scanId, pairs] };
 }
 
-/** Store groups of a stage (`candidate` or `verified`); one that is stored at a position is replaced. */
+/** Store groups of a stage (`pairs`, `groups` or `verified`); one that is stored at a position is replaced. */
 export function insertCandidateGroups(scanId: number, stage: string, groups: CandidateInput[]): Write {
   return { method: "insertCandidateGroups", parameters: [scanId, stage, groups] };
 }
@@ -233,6 +238,53 @@ export function insertCandidateGroups(scanId: number, stage: string, groups: Can
 /** Record why a group was skipped. */
 export function recordGroupError(scanId: number, stage: string, position: number, error: string): Write {
   return { method: "recordGroupError", parameters: [scanId, stage, position, error] };
+}
+
+/** Record what has become known of groups of a stage. */
+export function recordGroupNotes(scanId: number, stage: string, notes: GroupNotes[]): Write {
+  return { method: "recordGroupNotes", parameters: [scanId, stage, notes] };
+}
+
+/** Record what questions about pairs show of pull requests; only rows that differ are changed. */
+export function updateShownHashes(hashes: ShownHash[]): Write {
+  return { method: "updateShownHashes", parameters: [hashes] };
+}
+
+/** Store what a model has said of pairs, in place of what one has said of them before. */
+export function storeVerdicts(
+  model: string,
+  questionVersion: number,
+  createdAt: string,
+  verdicts: VerdictInput[],
+): Write {
+  return { method: "storeVerdicts", parameters: [model, questionVersion, createdAt, verdicts] };
+}
+
+/**
+ * Store what a person says of a pull request and others of the same repository, by their numbers, in place of what was said
+ * of these pairs before. With `keeps`, the pull request is the one to merge.
+ */
+export function putVerdicts(
+  accountId: number,
+  repoId: number,
+  number: number,
+  others: number[],
+  verdict: Relationship,
+  keeps: boolean,
+  reason: string | null,
+  createdAt: string,
+): Write {
+  return { method: "putVerdicts", parameters: [accountId, repoId, number, others, verdict, keeps, reason, createdAt] };
+}
+
+/** Forget what a person has said of two pull requests of a repository. */
+export function deleteVerdict(accountId: number, repoId: number, number: number, otherNumber: number): Write {
+  return { method: "deleteVerdict", parameters: [accountId, repoId, number, otherNumber] };
+}
+
+/** Store what a model has answered to questions about groups, or that an answer has been of use again. */
+export function storeGroupAnswers(repoId: number, usedAt: string, answers: GroupAnswerInput[]): Write {
+  return { method: "storeGroupAnswers", parameters: [repoId, usedAt, answers] };
 }
 
 /**
@@ -249,9 +301,11 @@ export function insertRankedGroup(
   scanId: number,
   repoId: number,
   label: string | null,
+  lastingNumber: number | null,
+  mergedNumber: number | null,
   members: RankedMember[],
 ): Write {
-  return { method: "insertRankedGroup", parameters: [scanId, repoId, label, members] };
+  return { method: "insertRankedGroup", parameters: [scanId, repoId, label, lastingNumber, mergedNumber, members] };
 }
 
 /** Delete what the phases of a repository's scans handed to each other; why groups were not verified stays. */
@@ -271,6 +325,11 @@ export function deleteOldGroups(repoId: number, kept: number, limit: number): Wr
 /** Delete the messages of a scan that has ended, and what its phases handed to each other; the scan itself stays. */
 export function forgetScanWork(scanId: number): Write {
   return { method: "forgetScanWork", parameters: [scanId] };
+}
+
+/** Delete answers to questions about groups that have been of no use since a moment, `limit` at most. */
+export function deleteUnusedAnswers(before: string, limit: number): Write {
+  return { method: "deleteUnusedAnswers", parameters: [before, limit] };
 }
 
 /** Delete jobs that ended before a moment, `limit` at most. */

@@ -6,7 +6,7 @@ from itertools import groupby
 from ossgard.errors import HttpError
 from ossgard.http import AccountContext
 from ossgard.routes.repos import not_tracked
-from ossgard.spec.entities import DupeRow, ReviewRow
+from ossgard.spec.entities import DupeRow, PRState, ReviewRow
 from ossgard.spec.error_codes import ErrorCode
 from ossgard.spec.models import DupeGroupView, DupeMember, Dupes
 
@@ -40,9 +40,16 @@ def read_groups(rows: Sequence[DupeRow | ReviewRow]) -> list[DupeGroupView]:
 
 
 def _group(group_id: int, rows: Sequence[DupeRow | ReviewRow]) -> DupeGroupView:
+    best = rows[0]
     members = [member for member in map(_member, rows) if member is not None]
     return DupeGroupView(
-        group_id=group_id, label=rows[0].label, pr_count=rows[0].pr_count or len(members), members=members
+        group_id=group_id,
+        label=best.label,
+        pr_count=best.pr_count or len(members),
+        members=members,
+        is_new=bool(best.is_new_group),
+        # Since the scan, or before it.
+        merged_pr_number=best.pr_number if best.state is PRState.MERGED else best.merged_number,
     )
 
 
@@ -67,4 +74,8 @@ def _member(row: DupeRow | ReviewRow) -> DupeMember | None:
         rank=row.rank,
         score=row.score,
         rationale=row.rationale,
+        relationship=row.relationship,
+        confidence=row.confidence,
+        reason=row.reason,
+        is_new=bool(row.is_new),
     )

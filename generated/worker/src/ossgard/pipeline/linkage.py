@@ -1,25 +1,18 @@
 """Joins pull requests into groups by average linkage over votes: no chains, and no limit of size unless one is wanted.
 
-A vote is a number of thousandths, from -1000 (surely different) to 1000 (surely the same). Two clusters become one while
-the mean of the votes between them is above 0, the highest mean first; a pair without a vote counts as `UNASKED`.
+A vote is a number of thousandths, from -1000 (surely different) to 1000 (surely the same). Two clusters become one
+while the mean of the votes between them is above 0, the highest mean first; a pair without a vote counts as `UNASKED`.
 """
 
 from collections.abc import Iterable, Mapping
 from heapq import heapify, heappop, heappush
-from typing import NamedTuple
+
+from ossgard.spec.entities import Bond
 
 SURE = 1000
 UNASKED = -100
 
 Pair = tuple[int, int]
-
-
-class Bond(NamedTuple):
-    """What a person has said of two pull requests: they belong together, or they do not."""
-
-    pr_id: int
-    other_id: int
-    is_together: bool
 
 
 def pair_of(one: int, other: int) -> Pair:
@@ -32,7 +25,8 @@ def average_linkage(votes: Mapping[Pair, int], bonds: Iterable[Bond] = (), most:
 
     Args:
         votes: what was said of each pair that was asked about, whole thousandths.
-        bonds: what outranks votes, the most important first; one that contradicts those before it is left out.
+        bonds: what persons have said, which outranks votes, the most important first; one that contradicts those
+            before it is left out.
         most: how many members a group may have.
     """
     clusters = _Clusters(votes, most)

@@ -21,12 +21,14 @@ _MESSAGES = {
         "was embedded of them before. The next scan tries again; another embedding.model may take them."
     ),
     WarningCode.NOT_VERIFIED: (
-        "The chat model gave no usable answer about these groups of similar pull requests. Of each, only those with "
-        "equal diffs are shown as duplicates. Another llm.model may answer."
+        "The chat model gave no usable answer to these questions about similar pull requests. What is known of them "
+        "otherwise is shown: equal changes, and what was answered before. The next scan asks again; another llm.model "
+        "may answer."
     ),
     WarningCode.NOT_ASKED_ABOUT: (
-        "These pull requests found no room in the question about their group, and are not shown as duplicates. "
-        "An llm.model that takes longer prompts has more room."
+        "The chat model has not spoken of these pull requests: it left them out of an answer, or the question about "
+        "their group had no room for them. The next scan asks again; an llm.model that takes longer prompts has more "
+        "room."
     ),
     WarningCode.NOT_RANKED: (
         "The chat model gave no usable answer about the order in these groups of duplicates. Their members are in the "

@@ -15,7 +15,7 @@ from ossgard.http import (
     read_lenient_body,
     scalar_parameter,
 )
-from ossgard.routes import accounts, clearing, dupes, health, openapi, repos, review, scans
+from ossgard.routes import accounts, clearing, dupes, health, openapi, repos, review, scans, verdicts
 from ossgard.spec import models
 
 _REPO_OWNER: TypeAdapter[str] = TypeAdapter(models.RepoOwner)
@@ -134,6 +134,46 @@ async def get_dupes(request: Request) -> Response:
     return json_reply(200, await dupes.get_dupes(context, owner, name))
 
 
+async def list_verdicts(request: Request) -> Response:
+    """GET /repos/{owner}/{name}/verdicts
+
+    What persons have said of pairs of pull requests. The chat model's own verdicts stand in the duplicates
+    report.
+    """
+    context = await account_context(request)
+    owner = scalar_parameter(request, "owner", _REPO_OWNER)
+    name = scalar_parameter(request, "name", _REPO_NAME)
+    return json_reply(200, await verdicts.list_verdicts(context, owner, name))
+
+
+async def put_verdicts(request: Request) -> Response:
+    """PUT /repos/{owner}/{name}/verdicts
+
+    Say that a pull request and others are duplicates, or are not, or which one to keep. It outranks what the chat
+    model says,
+    replaces what was said of these pairs before, and counts from the next scan on.
+    """
+    context = await account_context(request)
+    owner = scalar_parameter(request, "owner", _REPO_OWNER)
+    name = scalar_parameter(request, "name", _REPO_NAME)
+    body = await read_body(request, models.PersonVerdict)
+    return json_reply(200, await verdicts.put_verdicts(context, owner, name, body))
+
+
+async def delete_verdict(request: Request) -> Response:
+    """DELETE /repos/{owner}/{name}/verdicts/{prNumber}/{otherPrNumber}
+
+    Take back what was said of two pull requests; from the next scan on, the chat model's verdict counts again.
+    """
+    context = await account_context(request)
+    owner = scalar_parameter(request, "owner", _REPO_OWNER)
+    name = scalar_parameter(request, "name", _REPO_NAME)
+    pr_number = integer_parameter(request, "prNumber")
+    other_pr_number = integer_parameter(request, "otherPrNumber")
+    await verdicts.delete_verdict(context, owner, name, pr_number, other_pr_number)
+    return json_reply(204, None)
+
+
 async def get_review(request: Request) -> Response:
     """GET /repos/{owner}/{name}/review/{prNumber}
 
@@ -185,6 +225,9 @@ ROUTES = [
     Route("/repos/{owner}/{name}/scan", start_scan, methods=["POST"]),
     Route("/scans/{scanId}", get_scan, methods=["GET"]),
     Route("/repos/{owner}/{name}/dupes", get_dupes, methods=["GET"]),
+    Route("/repos/{owner}/{name}/verdicts", list_verdicts, methods=["GET"]),
+    Route("/repos/{owner}/{name}/verdicts", put_verdicts, methods=["PUT"]),
+    Route("/repos/{owner}/{name}/verdicts/{prNumber}/{otherPrNumber}", delete_verdict, methods=["DELETE"]),
     Route("/repos/{owner}/{name}/review/{prNumber}", get_review, methods=["GET"]),
     Route("/clear-scans", clear_scans, methods=["POST"]),
     Route("/clear-repos", clear_repos, methods=["POST"]),

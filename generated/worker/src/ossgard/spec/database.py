@@ -11,6 +11,7 @@ from ossgard.spec.entities import (
     BatchAnswer,
     BatchAnswerInput,
     BatchPoll,
+    Bond,
     CandidateGroup,
     CandidateInput,
     CandidatePair,
@@ -22,16 +23,22 @@ from ossgard.spec.entities import (
     EmbedHash,
     EndedScan,
     Failing,
+    FormerGroup,
+    GroupAnswer,
+    GroupAnswerInput,
+    GroupNotes,
     Job,
     ListedCounts,
     ListedPR,
     NeighbourEdge,
     NeighbourList,
+    PairList,
     PendingPR,
     PRInput,
     PRKey,
     PRStateChange,
     RankedMember,
+    Relationship,
     Repo,
     RepoIdentity,
     RepoOverview,
@@ -40,9 +47,14 @@ from ossgard.spec.entities import (
     ScanMessage,
     ScanStatus,
     ScanStep,
+    ShownHash,
     UpdateAccountConfigChanges,
     UpdateScanStatusChanges,
     VectorPurge,
+    Verdict,
+    VerdictInput,
+    VerdictRow,
+    VoteList,
 )
 from ossgard.write import Write
 
@@ -337,7 +349,7 @@ class Database(Protocol):
         ...
 
     async def insert_candidate_groups(self, scan_id: int, stage: str, groups: Sequence[CandidateInput]) -> int:
-        """Store groups of a stage (`candidate` or `verified`); one that is stored at a position is replaced."""
+        """Store groups of a stage (`pairs`, `groups` or `verified`); one that is stored at a position is replaced."""
         ...
 
     async def list_candidate_groups(
@@ -354,6 +366,87 @@ class Database(Protocol):
         """Record why a group was skipped."""
         ...
 
+    async def record_group_notes(self, scan_id: int, stage: str, notes: Sequence[GroupNotes]) -> int:
+        """Record what has become known of groups of a stage."""
+        ...
+
+    async def update_shown_hashes(self, hashes: Sequence[ShownHash]) -> int:
+        """Record what questions about pairs show of pull requests; only rows that differ are changed."""
+        ...
+
+    async def list_unjudged_pairs(self, scan_id: int, model: str, question_version: int) -> list[PairList]:
+        """The pairs of a scan about which a model is to be asked, by the smaller id.
+
+        Left out are those that are certain, those on which a person has given a verdict, and those on which the
+        model's still
+        stands: it has been asked the same question, and shown what it would be shown today.
+        """
+        ...
+
+    async def store_verdicts(
+        self, model: str, question_version: int, created_at: str, verdicts: Sequence[VerdictInput]
+    ) -> int:
+        """Store what a model has said of pairs, in place of what one has said of them before."""
+        ...
+
+    async def list_votes(self, repo_id: int, model: str, question_version: int) -> list[VoteList]:
+        """What a model has said of pairs of open pull requests of a repository, where that still stands, by the
+        smaller id.
+        """
+        ...
+
+    async def list_certain_pairs(self, scan_id: int) -> list[PairList]:
+        """The pairs of a scan that need nobody's opinion, by the smaller id."""
+        ...
+
+    async def list_verdicts_among(self, ids: Sequence[int]) -> list[Verdict]:
+        """The verdicts on pairs of these pull requests that still stand, the latest first."""
+        ...
+
+    async def list_bonds(self, repo_id: int) -> list[Bond]:
+        """What persons have said of pairs of open pull requests of a repository, the latest first."""
+        ...
+
+    async def list_verdicts(self, account_id: int, owner: str, name: str) -> list[VerdictRow]:
+        """What persons have said of pairs of a repository's pull requests, the latest first.
+
+        No row when the repository is not tracked; one row with nulls when nothing was said.
+        """
+        ...
+
+    async def put_verdicts(
+        self,
+        account_id: int,
+        repo_id: int,
+        number: int,
+        others: Sequence[int],
+        verdict: Relationship,
+        keeps: bool,
+        reason: str | None,
+        created_at: str,
+    ) -> int:
+        """Store what a person says of a pull request and others of the same repository, by their numbers, in place
+        of what was said
+        of these pairs before. With `keeps`, the pull request is the one to merge.
+        """
+        ...
+
+    async def delete_verdict(self, account_id: int, repo_id: int, number: int, other_number: int) -> int:
+        """Forget what a person has said of two pull requests of a repository."""
+        ...
+
+    async def list_group_answers(self, repo_id: int, hashes: Sequence[str]) -> list[GroupAnswer]:
+        """What models have answered to these questions about groups of a repository."""
+        ...
+
+    async def store_group_answers(self, repo_id: int, used_at: str, answers: Sequence[GroupAnswerInput]) -> int:
+        """Store what a model has answered to questions about groups, or that an answer has been of use again."""
+        ...
+
+    async def list_former_groups(self, repo_id: int) -> list[FormerGroup]:
+        """The groups of the latest completed scan of a repository, with their members, by id."""
+        ...
+
     async def insert_batch_answers(self, scan_id: int, phase: str, answers: Sequence[BatchAnswerInput]) -> int:
         """Store what a chat model answered in a batch; an answer that is stored for a position is replaced.
 
@@ -366,7 +459,13 @@ class Database(Protocol):
         ...
 
     async def insert_ranked_group(
-        self, scan_id: int, repo_id: int, label: str | None, members: Sequence[RankedMember]
+        self,
+        scan_id: int,
+        repo_id: int,
+        label: str | None,
+        lasting_number: int | None,
+        merged_number: int | None,
+        members: Sequence[RankedMember],
     ) -> int:
         """Store a group of duplicates with its ranked members; members that are no longer stored are left out."""
         ...
@@ -390,6 +489,10 @@ class Database(Protocol):
         """Delete the messages of a scan that has ended, and what its phases handed to each other; the scan itself
         stays.
         """
+        ...
+
+    async def delete_unused_answers(self, before: str, limit: int) -> int:
+        """Delete answers to questions about groups that have been of no use since a moment, `limit` at most."""
         ...
 
     async def delete_ended_jobs(self, before: str, limit: int) -> int:
@@ -647,6 +750,35 @@ class AccountDatabase:
     async def list_open_pr_keys(self, repo_id: int, after_number: int, limit: int) -> list[PRKey]:
         """What clustering needs of the open pull requests with a larger number than `after_number`, by number."""
         return await self._database.list_open_pr_keys(self.account_id, repo_id, after_number, limit)
+
+    async def list_verdicts(self, owner: str, name: str) -> list[VerdictRow]:
+        """What persons have said of pairs of a repository's pull requests, the latest first.
+
+        No row when the repository is not tracked; one row with nulls when nothing was said.
+        """
+        return await self._database.list_verdicts(self.account_id, owner, name)
+
+    async def put_verdicts(
+        self,
+        repo_id: int,
+        number: int,
+        others: Sequence[int],
+        verdict: Relationship,
+        keeps: bool,
+        reason: str | None,
+        created_at: str,
+    ) -> int:
+        """Store what a person says of a pull request and others of the same repository, by their numbers, in place
+        of what was said
+        of these pairs before. With `keeps`, the pull request is the one to merge.
+        """
+        return await self._database.put_verdicts(
+            self.account_id, repo_id, number, others, verdict, keeps, reason, created_at
+        )
+
+    async def delete_verdict(self, repo_id: int, number: int, other_number: int) -> int:
+        """Forget what a person has said of two pull requests of a repository."""
+        return await self._database.delete_verdict(self.account_id, repo_id, number, other_number)
 
     async def clear_scans(self) -> int:
         """Delete the account's scans with their groups; its repositories and pull requests stay."""

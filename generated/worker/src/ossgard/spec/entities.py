@@ -39,6 +39,25 @@ class JobStatus(StrEnum):
     PAUSED = "paused"
 
 
+class Relationship(StrEnum):
+    """How two pull requests are related: only one of `duplicate` ones should be merged, and of two one of which has
+    `superseded`
+    the other; `related` ones both can.
+    """
+
+    DUPLICATE = "duplicate"
+    SUPERSEDED = "superseded"
+    RELATED = "related"
+    NONE = "none"
+
+
+class VerdictSource(StrEnum):
+    """Who has given a verdict."""
+
+    MODEL = "model"
+    PERSON = "person"
+
+
 class WarningCode(StrEnum):
     """What a scan could not do."""
 
@@ -63,6 +82,17 @@ class EmbeddingProvider(StrEnum):
 
     OLLAMA = "ollama"
     OPENAI = "openai"
+
+
+class PersonSays(StrEnum):
+    """What a person can say of a pull request and another: they are duplicates or not, or they are, and the first is
+    the one to
+    keep.
+    """
+
+    DUPLICATE = "duplicate"
+    NOT_DUPLICATE = "not_duplicate"
+    KEEP = "keep"
 
 
 class Progress(CamelModel):
@@ -170,12 +200,65 @@ class CandidatePairInput(CamelModel):
     certain: bool
 
 
+class ShownHash(CamelModel):
+    """Which content of a pull request questions about pairs show."""
+
+    id: int
+    shown_hash: str
+
+
+class VerdictInput(CamelModel):
+    """What a model has said of a pair; `pr_id` is the smaller id. The hashes are those of what it was shown of the
+    two.
+    """
+
+    pr_id: int
+    other_id: int
+    verdict: Relationship
+    confidence: float
+    reason: str | None
+    pr_hash: str
+    other_hash: str
+
+
+class Vote(CamelModel):
+    """A verdict on a pair, by its member with the larger id."""
+
+    id: int
+    verdict: Relationship
+    confidence: float
+
+
 class CandidateInput(CamelModel):
-    """A group on its way through cluster and verify."""
+    """A group on its way through cluster and verify; `notes` are what its part of the phase keeps of it."""
 
     position: int
     pr_ids: list[int]
     label: str | None
+    notes: JsonObject | None
+
+
+class GroupNotes(CamelModel):
+    """What becomes known of the group at a position."""
+
+    position: int
+    notes: JsonObject
+
+
+class GroupAnswerInput(CamelModel):
+    """What a model has answered to a question about a group, by the question's hash."""
+
+    question_hash: str
+    answer: JsonObject
+
+
+class FormerMember(CamelModel):
+    """A member of a group of the scan before, best first."""
+
+    id: int
+    number: int
+    state: PRState
+    score: float
 
 
 class BatchAnswerInput(CamelModel):
@@ -197,6 +280,10 @@ class RankedMember(CamelModel):
     rank: int
     score: float
     rationale: str | None
+    relationship: Relationship | None
+    confidence: float | None
+    reason: str | None
+    is_new: bool
 
 
 class Account(CamelModel):
@@ -329,6 +416,12 @@ class DupeRow(CamelModel):
     rank: int | None
     score: float | None
     rationale: str | None
+    is_new_group: bool | None
+    merged_number: int | None
+    relationship: Relationship | None
+    confidence: float | None
+    reason: str | None
+    is_new: bool | None
 
 
 class ReviewRow(CamelModel):
@@ -359,6 +452,12 @@ class ReviewRow(CamelModel):
     rank: int | None
     score: float | None
     rationale: str | None
+    is_new_group: bool | None
+    merged_number: int | None
+    relationship: Relationship | None
+    confidence: float | None
+    reason: str | None
+    is_new: bool | None
 
 
 class ScanMessage(CamelModel):
@@ -453,6 +552,73 @@ class CandidatePair(CamelModel):
     certain: bool
 
 
+class PairList(CamelModel):
+    """The pull requests with larger ids that form pairs with one."""
+
+    pr_id: int
+    others: Annotated[list[int], JsonText]
+
+
+class VoteList(CamelModel):
+    """The verdicts on pairs of a pull request with others that have larger ids."""
+
+    pr_id: int
+    votes: Annotated[list[Vote], JsonText]
+
+
+class Bond(CamelModel):
+    """What a person has said of two pull requests, whether they belong together."""
+
+    pr_id: int
+    other_id: int
+    is_together: bool
+
+
+class Verdict(CamelModel):
+    """What was said of two pull requests of a repository; `keep_number` is the one that a person wants to be merged."""
+
+    pr_id: int
+    other_id: int
+    pr_number: int
+    other_number: int
+    source: VerdictSource
+    verdict: Relationship
+    confidence: float
+    reason: str | None
+    keep_number: int | None
+    created_at: str
+
+
+class VerdictRow(CamelModel):
+    """A row of the list of what persons have said; everything after `name` is null where nothing was."""
+
+    owner: str
+    name: str
+    pr_number: int | None
+    other_number: int | None
+    verdict: Relationship | None
+    reason: str | None
+    keep_number: int | None
+    created_at: str | None
+
+
+class GroupAnswer(CamelModel):
+    """What a model has answered to a question about a group, by the question's hash."""
+
+    question_hash: str
+    answer: Annotated[JsonObject, JsonText]
+
+
+class FormerGroup(CamelModel):
+    """A group of the latest completed scan, under the number that it keeps."""
+
+    id: int
+    number: int
+    label: str | None
+    merged_number: int | None
+    members: Annotated[list[FormerMember], JsonText]
+
+
 class CandidateGroup(CamelModel):
     """A group on its way through cluster and verify."""
 
@@ -460,6 +626,7 @@ class CandidateGroup(CamelModel):
     pr_ids: Annotated[list[int], JsonText]
     label: str | None
     error: str | None
+    notes: Annotated[JsonObject | None, JsonText]
 
 
 class BatchAnswer(CamelModel):

@@ -33,6 +33,10 @@ class ErrorCode(StrEnum):
     SCAN_NOT_FOUND = "SCAN_NOT_FOUND"
     # GitHub has no such pull request, or the account's token may not read it.
     PR_NOT_FOUND = "PR_NOT_FOUND"
+    # No scan has stored one of the pull requests yet.
+    PR_NOT_STORED = "PR_NOT_STORED"
+    # No person has said anything of these two pull requests.
+    VERDICT_NOT_FOUND = "VERDICT_NOT_FOUND"
     # The path is asked for by other methods; the header Allow names them.
     METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
     # The account tracks the repository already.
@@ -68,6 +72,8 @@ _STATUSES = {
     ErrorCode.REPO_NOT_SCANNED: 404,
     ErrorCode.SCAN_NOT_FOUND: 404,
     ErrorCode.PR_NOT_FOUND: 404,
+    ErrorCode.PR_NOT_STORED: 404,
+    ErrorCode.VERDICT_NOT_FOUND: 404,
     ErrorCode.METHOD_NOT_ALLOWED: 405,
     ErrorCode.REPO_ALREADY_TRACKED: 409,
     ErrorCode.BODY_TOO_LARGE: 413,

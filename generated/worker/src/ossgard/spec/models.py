@@ -18,7 +18,15 @@ from ossgard.model import (
     for_hosts_with,
     null_is,
 )
-from ossgard.spec.entities import EmbeddingProvider, LlmProvider, PRState, ScanStatus, ScanWarning
+from ossgard.spec.entities import (
+    EmbeddingProvider,
+    LlmProvider,
+    PersonSays,
+    PRState,
+    Relationship,
+    ScanStatus,
+    ScanWarning,
+)
 
 # The user or organization that a repository belongs to.
 RepoOwner = Annotated[
@@ -199,13 +207,25 @@ class DupeMember(CamelModel):
     rank: int
     score: float
     rationale: str | None
+    relationship: Relationship | None = Field(
+        description="To the best of the group, or to the one that it is most surely the same as."
+    )
+    confidence: float | None = Field(description="From 0 to 1.")
+    reason: str | None
+    is_new: bool = Field(description="It was not in this group when the scan before this one was completed.")
 
 
 class DupeGroupView(CamelModel):
-    group_id: int
+    """Pull requests that do the same thing. One that is closed or merged leaves with the next scan."""
+
+    group_id: int = Field(description="The same from scan to scan, while most members stay.")
     label: str | None
     pr_count: int
     members: list[DupeMember]
+    is_new: bool = Field(description="The scan before this one had no such group.")
+    merged_pr_number: int | None = Field(
+        description="The pull request that was the best of the group, and has been merged: the members left are done."
+    )
 
 
 class Dupes(CamelModel):
@@ -243,6 +263,30 @@ class Review(CamelModel):
     pr: ReviewedPR
     dupe_groups: list[DupeGroupView]
     similar_prs: list[SimilarPR] = Field(description="At most 10, best first, never the pull request itself.")
+
+
+class PersonVerdict(CamelModel):
+    """What a person says of a pull request and others."""
+
+    pr_number: Annotated[WholeNumber, Field(ge=1, le=9007199254740990)]
+    other_pr_numbers: Annotated[list[int], Field(min_length=1, max_length=100)]
+    verdict: PersonSays
+    reason: Annotated[str, Field(max_length=500)] | None = None
+
+
+class VerdictView(CamelModel):
+    """What a person has said of two pull requests."""
+
+    pr_number: int
+    other_pr_number: int
+    verdict: PersonSays
+    reason: str | None
+    created_at: str
+
+
+class Verdicts(CamelModel):
+    repo: str = Field(description="`owner/name`")
+    verdicts: list[VerdictView] = Field(description="The latest first.")
 
 
 class Ok(CamelModel):

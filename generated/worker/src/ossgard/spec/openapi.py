@@ -640,6 +640,268 @@ OPENAPI = rb"""{
     ]
    }
   },
+  "/repos/{owner}/{name}/verdicts": {
+   "get": {
+    "operationId": "listVerdicts",
+    "summary": "What persons have said of pairs of pull requests. The chat model's own verdicts stand in the duplicates report.",
+    "parameters": [
+     {
+      "name": "owner",
+      "in": "path",
+      "required": true,
+      "schema": {
+       "$ref": "#/components/schemas/RepoOwner"
+      }
+     },
+     {
+      "name": "name",
+      "in": "path",
+      "required": true,
+      "schema": {
+       "$ref": "#/components/schemas/RepoName"
+      }
+     }
+    ],
+    "responses": {
+     "200": {
+      "description": "OK",
+      "content": {
+       "application/json": {
+        "schema": {
+         "$ref": "#/components/schemas/Verdicts"
+        }
+       }
+      }
+     },
+     "400": {
+      "$ref": "#/components/responses/INVALID_REQUEST"
+     },
+     "401": {
+      "$ref": "#/components/responses/UNAUTHORIZED"
+     },
+     "404": {
+      "description": "`NOT_FOUND`: The service has no such path. `REPO_NOT_TRACKED`: The account does not track the repository.",
+      "content": {
+       "application/json": {
+        "schema": {
+         "allOf": [
+          {
+           "$ref": "#/components/schemas/Error"
+          },
+          {
+           "properties": {
+            "code": {
+             "enum": [
+              "NOT_FOUND",
+              "REPO_NOT_TRACKED"
+             ]
+            }
+           }
+          }
+         ]
+        }
+       }
+      }
+     },
+     "405": {
+      "$ref": "#/components/responses/METHOD_NOT_ALLOWED"
+     },
+     "500": {
+      "$ref": "#/components/responses/INTERNAL_ERROR"
+     },
+     "503": {
+      "$ref": "#/components/responses/DATABASE_UNAVAILABLE"
+     }
+    },
+    "security": [
+     {
+      "apiKey": []
+     }
+    ]
+   },
+   "put": {
+    "operationId": "putVerdicts",
+    "summary": "Say that a pull request and others are duplicates, or are not, or which one to keep. It outranks what the chat model says,\nreplaces what was said of these pairs before, and counts from the next scan on.",
+    "parameters": [
+     {
+      "name": "owner",
+      "in": "path",
+      "required": true,
+      "schema": {
+       "$ref": "#/components/schemas/RepoOwner"
+      }
+     },
+     {
+      "name": "name",
+      "in": "path",
+      "required": true,
+      "schema": {
+       "$ref": "#/components/schemas/RepoName"
+      }
+     }
+    ],
+    "requestBody": {
+     "required": true,
+     "content": {
+      "application/json": {
+       "schema": {
+        "$ref": "#/components/schemas/PersonVerdict"
+       }
+      }
+     }
+    },
+    "responses": {
+     "200": {
+      "description": "OK",
+      "content": {
+       "application/json": {
+        "schema": {
+         "$ref": "#/components/schemas/Verdicts"
+        }
+       }
+      }
+     },
+     "400": {
+      "$ref": "#/components/responses/INVALID_REQUEST"
+     },
+     "401": {
+      "$ref": "#/components/responses/UNAUTHORIZED"
+     },
+     "404": {
+      "description": "`NOT_FOUND`: The service has no such path. `REPO_NOT_TRACKED`: The account does not track the repository. `PR_NOT_STORED`: No scan has stored one of the pull requests yet.",
+      "content": {
+       "application/json": {
+        "schema": {
+         "allOf": [
+          {
+           "$ref": "#/components/schemas/Error"
+          },
+          {
+           "properties": {
+            "code": {
+             "enum": [
+              "NOT_FOUND",
+              "REPO_NOT_TRACKED",
+              "PR_NOT_STORED"
+             ]
+            }
+           }
+          }
+         ]
+        }
+       }
+      }
+     },
+     "405": {
+      "$ref": "#/components/responses/METHOD_NOT_ALLOWED"
+     },
+     "413": {
+      "$ref": "#/components/responses/BODY_TOO_LARGE"
+     },
+     "500": {
+      "$ref": "#/components/responses/INTERNAL_ERROR"
+     },
+     "503": {
+      "$ref": "#/components/responses/DATABASE_UNAVAILABLE"
+     }
+    },
+    "security": [
+     {
+      "apiKey": []
+     }
+    ]
+   }
+  },
+  "/repos/{owner}/{name}/verdicts/{prNumber}/{otherPrNumber}": {
+   "delete": {
+    "operationId": "deleteVerdict",
+    "summary": "Take back what was said of two pull requests; from the next scan on, the chat model's verdict counts again.",
+    "parameters": [
+     {
+      "name": "owner",
+      "in": "path",
+      "required": true,
+      "schema": {
+       "$ref": "#/components/schemas/RepoOwner"
+      }
+     },
+     {
+      "name": "name",
+      "in": "path",
+      "required": true,
+      "schema": {
+       "$ref": "#/components/schemas/RepoName"
+      }
+     },
+     {
+      "name": "prNumber",
+      "in": "path",
+      "required": true,
+      "schema": {
+       "type": "integer"
+      }
+     },
+     {
+      "name": "otherPrNumber",
+      "in": "path",
+      "required": true,
+      "schema": {
+       "type": "integer"
+      }
+     }
+    ],
+    "responses": {
+     "204": {
+      "description": "No Content"
+     },
+     "400": {
+      "$ref": "#/components/responses/INVALID_REQUEST"
+     },
+     "401": {
+      "$ref": "#/components/responses/UNAUTHORIZED"
+     },
+     "404": {
+      "description": "`NOT_FOUND`: The service has no such path. `REPO_NOT_TRACKED`: The account does not track the repository. `VERDICT_NOT_FOUND`: No person has said anything of these two pull requests.",
+      "content": {
+       "application/json": {
+        "schema": {
+         "allOf": [
+          {
+           "$ref": "#/components/schemas/Error"
+          },
+          {
+           "properties": {
+            "code": {
+             "enum": [
+              "NOT_FOUND",
+              "REPO_NOT_TRACKED",
+              "VERDICT_NOT_FOUND"
+             ]
+            }
+           }
+          }
+         ]
+        }
+       }
+      }
+     },
+     "405": {
+      "$ref": "#/components/responses/METHOD_NOT_ALLOWED"
+     },
+     "500": {
+      "$ref": "#/components/responses/INTERNAL_ERROR"
+     },
+     "503": {
+      "$ref": "#/components/responses/DATABASE_UNAVAILABLE"
+     }
+    },
+    "security": [
+     {
+      "apiKey": []
+     }
+    ]
+   }
+  },
   "/repos/{owner}/{name}/review/{prNumber}": {
    "get": {
     "operationId": "getReview",
@@ -894,6 +1156,15 @@ OPENAPI = rb"""{
      "merged"
     ]
    },
+   "Relationship": {
+    "type": "string",
+    "enum": [
+     "duplicate",
+     "superseded",
+     "related",
+     "none"
+    ]
+   },
    "WarningCode": {
     "type": "string",
     "enum": [
@@ -918,6 +1189,14 @@ OPENAPI = rb"""{
     "enum": [
      "ollama",
      "openai"
+    ]
+   },
+   "PersonSays": {
+    "type": "string",
+    "enum": [
+     "duplicate",
+     "not_duplicate",
+     "keep"
     ]
    },
    "Progress": {
@@ -1652,6 +1931,34 @@ OPENAPI = rb"""{
        "string",
        "null"
       ]
+     },
+     "relationship": {
+      "anyOf": [
+       {
+        "$ref": "#/components/schemas/Relationship"
+       },
+       {
+        "type": "null"
+       }
+      ],
+      "description": "To the best of the group, or to the one that it is most surely the same as."
+     },
+     "confidence": {
+      "type": [
+       "number",
+       "null"
+      ],
+      "description": "From 0 to 1."
+     },
+     "reason": {
+      "type": [
+       "string",
+       "null"
+      ]
+     },
+     "isNew": {
+      "type": "boolean",
+      "description": "It was not in this group when the scan before this one was completed."
      }
     },
     "required": [
@@ -1662,14 +1969,20 @@ OPENAPI = rb"""{
      "state",
      "rank",
      "score",
-     "rationale"
+     "rationale",
+     "relationship",
+     "confidence",
+     "reason",
+     "isNew"
     ]
    },
    "DupeGroupView": {
     "type": "object",
+    "description": "Pull requests that do the same thing. One that is closed or merged leaves with the next scan.",
     "properties": {
      "groupId": {
-      "type": "integer"
+      "type": "integer",
+      "description": "The same from scan to scan, while most members stay."
      },
      "label": {
       "type": [
@@ -1685,13 +1998,26 @@ OPENAPI = rb"""{
       "items": {
        "$ref": "#/components/schemas/DupeMember"
       }
+     },
+     "isNew": {
+      "type": "boolean",
+      "description": "The scan before this one had no such group."
+     },
+     "mergedPrNumber": {
+      "type": [
+       "integer",
+       "null"
+      ],
+      "description": "The pull request that was the best of the group, and has been merged: the members left are done."
      }
     },
     "required": [
      "groupId",
      "label",
      "prCount",
-     "members"
+     "members",
+     "isNew",
+     "mergedPrNumber"
     ]
    },
    "Dupes": {
@@ -1838,6 +2164,91 @@ OPENAPI = rb"""{
      "similarPrs"
     ]
    },
+   "PersonVerdict": {
+    "type": "object",
+    "description": "What a person says of a pull request and others.",
+    "properties": {
+     "prNumber": {
+      "type": "integer",
+      "minimum": 1,
+      "maximum": 9007199254740990
+     },
+     "otherPrNumbers": {
+      "type": "array",
+      "items": {
+       "type": "integer"
+      },
+      "minItems": 1,
+      "maxItems": 100
+     },
+     "verdict": {
+      "$ref": "#/components/schemas/PersonSays"
+     },
+     "reason": {
+      "type": [
+       "string",
+       "null"
+      ],
+      "maxLength": 500
+     }
+    },
+    "required": [
+     "prNumber",
+     "otherPrNumbers",
+     "verdict"
+    ]
+   },
+   "VerdictView": {
+    "type": "object",
+    "description": "What a person has said of two pull requests.",
+    "properties": {
+     "prNumber": {
+      "type": "integer"
+     },
+     "otherPrNumber": {
+      "type": "integer"
+     },
+     "verdict": {
+      "$ref": "#/components/schemas/PersonSays"
+     },
+     "reason": {
+      "type": [
+       "string",
+       "null"
+      ]
+     },
+     "createdAt": {
+      "type": "string"
+     }
+    },
+    "required": [
+     "prNumber",
+     "otherPrNumber",
+     "verdict",
+     "reason",
+     "createdAt"
+    ]
+   },
+   "Verdicts": {
+    "type": "object",
+    "properties": {
+     "repo": {
+      "type": "string",
+      "description": "`owner/name`"
+     },
+     "verdicts": {
+      "type": "array",
+      "items": {
+       "$ref": "#/components/schemas/VerdictView"
+      },
+      "description": "The latest first."
+     }
+    },
+    "required": [
+     "repo",
+     "verdicts"
+    ]
+   },
    "Ok": {
     "type": "object",
     "properties": {
@@ -1851,7 +2262,7 @@ OPENAPI = rb"""{
    },
    "ErrorCode": {
     "type": "string",
-    "description": "- `INVALID_REQUEST`: The body or a path parameter is not what this document asks for. (400)\n- `CONFIG_REFUSED`: The configuration has the right form, and cannot work on this host. (400)\n- `CONFIG_INVALID`: The account's stored configuration is not valid any more. (400)\n- `GITHUB_TOKEN_REFUSED`: GitHub refuses the token of the configuration. (400)\n- `GITHUB_UNREACHABLE`: GitHub could not be asked about the token, and without that nobody is registered here. (503)\n- `SERVICE_REFUSED`: GitHub, a provider or the vector store refuses what it is asked on behalf of the account. (400)\n- `SCAN_NEEDED`: What is stored of the repository was embedded by another model; a scan embeds it anew. (400)\n- `UNAUTHORIZED`: The request has no API key, or one that is not known. (401)\n- `NOT_FOUND`: The service has no such path. (404)\n- `REPO_NOT_TRACKED`: The account does not track the repository. (404)\n- `REPO_NOT_SCANNED`: No scan of the repository is completed yet. (404)\n- `SCAN_NOT_FOUND`: The account has no such scan. (404)\n- `PR_NOT_FOUND`: GitHub has no such pull request, or the account's token may not read it. (404)\n- `METHOD_NOT_ALLOWED`: The path is asked for by other methods; the header Allow names them. (405)\n- `REPO_ALREADY_TRACKED`: The account tracks the repository already. (409)\n- `BODY_TOO_LARGE`: The body is larger than the service reads. (413)\n- `INTERNAL_ERROR`: The service failed; its log tells why. (500)\n- `SCAN_NOT_STARTED`: Scans of the repository began and ended meanwhile; the same request may work in a second. (503)\n- `DATABASE_UNAVAILABLE`: The database cannot be read or written for now, since it is locked, its disk is full, or it is overloaded. (503)\n- `SERVICE_UNAVAILABLE`: GitHub, a provider or the vector store cannot be reached for now. (503)",
+    "description": "- `INVALID_REQUEST`: The body or a path parameter is not what this document asks for. (400)\n- `CONFIG_REFUSED`: The configuration has the right form, and cannot work on this host. (400)\n- `CONFIG_INVALID`: The account's stored configuration is not valid any more. (400)\n- `GITHUB_TOKEN_REFUSED`: GitHub refuses the token of the configuration. (400)\n- `GITHUB_UNREACHABLE`: GitHub could not be asked about the token, and without that nobody is registered here. (503)\n- `SERVICE_REFUSED`: GitHub, a provider or the vector store refuses what it is asked on behalf of the account. (400)\n- `SCAN_NEEDED`: What is stored of the repository was embedded by another model; a scan embeds it anew. (400)\n- `UNAUTHORIZED`: The request has no API key, or one that is not known. (401)\n- `NOT_FOUND`: The service has no such path. (404)\n- `REPO_NOT_TRACKED`: The account does not track the repository. (404)\n- `REPO_NOT_SCANNED`: No scan of the repository is completed yet. (404)\n- `SCAN_NOT_FOUND`: The account has no such scan. (404)\n- `PR_NOT_FOUND`: GitHub has no such pull request, or the account's token may not read it. (404)\n- `PR_NOT_STORED`: No scan has stored one of the pull requests yet. (404)\n- `VERDICT_NOT_FOUND`: No person has said anything of these two pull requests. (404)\n- `METHOD_NOT_ALLOWED`: The path is asked for by other methods; the header Allow names them. (405)\n- `REPO_ALREADY_TRACKED`: The account tracks the repository already. (409)\n- `BODY_TOO_LARGE`: The body is larger than the service reads. (413)\n- `INTERNAL_ERROR`: The service failed; its log tells why. (500)\n- `SCAN_NOT_STARTED`: Scans of the repository began and ended meanwhile; the same request may work in a second. (503)\n- `DATABASE_UNAVAILABLE`: The database cannot be read or written for now, since it is locked, its disk is full, or it is overloaded. (503)\n- `SERVICE_UNAVAILABLE`: GitHub, a provider or the vector store cannot be reached for now. (503)",
     "enum": [
      "INVALID_REQUEST",
      "CONFIG_REFUSED",
@@ -1866,6 +2277,8 @@ OPENAPI = rb"""{
      "REPO_NOT_SCANNED",
      "SCAN_NOT_FOUND",
      "PR_NOT_FOUND",
+     "PR_NOT_STORED",
+     "VERDICT_NOT_FOUND",
      "METHOD_NOT_ALLOWED",
      "REPO_ALREADY_TRACKED",
      "BODY_TOO_LARGE",
@@ -2226,6 +2639,52 @@ OPENAPI = rb"""{
           "code": {
            "enum": [
             "PR_NOT_FOUND"
+           ]
+          }
+         }
+        }
+       ]
+      }
+     }
+    }
+   },
+   "PR_NOT_STORED": {
+    "description": "`PR_NOT_STORED`: No scan has stored one of the pull requests yet.",
+    "content": {
+     "application/json": {
+      "schema": {
+       "allOf": [
+        {
+         "$ref": "#/components/schemas/Error"
+        },
+        {
+         "properties": {
+          "code": {
+           "enum": [
+            "PR_NOT_STORED"
+           ]
+          }
+         }
+        }
+       ]
+      }
+     }
+    }
+   },
+   "VERDICT_NOT_FOUND": {
+    "description": "`VERDICT_NOT_FOUND`: No person has said anything of these two pull requests.",
+    "content": {
+     "application/json": {
+      "schema": {
+       "allOf": [
+        {
+         "$ref": "#/components/schemas/Error"
+        },
+        {
+         "properties": {
+          "code": {
+           "enum": [
+            "VERDICT_NOT_FOUND"
            ]
           }
          }

@@ -97,7 +97,7 @@ PHASES: dict[str, Phase] = {
         next="rank",
         slice_size=12,
         batch="llm",
-        cursor_fields=("position", "total", "works", "batch"),
+        cursor_fields=("stage", "afterNumber", "position", "total", "works", "batch"),
     ),
     "rank": Phase(
         name="rank",

@@ -181,6 +181,19 @@ WHERE repo_id = ?2 AND number NOT IN (SELECT number FROM prs AS known WHERE know
 WHERE pr_id IN (SELECT id FROM prs WHERE repo_id = ?2)""",
             (1, 0),
         ),
+        Statement(
+            """INSERT INTO verdicts (pr_id, other_id, source, verdict, confidence, reason, keep_id, created_at)
+SELECT min(one.id, other.id), max(one.id, other.id), 'person', verdict, confidence, reason,
+       iif(keep_id IS NULL, NULL, iif(keep_id = verdicts.pr_id, one.id, other.id)), verdicts.created_at
+FROM verdicts
+JOIN prs AS mine ON mine.id = verdicts.pr_id
+JOIN prs AS its ON its.id = verdicts.other_id
+JOIN prs AS one ON one.number = mine.number AND one.repo_id = ?1
+JOIN prs AS other ON other.number = its.number AND other.repo_id = ?1
+WHERE source = 'person' AND ?2 IN (mine.repo_id, its.repo_id)
+ON CONFLICT DO NOTHING""",
+            (1, 0),
+        ),
         Statement("UPDATE dupe_groups SET repo_id = ?1 WHERE repo_id = ?2", (1, 0)),
         Statement("UPDATE scans SET repo_id = ?1 WHERE repo_id = ?2", (1, 0)),
         Statement(
@@ -533,9 +546,12 @@ LIST_DUPES = Query(
          scans.warnings,
          NULL
        ) AS warnings,
-       dupe_groups.id AS group_id, dupe_groups.label, dupe_groups.pr_count,
+       ifnull(dupe_groups.lasting_number, dupe_groups.id) AS group_id, dupe_groups.label, dupe_groups.pr_count,
        prs.id AS pr_id, prs.number AS pr_number, prs.title, prs.author, prs.state,
-       dupe_group_members.rank, dupe_group_members.score, dupe_group_members.rationale
+       dupe_group_members.rank, dupe_group_members.score, dupe_group_members.rationale,
+       iif(dupe_groups.id IS NULL, NULL, dupe_groups.lasting_number IS NULL) AS is_new_group,
+       dupe_groups.merged_number, dupe_group_members.relationship, dupe_group_members.confidence,
+       dupe_group_members.reason, dupe_group_members.is_new
 FROM repos
 LEFT JOIN scans ON scans.id = (
   SELECT max(id) FROM scans AS latest WHERE latest.repo_id = repos.id AND latest.status = 'done'
@@ -557,9 +573,12 @@ LIST_REVIEW = Query(
             """SELECT repos.id AS repo_id, repos.owner, repos.name, repos.github_id, scans.id AS scan_id,
        this.id AS this_id, this.title AS this_title, this.author AS this_author, this.state AS this_state,
        this.embed_hash AS this_embed_hash, this.file_paths <> '[]' AS this_has_files,
-       dupe_groups.id AS group_id, dupe_groups.label, dupe_groups.pr_count,
+       ifnull(dupe_groups.lasting_number, dupe_groups.id) AS group_id, dupe_groups.label, dupe_groups.pr_count,
        prs.id AS pr_id, prs.number AS pr_number, prs.title, prs.author, prs.state,
-       dupe_group_members.rank, dupe_group_members.score, dupe_group_members.rationale
+       dupe_group_members.rank, dupe_group_members.score, dupe_group_members.rationale,
+       iif(dupe_groups.id IS NULL, NULL, dupe_groups.lasting_number IS NULL) AS is_new_group,
+       dupe_groups.merged_number, dupe_group_members.relationship, dupe_group_members.confidence,
+       dupe_group_members.reason, dupe_group_members.is_new
 FROM repos
 LEFT JOIN prs AS this ON this.repo_id = repos.id AND this.number = ?1
 LEFT JOIN scans ON scans.id = (
@@ -822,12 +841,12 @@ ORDER BY score DESC, pr_id, other_id""",
 INSERT_CANDIDATE_GROUPS = Query(
     (
         Statement(
-            """INSERT INTO candidate_groups (scan_id, stage, position, pr_ids, label)
-SELECT ?1, ?2, value ->> '$.position', value ->> '$.prIds', value ->> '$.label'
+            """INSERT INTO candidate_groups (scan_id, stage, position, pr_ids, label, notes)
+SELECT ?1, ?2, value ->> '$.position', value ->> '$.prIds', value ->> '$.label', value ->> '$.notes'
 FROM json_each(?3)
 WHERE true
 ON CONFLICT (scan_id, stage, position) DO UPDATE
-SET pr_ids = excluded.pr_ids, label = excluded.label, error = NULL""",
+SET pr_ids = excluded.pr_ids, label = excluded.label, notes = excluded.notes, error = NULL""",
             (0, 1, 2),
         ),
     ),
@@ -837,7 +856,8 @@ SET pr_ids = excluded.pr_ids, label = excluded.label, error = NULL""",
 LIST_CANDIDATE_GROUPS = Query(
     (
         Statement(
-            """SELECT candidate_groups.position, candidate_groups.pr_ids, candidate_groups.label, candidate_groups.error FROM candidate_groups
+            """SELECT candidate_groups.position, candidate_groups.pr_ids, candidate_groups.label, candidate_groups.error,
+       candidate_groups.notes FROM candidate_groups
 WHERE scan_id = ?1 AND stage = ?2 AND position > ?3
 ORDER BY position
 LIMIT ?4""",
@@ -860,6 +880,270 @@ WHERE scan_id = ?2 AND stage = ?3 AND position = ?4""",
             (3, 0, 1, 2),
         ),
     ),
+)
+
+RECORD_GROUP_NOTES = Query(
+    (
+        Statement(
+            """UPDATE candidate_groups
+SET notes = (SELECT value ->> '$.notes' FROM json_each(?1) WHERE value ->> '$.position' = position)
+WHERE scan_id = ?2 AND stage = ?3
+  AND position IN (SELECT value ->> '$.position' FROM json_each(?1))""",
+            (2, 0, 1),
+        ),
+    ),
+    chunked=2,
+)
+
+UPDATE_SHOWN_HASHES = Query(
+    (
+        Statement(
+            """UPDATE prs SET shown_hash = found.shown_hash
+FROM (SELECT value ->> '$.id' AS id, value ->> '$.shownHash' AS shown_hash FROM json_each(?1)) AS found
+WHERE prs.id = found.id AND prs.shown_hash IS NOT found.shown_hash""",
+            (0,),
+        ),
+    ),
+    chunked=0,
+)
+
+LIST_UNJUDGED_PAIRS = Query(
+    (
+        Statement(
+            """SELECT pr_id, json_group_array(other_id) AS others
+FROM (
+  SELECT pairs.pr_id, pairs.other_id
+  FROM candidate_pairs AS pairs
+  JOIN prs ON prs.id = pairs.pr_id AND prs.state = 'open'
+  JOIN prs AS other ON other.id = pairs.other_id AND other.state = 'open'
+  WHERE pairs.scan_id = ?1 AND pairs.pr_id > ?2 AND NOT pairs.certain AND NOT EXISTS (
+    SELECT 1 FROM verdicts
+    WHERE verdicts.pr_id = pairs.pr_id AND verdicts.other_id = pairs.other_id AND (
+      source = 'person' OR (
+        pr_hash = prs.shown_hash AND other_hash = other.shown_hash AND model = ?3
+        AND question_version = ?4
+      )
+    )
+  )
+  ORDER BY pairs.pr_id, pairs.other_id
+)
+GROUP BY pr_id
+ORDER BY pr_id
+LIMIT ?5""",
+            (0, 3, 1, 2, 4),
+        ),
+    ),
+    rows_from=0,
+    page_by="pr_id",
+    page_size=5000,
+)
+
+STORE_VERDICTS = Query(
+    (
+        Statement(
+            """INSERT INTO verdicts (
+  pr_id, other_id, source, verdict, confidence, reason, pr_hash, other_hash, model, question_version, created_at
+)
+SELECT value ->> '$.prId', value ->> '$.otherId', 'model', value ->> '$.verdict', value ->> '$.confidence',
+       value ->> '$.reason', value ->> '$.prHash', value ->> '$.otherHash', ?1, ?2, ?3
+FROM json_each(?4)
+WHERE EXISTS (SELECT 1 FROM prs WHERE prs.id = value ->> '$.prId')
+  AND EXISTS (SELECT 1 FROM prs WHERE prs.id = value ->> '$.otherId')
+ON CONFLICT (pr_id, other_id, source) DO UPDATE SET
+  verdict = excluded.verdict, confidence = excluded.confidence, reason = excluded.reason, pr_hash = excluded.pr_hash,
+  other_hash = excluded.other_hash, model = excluded.model, question_version = excluded.question_version,
+  created_at = excluded.created_at""",
+            (0, 1, 2, 3),
+        ),
+    ),
+    chunked=3,
+)
+
+LIST_VOTES = Query(
+    (
+        Statement(
+            """SELECT pr_id, json_group_array(json_object('id', other_id, 'verdict', verdict, 'confidence', confidence)) AS votes
+FROM (
+  SELECT verdicts.pr_id, verdicts.other_id, verdict, confidence
+  FROM prs
+  JOIN verdicts ON verdicts.pr_id = prs.id AND source = 'model'
+  JOIN prs AS other ON other.id = verdicts.other_id AND other.state = 'open'
+  WHERE prs.repo_id = ?1 AND prs.state = 'open' AND prs.id > ?2
+    AND pr_hash = prs.shown_hash AND other_hash = other.shown_hash
+    AND model = ?3 AND question_version = ?4
+  ORDER BY verdicts.pr_id, verdicts.other_id
+)
+GROUP BY pr_id
+ORDER BY pr_id
+LIMIT ?5""",
+            (0, 3, 1, 2, 4),
+        ),
+    ),
+    rows_from=0,
+    page_by="pr_id",
+    page_size=5000,
+)
+
+LIST_CERTAIN_PAIRS = Query(
+    (
+        Statement(
+            """SELECT candidate_pairs.pr_id, json_group_array(other_id) AS others
+FROM candidate_pairs
+JOIN prs ON prs.id = candidate_pairs.pr_id AND prs.state = 'open'
+JOIN prs AS other ON other.id = other_id AND other.state = 'open'
+WHERE scan_id = ?1 AND certain AND candidate_pairs.pr_id > ?2
+GROUP BY candidate_pairs.pr_id
+ORDER BY candidate_pairs.pr_id
+LIMIT ?3""",
+            (0, 1, 2),
+        ),
+    ),
+    rows_from=0,
+    page_by="pr_id",
+    page_size=5000,
+)
+
+LIST_VERDICTS_AMONG = Query(
+    (
+        Statement(
+            """SELECT verdicts.pr_id, verdicts.other_id, one.number AS pr_number, other.number AS other_number, source, verdict,
+       confidence, reason, kept.number AS keep_number, verdicts.created_at
+FROM verdicts
+JOIN prs AS one ON one.id = verdicts.pr_id
+JOIN prs AS other ON other.id = verdicts.other_id
+LEFT JOIN prs AS kept ON kept.id = keep_id
+WHERE verdicts.pr_id IN (SELECT value FROM json_each(?1))
+  AND verdicts.other_id IN (SELECT value FROM json_each(?1))
+  AND (source = 'person' OR (pr_hash = one.shown_hash AND other_hash = other.shown_hash))
+ORDER BY verdicts.created_at DESC, verdicts.pr_id, verdicts.other_id, source""",
+            (0,),
+        ),
+    ),
+    rows_from=0,
+    chunked=0,
+)
+
+LIST_BONDS = Query(
+    (
+        Statement(
+            """SELECT verdicts.pr_id, verdicts.other_id, verdict <> 'none' AS is_together
+FROM prs
+JOIN verdicts ON verdicts.pr_id = prs.id AND source = 'person'
+JOIN prs AS other ON other.id = verdicts.other_id AND other.state = 'open'
+WHERE prs.repo_id = ?1 AND prs.state = 'open'
+ORDER BY verdicts.created_at DESC, verdicts.pr_id, verdicts.other_id""",
+            (0,),
+        ),
+    ),
+    rows_from=0,
+)
+
+LIST_VERDICTS = Query(
+    (
+        Statement(
+            """SELECT repos.owner, repos.name, one.number AS pr_number, other.number AS other_number, verdict, reason,
+       kept.number AS keep_number, verdicts.created_at
+FROM repos
+LEFT JOIN (
+  verdicts
+  JOIN prs AS one ON one.id = verdicts.pr_id
+  JOIN prs AS other ON other.id = verdicts.other_id AND other.repo_id = one.repo_id
+) ON one.repo_id = repos.id AND source = 'person'
+LEFT JOIN prs AS kept ON kept.id = keep_id AND kept.repo_id = repos.id
+WHERE repos.account_id = ?1 AND repos.owner = ?2 COLLATE NOCASE AND repos.name = ?3 COLLATE NOCASE
+ORDER BY verdicts.created_at DESC, verdicts.pr_id, verdicts.other_id""",
+            (0, 1, 2),
+        ),
+    ),
+    rows_from=0,
+)
+
+PUT_VERDICTS = Query(
+    (
+        Statement(
+            """INSERT INTO verdicts (pr_id, other_id, source, verdict, confidence, reason, keep_id, created_at)
+SELECT min(this.id, other.id), max(this.id, other.id), 'person', ?1, 1, ?2, iif(?3, this.id, NULL),
+       ?4
+FROM prs AS this
+JOIN repos ON repos.id = this.repo_id
+JOIN prs AS other ON other.repo_id = this.repo_id AND other.id <> this.id
+WHERE this.repo_id = ?5 AND repos.account_id = ?6 AND this.number = ?7
+  AND other.number IN (SELECT value FROM json_each(?8))
+ON CONFLICT (pr_id, other_id, source) DO UPDATE SET
+  verdict = excluded.verdict, reason = excluded.reason, keep_id = excluded.keep_id, created_at = excluded.created_at""",
+            (4, 6, 5, 7, 1, 0, 2, 3),
+        ),
+    ),
+    chunked=3,
+)
+
+DELETE_VERDICT = Query(
+    (
+        Statement(
+            """DELETE FROM verdicts
+WHERE source = 'person' AND (pr_id, other_id) IN (
+  SELECT min(this.id, other.id), max(this.id, other.id)
+  FROM prs AS this
+  JOIN repos ON repos.id = this.repo_id
+  JOIN prs AS other ON other.repo_id = this.repo_id
+  WHERE this.repo_id = ?1 AND repos.account_id = ?2
+    AND this.number = ?3 AND other.number = ?4
+)""",
+            (1, 0, 2, 3),
+        ),
+    ),
+)
+
+LIST_GROUP_ANSWERS = Query(
+    (
+        Statement(
+            """SELECT question_hash, answer FROM group_answers
+WHERE repo_id = ?1 AND question_hash IN (SELECT value FROM json_each(?2))
+ORDER BY question_hash""",
+            (0, 1),
+        ),
+    ),
+    rows_from=0,
+    chunked=1,
+)
+
+STORE_GROUP_ANSWERS = Query(
+    (
+        Statement(
+            """INSERT INTO group_answers (repo_id, question_hash, answer, used_at)
+SELECT ?1, value ->> '$.questionHash', value ->> '$.answer', ?2 FROM json_each(?3)
+WHERE true
+ON CONFLICT (repo_id, question_hash) DO UPDATE SET answer = excluded.answer, used_at = excluded.used_at""",
+            (0, 1, 2),
+        ),
+    ),
+    chunked=2,
+)
+
+LIST_FORMER_GROUPS = Query(
+    (
+        Statement(
+            """SELECT dupe_groups.id, ifnull(lasting_number, dupe_groups.id) AS number, label, merged_number,
+       ifnull((
+         SELECT json_group_array(json_object('id', id, 'number', number, 'state', state, 'score', score))
+         FROM (
+           SELECT prs.id, prs.number, prs.state, score
+           FROM dupe_group_members JOIN prs ON prs.id = pr_id
+           WHERE group_id = dupe_groups.id
+           ORDER BY rank
+         )
+       ), '[]') AS members
+FROM dupe_groups
+WHERE scan_id = (SELECT max(id) FROM scans WHERE scans.repo_id = ?1 AND status = 'done')
+  AND dupe_groups.id > ?2
+ORDER BY dupe_groups.id
+LIMIT ?3""",
+            (0, 1, 2),
+        ),
+    ),
+    rows_from=0,
+    page_by="id",
+    page_size=2000,
 )
 
 INSERT_BATCH_ANSWERS = Query(
@@ -895,20 +1179,23 @@ ORDER BY position""",
 INSERT_RANKED_GROUP = Query(
     (
         Statement(
-            """INSERT INTO dupe_groups (scan_id, repo_id, label, pr_count)
-SELECT ?1, ?2, ?3, count(*)
-FROM json_each(?4) JOIN prs ON prs.id = value ->> '$.prId'""",
-            (0, 1, 2, 3),
+            """INSERT INTO dupe_groups (scan_id, repo_id, label, pr_count, lasting_number, merged_number)
+SELECT ?1, ?2, ?3, count(*), ?4, ?5
+FROM json_each(?6) JOIN prs ON prs.id = value ->> '$.prId'""",
+            (0, 1, 2, 3, 4, 5),
         ),
         Statement(
-            """INSERT INTO dupe_group_members (group_id, pr_id, rank, score, rationale)
+            """INSERT INTO dupe_group_members (
+  group_id, pr_id, rank, score, rationale, relationship, confidence, reason, is_new
+)
 SELECT (SELECT max(id) FROM dupe_groups WHERE scan_id = ?1), prs.id,
-       value ->> '$.rank', value ->> '$.score', value ->> '$.rationale'
+       value ->> '$.rank', value ->> '$.score', value ->> '$.rationale', value ->> '$.relationship',
+       value ->> '$.confidence', value ->> '$.reason', value ->> '$.isNew'
 FROM json_each(?2) JOIN prs ON prs.id = value ->> '$.prId'""",
-            (0, 3),
+            (0, 5),
         ),
     ),
-    chunked=3,
+    chunked=5,
 )
 
 CLEAR_SCRATCH = Query(
@@ -964,6 +1251,17 @@ FORGET_SCAN_WORK = Query(
         Statement("DELETE FROM candidate_pairs WHERE scan_id = ?1", (0,)),
         Statement("DELETE FROM candidate_groups WHERE scan_id = ?1", (0,)),
         Statement("DELETE FROM scan_steps WHERE scan_id = ?1", (0,)),
+    ),
+)
+
+DELETE_UNUSED_ANSWERS = Query(
+    (
+        Statement(
+            """DELETE FROM group_answers WHERE (repo_id, question_hash) IN (
+  SELECT repo_id, question_hash FROM group_answers WHERE used_at < ?1 LIMIT ?2
+)""",
+            (0, 1),
+        ),
     ),
 )
 
@@ -1312,7 +1610,7 @@ INSERT_DUPE_GROUP = Query(
     (
         Statement(
             """INSERT INTO dupe_groups (scan_id, repo_id, label, pr_count) VALUES (?1, ?2, ?3, ?4)
-RETURNING id, scan_id, repo_id, label, pr_count""",
+RETURNING dupe_groups.id, dupe_groups.scan_id, dupe_groups.repo_id, dupe_groups.label, dupe_groups.pr_count""",
             (0, 1, 2, 3),
         ),
     ),
@@ -1324,7 +1622,8 @@ INSERT_DUPE_GROUP_MEMBER = Query(
         Statement(
             """INSERT INTO dupe_group_members (group_id, pr_id, rank, score, rationale)
 VALUES (?1, ?2, ?3, ?4, ?5)
-RETURNING id, group_id, pr_id, rank, score, rationale""",
+RETURNING dupe_group_members.id, dupe_group_members.group_id, dupe_group_members.pr_id, dupe_group_members.rank,
+          dupe_group_members.score, dupe_group_members.rationale""",
             (0, 1, 2, 3, 4),
         ),
     ),
@@ -1411,11 +1710,18 @@ WRITES: dict[str, Query] = {
     "insertCandidatePairs": INSERT_CANDIDATE_PAIRS,
     "insertCandidateGroups": INSERT_CANDIDATE_GROUPS,
     "recordGroupError": RECORD_GROUP_ERROR,
+    "recordGroupNotes": RECORD_GROUP_NOTES,
+    "updateShownHashes": UPDATE_SHOWN_HASHES,
+    "storeVerdicts": STORE_VERDICTS,
+    "putVerdicts": PUT_VERDICTS,
+    "deleteVerdict": DELETE_VERDICT,
+    "storeGroupAnswers": STORE_GROUP_ANSWERS,
     "insertBatchAnswers": INSERT_BATCH_ANSWERS,
     "insertRankedGroup": INSERT_RANKED_GROUP,
     "clearScratch": CLEAR_SCRATCH,
     "deleteOldGroups": DELETE_OLD_GROUPS,
     "forgetScanWork": FORGET_SCAN_WORK,
+    "deleteUnusedAnswers": DELETE_UNUSED_ANSWERS,
     "deleteEndedJobs": DELETE_ENDED_JOBS,
     "markVectorPurges": MARK_VECTOR_PURGES,
     "deleteVectorPurges": DELETE_VECTOR_PURGES,

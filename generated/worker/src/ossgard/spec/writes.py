@@ -10,14 +10,19 @@ from ossgard.spec.entities import (
     CandidatePairInput,
     EmbedHash,
     Failing,
+    GroupAnswerInput,
+    GroupNotes,
     ListedPR,
     NeighbourEdge,
     PRInput,
     PRStateChange,
     RankedMember,
+    Relationship,
     ScanStatus,
+    ShownHash,
     UpdateAccountConfigChanges,
     UpdateScanStatusChanges,
+    VerdictInput,
 )
 from ossgard.sql_methods import patch
 from ossgard.write import Write
@@ -225,13 +230,55 @@ def insert_candidate_pairs(scan_id: int, pairs: Sequence[CandidatePairInput]) ->
 
 
 def insert_candidate_groups(scan_id: int, stage: str, groups: Sequence[CandidateInput]) -> Write:
-    """Store groups of a stage (`candidate` or `verified`); one that is stored at a position is replaced."""
+    """Store groups of a stage (`pairs`, `groups` or `verified`); one that is stored at a position is replaced."""
     return Write("insertCandidateGroups", (scan_id, stage, groups))
 
 
 def record_group_error(scan_id: int, stage: str, position: int, error: str) -> Write:
     """Record why a group was skipped."""
     return Write("recordGroupError", (scan_id, stage, position, error))
+
+
+def record_group_notes(scan_id: int, stage: str, notes: Sequence[GroupNotes]) -> Write:
+    """Record what has become known of groups of a stage."""
+    return Write("recordGroupNotes", (scan_id, stage, notes))
+
+
+def update_shown_hashes(hashes: Sequence[ShownHash]) -> Write:
+    """Record what questions about pairs show of pull requests; only rows that differ are changed."""
+    return Write("updateShownHashes", (hashes,))
+
+
+def store_verdicts(model: str, question_version: int, created_at: str, verdicts: Sequence[VerdictInput]) -> Write:
+    """Store what a model has said of pairs, in place of what one has said of them before."""
+    return Write("storeVerdicts", (model, question_version, created_at, verdicts))
+
+
+def put_verdicts(
+    account_id: int,
+    repo_id: int,
+    number: int,
+    others: Sequence[int],
+    verdict: Relationship,
+    keeps: bool,
+    reason: str | None,
+    created_at: str,
+) -> Write:
+    """Store what a person says of a pull request and others of the same repository, by their numbers, in place of
+    what was said
+    of these pairs before. With `keeps`, the pull request is the one to merge.
+    """
+    return Write("putVerdicts", (account_id, repo_id, number, others, verdict, keeps, reason, created_at))
+
+
+def delete_verdict(account_id: int, repo_id: int, number: int, other_number: int) -> Write:
+    """Forget what a person has said of two pull requests of a repository."""
+    return Write("deleteVerdict", (account_id, repo_id, number, other_number))
+
+
+def store_group_answers(repo_id: int, used_at: str, answers: Sequence[GroupAnswerInput]) -> Write:
+    """Store what a model has answered to questions about groups, or that an answer has been of use again."""
+    return Write("storeGroupAnswers", (repo_id, used_at, answers))
 
 
 def insert_batch_answers(scan_id: int, phase: str, answers: Sequence[BatchAnswerInput]) -> Write:
@@ -242,9 +289,16 @@ def insert_batch_answers(scan_id: int, phase: str, answers: Sequence[BatchAnswer
     return Write("insertBatchAnswers", (scan_id, phase, answers))
 
 
-def insert_ranked_group(scan_id: int, repo_id: int, label: str | None, members: Sequence[RankedMember]) -> Write:
+def insert_ranked_group(
+    scan_id: int,
+    repo_id: int,
+    label: str | None,
+    lasting_number: int | None,
+    merged_number: int | None,
+    members: Sequence[RankedMember],
+) -> Write:
     """Store a group of duplicates with its ranked members; members that are no longer stored are left out."""
-    return Write("insertRankedGroup", (scan_id, repo_id, label, members))
+    return Write("insertRankedGroup", (scan_id, repo_id, label, lasting_number, merged_number, members))
 
 
 def clear_scratch(repo_id: int) -> Write:
@@ -263,6 +317,11 @@ def delete_old_groups(repo_id: int, kept: int, limit: int) -> Write:
 def forget_scan_work(scan_id: int) -> Write:
     """Delete the messages of a scan that has ended, and what its phases handed to each other; the scan itself stays."""
     return Write("forgetScanWork", (scan_id,))
+
+
+def delete_unused_answers(before: str, limit: int) -> Write:
+    """Delete answers to questions about groups that have been of no use since a moment, `limit` at most."""
+    return Write("deleteUnusedAnswers", (before, limit))
 
 
 def delete_ended_jobs(before: str, limit: int) -> Write:

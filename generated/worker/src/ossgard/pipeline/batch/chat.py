@@ -6,13 +6,14 @@ from typing import Any
 
 from ossgard.errors import PermanentError, RetryableError
 from ossgard.pipeline.batch.rounds import BatchCursor, Collected, run_batches
-from ossgard.pipeline.groups import Question, member_ids, members_of
+from ossgard.pipeline.groups import Question, prepare_question
 from ossgard.pipeline.outcome import Outcome
 from ossgard.pipeline.phase import Slice
+from ossgard.pipeline.prompts import Prompt
 from ossgard.providers.batch.api import BatchApi, BatchChatModel, BatchResult, RequestFile
 from ossgard.providers.factory import Providers
 from ossgard.providers.tokens import estimate_tokens
-from ossgard.spec.entities import PR, BatchAnswerInput, Progress
+from ossgard.spec.entities import BatchAnswerInput, Progress
 
 # How many groups one round asks about at most, and how many are read at once.
 ROUND_SIZE = 2000
@@ -41,22 +42,21 @@ class GroupBatches:
         return False
 
     async def gather(self, file: RequestFile, cursor: BatchCursor) -> int | None:
-        """Put questions about groups into a file; a group without two open members is no question."""
+        """Put questions about groups into a file, but for those that need not be asked."""
         slice, after = self.slice, cursor.after
         for _ in range(ROUND_SIZE // PAGE_SIZE):
             groups = await slice.services.db.list_candidate_groups(slice.scan_id, self.question.stage, after, PAGE_SIZE)
-            pulls = await slice.open_pulls(member_ids(groups))
-            for group in groups:
-                members = members_of(group, pulls)
-                if len(members) > 1 and not self._add(file, group.position, members, cursor.left_out):
+            asking = await prepare_question(slice, self.question, groups, self.model.limits)
+            for position in (group.position for group in groups):
+                prompt = None if position in asking.known else asking.prompts.get(position)
+                if prompt is not None and not self._add(file, position, prompt, cursor.left_out):
                     return after
-                after = group.position
+                after = position
             if len(groups) < PAGE_SIZE:
                 return None
         return after
 
-    def _add(self, file: RequestFile, position: int, members: Sequence[PR], left_out: Collection[str]) -> bool:
-        prompt = self.question.prompt(f"{self.slice.owner}/{self.slice.name}", members, self.model.limits)
+    def _add(self, file: RequestFile, position: int, prompt: Prompt, left_out: Collection[str]) -> bool:
         body = self.model.body(prompt.system, prompt.user, self.model.limits.answer_tokens, left_out)
         return file.add(str(position), body, estimate_tokens(prompt.system) + estimate_tokens(prompt.user))
 
@@ -99,7 +99,7 @@ class GroupBatches:
 
     async def _store(self, answers: Sequence[BatchAnswerInput]) -> None:
         if answers:
-            await self.slice.services.db.insert_batch_answers(self.slice.scan_id, self.question.phase, answers)
+            await self.slice.services.db.insert_batch_answers(self.slice.scan_id, self.question.name, answers)
 
 
 async def ask_in_batches(slice: Slice, question: Question[Any], total: int) -> Outcome | None:

@@ -12,7 +12,7 @@ from functools import partial
 from ossgard.concurrency import gather_bounded
 from ossgard.errors import PermanentError
 from ossgard.log import log
-from ossgard.pipeline.clustering import Edge, candidate_groups, equal_diffs
+from ossgard.pipeline.clustering import Edge, equal_diffs
 from ossgard.pipeline.cursor import number, text
 from ossgard.pipeline.outcome import NextPhase, NextSlice, Outcome
 from ossgard.pipeline.phase import Slice
@@ -20,7 +20,7 @@ from ossgard.pipeline.signals import embed_pulls, ensure_collections, has_other_
 from ossgard.pipeline.texts import CODE_COLLECTION, INTENT_COLLECTION, code_point_id, embed_hash, intent_point_id
 from ossgard.providers.factory import Providers
 from ossgard.spec import writes
-from ossgard.spec.entities import CandidateInput, CandidatePairInput, EmbedHash, NeighbourEdge, PRKey, Progress
+from ossgard.spec.entities import CandidatePairInput, EmbedHash, NeighbourEdge, PRKey, Progress
 from ossgard.spec.phases import PHASES
 from ossgard.write import Write
 
@@ -37,8 +37,6 @@ LOST_SIZE = 50
 KEYS_PAGE = 5000
 # How many pairs one statement writes.
 PAIRS_PAGE = 5000
-
-CANDIDATE = "candidate"
 
 
 class ClusterPhase:
@@ -178,11 +176,8 @@ async def _join(slice: Slice) -> Outcome:
         for near in await slice.services.db.list_neighbours(slice.scan_id)
         for neighbour in near.neighbours
     ]
-    groups = candidate_groups({key.id: key.diff_hash for key in keys}, edges)
-    candidates = [CandidateInput(position=place, pr_ids=ids, label=None) for place, ids in enumerate(groups, 1)]
-    rows = [writes.insert_candidate_groups(slice.scan_id, CANDIDATE, candidates)] if candidates else []
-    rows += _pairs(slice.scan_id, edges, equal_diffs({key.id: key.diff_hash for key in keys}))
-    return Outcome(NextPhase({"total": len(groups)}), rows)
+    rows = _pairs(slice.scan_id, edges, equal_diffs({key.id: key.diff_hash for key in keys}))
+    return Outcome(NextPhase(), rows)
 
 
 def _pairs(scan_id: int, edges: Sequence[Edge], equal: Sequence[Edge]) -> list[Write]:

@@ -3,22 +3,26 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ossgard.pipeline.answers import RankAnswer, ranked, unranked
+from ossgard.pipeline.answers import RankAnswer, Scored, ranked, unranked
 from ossgard.pipeline.batch.chat import ask_in_batches
 from ossgard.pipeline.cursor import number
-from ossgard.pipeline.groups import Asked, Question, ask_about
+from ossgard.pipeline.groups import Asked, Question, ask_about, kept, member_ids
+from ossgard.pipeline.lineage import GroupOrigin
 from ossgard.pipeline.outcome import Fail, NextPhase, NextSlice, Outcome
 from ossgard.pipeline.phase import Slice
 from ossgard.pipeline.phases.verify import VERIFIED
 from ossgard.pipeline.prompts import rank_prompt
+from ossgard.pipeline.relations import kept_first, related
 from ossgard.pipeline.warnings import warning
 from ossgard.providers.chat import UnusableAnswer
 from ossgard.spec import writes
-from ossgard.spec.entities import Progress, RankedMember, ScanWarning, WarningCode
+from ossgard.spec.entities import Progress, RankedMember, ScanWarning, Verdict, WarningCode
 from ossgard.spec.phases import PHASES
+from ossgard.write import Write
 
 SLICE_SIZE = PHASES["rank"].slice_size
-QUESTION = Question("rank", VERIFIED, rank_prompt, RankAnswer)
+QUESTION = Question("rank", VERIFIED, rank_prompt, RankAnswer, is_lasting=True)
+LEFT_OVER = "The best pull request of this group, #{}, has been merged."
 
 
 class RankPhase:
@@ -37,13 +41,12 @@ class RankPhase:
             return waiting
         groups = await db.list_candidate_groups(slice.scan_id, VERIFIED, position, SLICE_SIZE)
         answers = await ask_about(slice, QUESTION, groups)
-        found = [_rank(one) for one in answers.asked if len(one.pulls) > 1]
+        found = [one for one in map(_rank, answers.asked) if one is not None]
+        verdicts = await db.list_verdicts_among(sorted(set(member_ids(groups)))) if groups else []
         # An earlier attempt's groups are replaced, not added to.
         rows = [] if position else [writes.delete_dupe_groups_by_scan(slice.scan_id)]
-        rows += [
-            writes.insert_ranked_group(slice.scan_id, slice.repo_id, one.asked.group.label, one.members)
-            for one in found
-        ]
+        rows += [_stored(slice, one, verdicts) for one in found]
+        rows += kept(slice, [one.asked for one in found if one.error is None])
         stored = number(slice.cursor, "stored") + len(found)
         progress = None
         if answers.problem is not None:
@@ -71,23 +74,60 @@ class _Ranked:
     """What was asked about a group, and its members in order; `error` is why that order is nobody's opinion."""
 
     asked: Asked[RankAnswer]
-    members: Sequence[RankedMember]
+    origin: GroupOrigin
+    members: Sequence[Scored]
     error: str | None = None
 
 
-def _rank(asked: Asked[RankAnswer]) -> _Ranked:
+def _rank(asked: Asked[RankAnswer]) -> _Ranked | None:
+    """The members of a group in order; None when it is none any more."""
+    origin = GroupOrigin.model_validate(asked.group.notes or {})
+    if len(asked.pulls) < 2:
+        if not asked.pulls or origin.merged_number is None:
+            return None
+        return _Ranked(asked, origin, [Scored(asked.pulls[0], 0.0, LEFT_OVER.format(origin.merged_number))])
     error = asked.error
     if asked.answer is not None:
         try:
-            return _Ranked(asked, ranked(asked.answer, asked.pulls))
+            return _Ranked(asked, origin, ranked(asked.answer, asked.pulls))
         except UnusableAnswer as unusable:
             error = str(unusable)
-    return _Ranked(asked, unranked(asked.pulls), error)
+    return _Ranked(asked, origin, unranked(asked.pulls), error)
+
+
+def _stored(slice: Slice, found: _Ranked, verdicts: Sequence[Verdict]) -> Write:
+    """The write of a group with what was said of its members."""
+    ids = {one.pull.id for one in found.members}
+    among = [verdict for verdict in verdicts if ids.issuperset((verdict.pr_id, verdict.other_id))]
+    ordered = kept_first(found.members, among)
+    origin = found.origin
+    members = []
+    for rank, one in enumerate(ordered, 1):
+        relation = related(one.pull, [other.pull for other in ordered], among, origin)
+        members.append(
+            RankedMember(
+                pr_id=one.pull.id,
+                rank=rank,
+                score=one.score,
+                rationale=one.rationale,
+                relationship=relation.relationship,
+                confidence=relation.confidence,
+                reason=relation.reason,
+                is_new=one.pull.id not in origin.known,
+            )
+        )
+    label = found.asked.group.label
+    return writes.insert_ranked_group(slice.scan_id, slice.repo_id, label, origin.number, origin.merged_number, members)
 
 
 def _warnings(groups: Sequence[_Ranked]) -> list[ScanWarning]:
+    warnings = []
     failed = [one for one in groups if one.error is not None]
-    if not failed:
-        return []
-    numbers = [pull.number for one in failed for pull in one.asked.pulls]
-    return [warning(WarningCode.NOT_RANKED, numbers, failed[-1].error, len(failed))]
+    if failed:
+        numbers = [pull.number for one in failed for pull in one.asked.pulls]
+        warnings.append(warning(WarningCode.NOT_RANKED, numbers, failed[-1].error, len(failed)))
+    ranked = [one.asked for one in groups if one.error is None]
+    without_room = [pull.number for one in ranked if one.answer for pull in one.pulls[len(one.shown) :]]
+    if without_room:
+        warnings.append(warning(WarningCode.NOT_ASKED_ABOUT, without_room))
+    return warnings

@@ -1,85 +1,293 @@
-"""Phase `verify`: asks the chat model which members of each candidate group are duplicates of each other."""
+"""Phase `verify`: asks the chat model which pull requests are duplicates, and joins them into groups.
 
-from collections.abc import Sequence
+1. describe: hashes of what questions show of each pull request are brought up to date;
+2. plan: pairs of candidates on which no verdict stands are covered by questions about one and a few others;
+3. pairs: these are asked, and the verdicts kept;
+4. link: all verdicts, old and new, make groups;
+5. groups: each group is looked at once more as a whole, unless that has been answered before;
+6. join: both rounds together make the groups that are ranked.
+"""
 
-from ossgard.pipeline.answers import VerifyAnswer, confirmed_groups, equal_diffs
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import chain
+
+from ossgard.model import JsonObject
+from ossgard.pipeline.answers import ConfirmedGroup, Judged, PairsAnswer, VerifyAnswer, judged
 from ossgard.pipeline.batch.chat import ask_in_batches
-from ossgard.pipeline.cursor import number
-from ossgard.pipeline.groups import Asked, Question, ask_about
+from ossgard.pipeline.cover import cover
+from ossgard.pipeline.cursor import flag, number, text
+from ossgard.pipeline.groups import Answers, Asked, Pulls, Question, ask_about, kept, members_of, model_key
+from ossgard.pipeline.lineage import GroupOrigin, origins, remainders
+from ossgard.pipeline.linkage import average_linkage
 from ossgard.pipeline.outcome import Fail, NextPhase, NextSlice, Outcome
 from ossgard.pipeline.phase import Slice
-from ossgard.pipeline.phases.cluster import CANDIDATE
-from ossgard.pipeline.prompts import verify_prompt
+from ossgard.pipeline.prompts import PAIRS_VERSION, pairs_prompt, shown_hash, verify_prompt
+from ossgard.pipeline.votes import opinion, read_votes
 from ossgard.pipeline.warnings import warning
+from ossgard.providers.chat import ChatLimits, UnusableAnswer
+from ossgard.providers.factory import Providers
 from ossgard.spec import writes
-from ossgard.spec.entities import CandidateInput, Progress, ScanWarning, WarningCode
+from ossgard.spec.entities import (
+    PR,
+    CandidateGroup,
+    CandidateInput,
+    GroupNotes,
+    Progress,
+    Relationship,
+    ScanWarning,
+    ShownHash,
+    VerdictInput,
+    WarningCode,
+)
 from ossgard.spec.phases import PHASES
+from ossgard.times import to_text
 from ossgard.write import Write
 
 SLICE_SIZE = PHASES["verify"].slice_size
-# The groups that candidate `n` is split into stand at `n * SPREAD` and behind.
-SPREAD = 100
+# How many pull requests one slice describes, in how large pieces.
+PAGES = 10
+PAGE_SIZE = 100
+GROUPS_PAGE = 2000
 
+PAIRS = "pairs"
+GROUPS = "groups"
 VERIFIED = "verified"
-QUESTION = Question("verify", CANDIDATE, verify_prompt, VerifyAnswer)
+
+
+def _subject_and_candidates(group: CandidateGroup, pulls: Pulls) -> list[PR]:
+    """Whom a question about pairs is about; nobody when the first is not open any more."""
+    return members_of(group, pulls) if group.pr_ids[0] in pulls else []
+
+
+ABOUT_PAIRS = Question(PAIRS, PAIRS, pairs_prompt, PairsAnswer, _subject_and_candidates)
+ABOUT_GROUPS = Question(GROUPS, GROUPS, verify_prompt, VerifyAnswer, is_lasting=True)
 
 
 class VerifyPhase:
-    """Confirms or splits candidate groups; of one whose answer is of no use, those with equal diffs stay together."""
+    """Finds the duplicates among candidates; what had no usable answer is asked again by the next scan."""
 
     async def run(self, slice: Slice) -> Outcome:
-        """Ask about some groups, after all of them have been asked about in batches if the account wants that."""
-        position, total = number(slice.cursor, "position"), number(slice.cursor, "total")
-        waiting = await ask_in_batches(slice, QUESTION, total)
-        if waiting is not None:
-            return waiting
-        candidates = await slice.services.db.list_candidate_groups(slice.scan_id, CANDIDATE, position, SLICE_SIZE)
-        answers = await ask_about(slice, QUESTION, candidates)
-        rows = [row for one in answers.asked for row in _record(slice.scan_id, one)]
-        progress = None
-        if answers.problem is not None:
-            next: Fail | NextPhase | NextSlice = Fail(answers.problem)
-        elif len(candidates) < SLICE_SIZE:
-            next = NextPhase({"works": answers.works})
-        else:
-            last = candidates[-1].position
-            progress = Progress(done=min(last, total), total=total, note=None)
-            next = NextSlice({**slice.cursor, "position": last, "works": answers.works})
-        return Outcome(
-            next,
-            rows,
-            input_tokens=answers.input_tokens,
-            output_tokens=answers.output_tokens,
-            progress=progress,
-            warnings=_warnings(answers.asked),
-        )
+        """Take the next step."""
+        match text(slice.cursor, "stage"):
+            case "plan":
+                return await _plan(slice)
+            case "pairs":
+                return await _ask_pairs(slice)
+            case "link":
+                return await _link(slice)
+            case "groups":
+                return await _ask_groups(slice)
+            case "join":
+                return await _join(slice)
+            case _:
+                return await _describe(slice)
 
 
-def _record(scan_id: int, asked: Asked[VerifyAnswer]) -> list[Write]:
-    position, rows = asked.group.position, []
-    if asked.error is not None:
-        rows.append(writes.record_group_error(scan_id, CANDIDATE, position, asked.error))
-        confirmed = equal_diffs(asked.pulls)
-    elif asked.answer is not None:
-        confirmed = confirmed_groups(asked.answer, [pull.id for pull in asked.shown])
-    else:
-        confirmed = []
-    groups = [
-        CandidateInput(position=position * SPREAD + place, pr_ids=list(group.pr_ids), label=group.label)
-        for place, group in enumerate(confirmed)
+async def _describe(slice: Slice) -> Outcome:
+    """Bring the hashes of some pull requests up to date."""
+    limits = _limits(slice)
+    after, hashes = number(slice.cursor, "afterNumber"), []
+    for _ in range(PAGES):
+        pulls = await slice.db.list_open_prs_after(slice.repo_id, after, PAGE_SIZE)
+        hashes += [ShownHash(id=pull.id, shown_hash=shown_hash(pull, limits)) for pull in pulls]
+        if len(pulls) < PAGE_SIZE:
+            break
+        after = pulls[-1].number
+    rows = [writes.update_shown_hashes(hashes)] if hashes else []
+    is_all = len(hashes) < PAGES * PAGE_SIZE
+    next = NextSlice({"stage": "plan"} if is_all else {"stage": "describe", "afterNumber": after})
+    return Outcome(next, rows)
+
+
+async def _plan(slice: Slice) -> Outcome:
+    """Write down which questions there are about pairs."""
+    found = await slice.services.db.list_unjudged_pairs(slice.scan_id, model_key(slice), PAIRS_VERSION)
+    questions = cover((one.pr_id, other) for one in found for other in one.others)
+    if not questions:
+        return Outcome(NextSlice({"stage": "link"}))
+    progress = Progress(done=0, total=len(questions), note=None)
+    rows = [writes.insert_candidate_groups(slice.scan_id, PAIRS, _in_order(questions))]
+    return Outcome(NextSlice({"stage": PAIRS, "total": len(questions)}), rows, progress=progress)
+
+
+async def _ask_pairs(slice: Slice) -> Outcome:
+    """Ask some questions about pairs, after all of them have been asked in batches if the account wants that."""
+    waiting = await ask_in_batches(slice, ABOUT_PAIRS, number(slice.cursor, "total"))
+    if waiting is not None:
+        return waiting
+    groups = await _next_groups(slice, PAIRS)
+    answers = await ask_about(slice, ABOUT_PAIRS, groups)
+    limits, found, rows = _limits(slice), [], []
+    failed, missing = [], []
+    for one in answers.asked:
+        verdicts, error = _judged(one)
+        found += [
+            _verdict(one.pulls[0], pull, verdicts[pull.number], limits)
+            for pull in one.pulls[1:]
+            if pull.number in verdicts
+        ]
+        if error is not None:
+            rows.append(writes.record_group_error(slice.scan_id, PAIRS, one.group.position, error))
+            failed.append((one, error))
+        elif one.answer is not None:
+            missing += [pull.number for pull in one.pulls[1:] if pull.number not in verdicts]
+    if found:
+        now = to_text(slice.services.clock.now())
+        rows.append(writes.store_verdicts(model_key(slice), PAIRS_VERSION, now, found))
+    warnings = _failed(failed)
+    if missing:
+        warnings.append(warning(WarningCode.NOT_ASKED_ABOUT, missing))
+    return _asked(slice, groups, answers, rows, warnings, {"stage": "link"})
+
+
+def _judged(asked: Asked[PairsAnswer]) -> tuple[dict[int, Judged], str | None]:
+    """The verdicts of an answer, or why there are none."""
+    if asked.answer is None:
+        return {}, asked.error
+    try:
+        return judged(asked.answer, {pull.number for pull in asked.pulls[1:]}), None
+    except UnusableAnswer as error:
+        return {}, str(error)
+
+
+def _verdict(subject: PR, candidate: PR, found: Judged, limits: ChatLimits) -> VerdictInput:
+    one, other = sorted((subject, candidate), key=lambda pull: pull.id)
+    return VerdictInput(
+        pr_id=one.id,
+        other_id=other.id,
+        verdict=found.verdict,
+        confidence=found.confidence,
+        reason=found.reason,
+        pr_hash=shown_hash(one, limits),
+        other_hash=shown_hash(other, limits),
+    )
+
+
+async def _link(slice: Slice) -> Outcome:
+    """Make groups of all votes, and write down which of them are to be looked at as a whole."""
+    parts = (await read_votes(slice)).parts()
+    kept_keys = {"works": flag(slice.cursor, "works")}
+    if not parts:
+        return Outcome(NextSlice({"stage": "join", **kept_keys}))
+    progress = Progress(done=0, total=len(parts), note="looking at whole groups")
+    rows = [writes.insert_candidate_groups(slice.scan_id, GROUPS, _in_order(parts))]
+    return Outcome(NextSlice({"stage": GROUPS, "total": len(parts), **kept_keys}), rows, progress=progress)
+
+
+async def _ask_groups(slice: Slice) -> Outcome:
+    """Ask about some groups as a whole, after all of them have been in batches if the account wants that."""
+    waiting = await ask_in_batches(slice, ABOUT_GROUPS, number(slice.cursor, "total"))
+    if waiting is not None:
+        return waiting
+    groups = await _next_groups(slice, GROUPS)
+    answers = await ask_about(slice, ABOUT_GROUPS, groups)
+    notes = [
+        GroupNotes(position=one.group.position, notes=one.answer.model_dump(mode="json", by_alias=True))
+        for one in answers.asked
+        if one.answer is not None
     ]
-    if groups:
-        rows.append(writes.insert_candidate_groups(scan_id, VERIFIED, groups))
-    return rows
+    failed = [(one, one.error) for one in answers.asked if one.error is not None]
+    rows: list[Write] = [
+        writes.record_group_error(slice.scan_id, GROUPS, one.group.position, error) for one, error in failed
+    ]
+    if notes:
+        rows.append(writes.record_group_notes(slice.scan_id, GROUPS, notes))
+    rows += kept(slice, answers.asked)
+    return _asked(slice, groups, answers, rows, _failed(failed), {"stage": "join"}, "looking at whole groups")
 
 
-def _warnings(asked: Sequence[Asked[VerifyAnswer]]) -> list[ScanWarning]:
-    warnings = []
-    failed = [one for one in asked if one.error is not None]
-    if failed:
-        numbers = [pull.number for one in failed for pull in one.pulls]
-        warnings.append(warning(WarningCode.NOT_VERIFIED, numbers, failed[-1].error, len(failed)))
-    without_room = [pull.number for one in asked if one.answer is not None for pull in one.pulls[len(one.shown) :]]
-    if without_room:
-        warnings.append(warning(WarningCode.NOT_ASKED_ABOUT, without_room))
-    return warnings
+async def _join(slice: Slice) -> Outcome:
+    """Make the groups that are ranked, and tell which groups of the scan before they go on from."""
+    votes = await read_votes(slice)
+    opinions = [said for group in await _all_groups(slice) if (said := opinion(group)) is not None]
+    groups = average_linkage(votes.all(opinions), votes.bonds)
+    previous = await slice.services.db.list_former_groups(slice.repo_id)
+    found = origins(previous, groups)
+    parts = {id: part for one in opinions for part in one.groups for id in part.pr_ids}
+    candidates = [_verified(group, origin, parts) for group, origin in zip(groups, found, strict=True)]
+    persons = await slice.db.list_verdicts(slice.owner, slice.name) if previous else []
+    apart = {(one.pr_number, one.other_number) for one in persons if one.verdict is Relationship.NONE}
+    candidates += [
+        CandidateInput(position=0, pr_ids=list(left.pr_ids), label=left.label, notes=_notes(left.origin))
+        for left in remainders(previous, groups, found, apart)
+    ]
+    placed = [one.model_copy(update={"position": place}) for place, one in enumerate(candidates, 1)]
+    rows = [writes.insert_candidate_groups(slice.scan_id, VERIFIED, placed)] if placed else []
+    return Outcome(NextPhase({"total": len(placed), "works": flag(slice.cursor, "works")}), rows)
+
+
+def _verified(group: Sequence[int], origin: GroupOrigin, parts: Mapping[int, ConfirmedGroup]) -> CandidateInput:
+    """A group with what was said of it as a whole: of the part that most of its members are in."""
+    label = None
+    found = Counter(parts[id].pr_ids[0] for id in group if id in parts)
+    if found:
+        part = parts[max(found, key=lambda first: (found[first], -first))]
+        label = part.label
+        origin = origin.model_copy(update={"confidence": part.confidence, "relationship": part.relationship})
+    return CandidateInput(position=0, pr_ids=list(group), label=label, notes=_notes(origin))
+
+
+def _notes(origin: GroupOrigin) -> JsonObject:
+    return origin.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
+
+async def _all_groups(slice: Slice) -> list[CandidateGroup]:
+    groups: list[CandidateGroup] = []
+    while True:
+        after = groups[-1].position if groups else 0
+        page = await slice.services.db.list_candidate_groups(slice.scan_id, GROUPS, after, GROUPS_PAGE)
+        groups += page
+        if len(page) < GROUPS_PAGE:
+            return groups
+
+
+async def _next_groups(slice: Slice, stage: str) -> list[CandidateGroup]:
+    position = number(slice.cursor, "position")
+    return await slice.services.db.list_candidate_groups(slice.scan_id, stage, position, SLICE_SIZE)
+
+
+def _asked(
+    slice: Slice,
+    groups: Sequence[CandidateGroup],
+    answers: Answers[PairsAnswer] | Answers[VerifyAnswer],
+    rows: Sequence[Write],
+    warnings: Sequence[ScanWarning],
+    after: dict[str, str],
+    note: str | None = None,
+) -> Outcome:
+    """What follows when some groups have been asked about; `after` is the cursor when these were the last."""
+    progress = None
+    if answers.problem is not None:
+        next: Fail | NextSlice = Fail(answers.problem)
+    elif len(groups) < SLICE_SIZE:
+        next = NextSlice({**after, "works": answers.works})
+    else:
+        last, total = groups[-1].position, number(slice.cursor, "total")
+        progress = Progress(done=min(last, total), total=total, note=note)
+        next = NextSlice({**slice.cursor, "position": last, "works": answers.works})
+    return Outcome(
+        next,
+        rows,
+        input_tokens=answers.input_tokens,
+        output_tokens=answers.output_tokens,
+        progress=progress,
+        warnings=warnings,
+    )
+
+
+def _failed(failed: Sequence[tuple[Asked[PairsAnswer] | Asked[VerifyAnswer], str]]) -> list[ScanWarning]:
+    if not failed:
+        return []
+    numbers = chain.from_iterable((pull.number for pull in one.pulls) for one, _ in failed)
+    return [warning(WarningCode.NOT_VERIFIED, numbers, failed[-1][1], len(failed))]
+
+
+def _in_order(groups: Sequence[Sequence[int]]) -> list[CandidateInput]:
+    return [
+        CandidateInput(position=place, pr_ids=list(ids), label=None, notes=None) for place, ids in enumerate(groups, 1)
+    ]
+
+
+def _limits(slice: Slice) -> ChatLimits:
+    return Providers(slice.services, slice.config).chat_model().limits

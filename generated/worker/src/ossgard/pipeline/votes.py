@@ -1,0 +1,105 @@
+"""What was said of pairs of pull requests, as votes: by the model, by persons, and by equal changes."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from ossgard.pipeline.answers import ConfirmedGroup, VerifyAnswer, confirmed_groups
+from ossgard.pipeline.groups import model_key
+from ossgard.pipeline.linkage import SURE, Pair, average_linkage, pair_of
+from ossgard.pipeline.phase import Slice
+from ossgard.pipeline.prompts import MAX_GROUP, PAIRS_VERSION
+from ossgard.spec.entities import Bond, CandidateGroup, Relationship
+
+_SAME = (Relationship.DUPLICATE, Relationship.SUPERSEDED)
+
+
+@dataclass(frozen=True)
+class Votes:
+    """What is known of a repository's open pull requests.
+
+    Args:
+        model: votes of the model, by pair.
+        settled: pairs of which nobody need be asked that they are the same.
+        bonds: what persons said, the latest first.
+    """
+
+    model: dict[Pair, int]
+    settled: frozenset[Pair]
+    bonds: Sequence[Bond]
+
+    def all(self, opinions: Iterable["Opinion"] = ()) -> dict[Pair, int]:
+        """The votes by pair, the mean of what was said of each; those on settled pairs are not in doubt."""
+        said: dict[Pair, list[int]] = {pair: [vote] for pair, vote in self.model.items()}
+        for opinion in opinions:
+            for pair, vote in opinion.votes():
+                said.setdefault(pair, []).append(vote)
+        means = {pair: sum(votes) // len(votes) for pair, votes in said.items()}
+        return means | dict.fromkeys(self.settled, SURE)
+
+    def parts(self) -> list[list[int]]:
+        """The groups to look at again as a whole, in parts that are small enough; not those that are settled."""
+        votes = self.all()
+        parts: list[list[int]] = []
+        for group in average_linkage(votes, self.bonds):
+            if len(group) <= MAX_GROUP:
+                parts.append(group)
+            else:
+                among = {pair: vote for pair in combinations(group, 2) if (vote := votes.get(pair)) is not None}
+                inside = set(group)
+                bonds = [bond for bond in self.bonds if inside.issuperset((bond.pr_id, bond.other_id))]
+                parts += average_linkage(among, bonds, MAX_GROUP)
+        return [part for part in parts if not self._is_settled(part)]
+
+    def _is_settled(self, group: Sequence[int]) -> bool:
+        """Whether settled pairs alone hold a group together."""
+        reached, waiting = {group[0]}, [group[0]]
+        while waiting:
+            one = waiting.pop()
+            near = [other for other in group if other not in reached and pair_of(one, other) in self.settled]
+            reached.update(near)
+            waiting += near
+        return len(reached) == len(group)
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What a model said of a group as a whole."""
+
+    pr_ids: Sequence[int]
+    groups: Sequence[ConfirmedGroup]
+
+    def votes(self) -> Iterable[tuple[Pair, int]]:
+        """A vote on each pair of the group."""
+        place = {id: index for index, group in enumerate(self.groups) for id in group.pr_ids}
+        for one, other in combinations(sorted(self.pr_ids), 2):
+            index = place.get(one)
+            is_same = index is not None and place.get(other) == index
+            yield (one, other), thousandths(self.groups[index].confidence) if is_same and index is not None else -SURE
+
+
+def opinion(group: CandidateGroup) -> Opinion | None:
+    """What was said of a group, by its notes; None when there is nothing."""
+    if group.notes is None:
+        return None
+    return Opinion(group.pr_ids, confirmed_groups(VerifyAnswer.model_validate(group.notes), group.pr_ids))
+
+
+def thousandths(confidence: float) -> int:
+    """A confidence as a vote."""
+    return round(confidence * SURE)
+
+
+async def read_votes(slice: Slice) -> Votes:
+    """All that is known of the repository's open pull requests, and still stands."""
+    db = slice.services.db
+    model = {
+        (found.pr_id, vote.id): thousandths(vote.confidence) * (1 if vote.verdict in _SAME else -1)
+        for found in await db.list_votes(slice.repo_id, model_key(slice), PAIRS_VERSION)
+        for vote in found.votes
+    }
+    certain = {(found.pr_id, id) for found in await db.list_certain_pairs(slice.scan_id) for id in found.others}
+    bonds = await db.list_bonds(slice.repo_id)
+    apart = {(bond.pr_id, bond.other_id) for bond in bonds if not bond.is_together}
+    together = {(bond.pr_id, bond.other_id) for bond in bonds if bond.is_together}
+    return Votes(model, frozenset((certain | together) - apart), bonds)
