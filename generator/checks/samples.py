@@ -6,7 +6,7 @@ from generator.checks.context import Context
 from generator.spec.database import MethodSpec
 from generator.spec.sql import result_expressions
 from generator.spec.types import SCALARS, TypeExpression, parse_type
-from generator.trial.bounds import ROWS, STEPS, VALUE_BYTES
+from generator.trial.bounds import ROWS, STEPS
 from generator.trial.columns import describe
 from generator.trial.sandbox import Answers, Outcome, Sandbox
 
@@ -27,7 +27,8 @@ def check(context: Context) -> None:
             box.run(role, method, values, alone=True).outcome for values in box.calls(method, role, stranger=False)
         ]
         if any(outcome.exhausted for outcome in outcomes):
-            message = f"'{name}' takes more than {STEPS:,} steps, {ROWS:,} rows or {VALUE_BYTES:,} bytes on a few rows"
+            size = context.spec.bindings.limits.d1_value_bytes
+            message = f"'{name}' takes more than {STEPS:,} steps, {ROWS:,} rows or {size:,} bytes on a few rows"
             hint = "a recursion has to end: count its depth and compare it, or write UNION instead of UNION ALL"
             context.add("database", context.sql_location(name, 0), message, hint)
             continue

@@ -14,6 +14,7 @@ from generator.spec.sql import number, parameters, tokens
 from generator.spec.types import TypeExpression, parse_type
 from generator.trial.bounds import LOOSE_STEPS, STEPS, Meter, Rows, fetch, is_exhausted
 from generator.trial.conditions import Names, loosen
+from generator.trial.d1 import loosen_limits
 from generator.trial.seed import (
     NEWCOMER,
     NOBODY,
@@ -170,6 +171,7 @@ class Sandbox:
             return given[0] if self.answers.constant is None else self.answers.constant
 
         self.meter.guard(connection)
+        loosen_limits(connection)
         connection.create_scalar_function("may", may)
         connection.create_scalar_function("constant", constant, 1)
         kinds = dict.fromkeys(self.schema.programs, "VIEW") | dict.fromkeys(self.schema.triggers, "TRIGGER")

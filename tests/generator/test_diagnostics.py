@@ -311,6 +311,34 @@ STATEMENTS: dict[str, Mistake] = {
     "a migration that does not end": lambda spec: spec.migrations.update(
         {"0002_more.sql": "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n;"}
     ),
+    "a compound of six": lambda spec: spec.method("count", " UNION ALL ".join(["SELECT 1"] * 6), result="integer[]"),
+    "a function that D1 lacks": lambda spec: note(spec, "SELECT id, title, body FROM notes\nWHERE Power(id, 2) > 4"),
+    "a quoted function that D1 lacks": lambda spec: note(spec, f'{SELECT} WHERE "log10"(id) > 4'),
+    "fewer arguments than D1 asks for": lambda spec: note(
+        spec, "SELECT id, title, iif(id > max(1, 2), body) AS body FROM notes"
+    ),
+    "more arguments than D1 takes": lambda spec: note(
+        spec, "SELECT id, title, iif(id > 1, body, id > 2, title, '') AS body FROM notes"
+    ),
+    "33 arguments": lambda spec: note(spec, f"{SELECT} WHERE id < max({', '.join(['id'] * 33)})"),
+    "101 columns": lambda spec: note(spec, f"{SELECT} WHERE EXISTS (SELECT {', '.join(['1'] * 101)})"),
+    "an expression of depth 101": lambda spec: note(spec, f"{SELECT} WHERE {' OR '.join(['id = 1'] * 101)}"),
+    "a pattern of 51 bytes": lambda spec: note(spec, f"{SELECT} WHERE title LIKE '%{'ä' * 25}'"),
+    "a computed pattern of 60 bytes": lambda spec: note(
+        spec, f"{SELECT} WHERE title GLOB '*{'a' * 29}' || '{'b' * 30}'"
+    ),
+    "a view with a function that D1 lacks": lambda spec: spec.migrations.update(
+        {"0002_more.sql": "-- More.\nCREATE VIEW sizes AS\nSELECT account_id, median(stars) AS size FROM notes;\n"}
+    ),
+    "a trigger with fewer arguments than D1 asks for": lambda spec: spec.migrations.update(
+        {
+            "0002_more.sql": "CREATE TRIGGER more AFTER INSERT ON notes BEGIN\n"
+            "    UPDATE notes SET body = iif(stars > 1, 'x') WHERE id = new.id;\nEND;\n"
+        }
+    ),
+    "a view of six": lambda spec: spec.migrations.update(
+        {"0002_more.sql": f"CREATE TABLE six AS {' UNION '.join(['SELECT 1 AS one'] * 6)};\n"}
+    ),
     "an unknown table": lambda spec: spec.method("clear", "DELETE FROM note"),
     "an unknown column": lambda spec: note(spec, "SELECT id, titel AS title,\n       body\nFROM notes\n"),
     "an unknown function": lambda spec: note(spec, "SELECT id, upcase(title) AS title, body FROM notes"),
