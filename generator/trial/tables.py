@@ -206,7 +206,8 @@ def _problem_with_rows(connection: apsw.Connection, statement: str) -> str:
     columns = [column for column in _read_table(copy, table, "").columns.values() if not column.generated]
     names = ", ".join(f'"{column.name}"' for column in columns)
     try:
-        copy.execute(f'INSERT INTO "{table}" ({names}) VALUES ({", ".join("1" * len(columns))})')
+        # A row of the migrations' own does as well.
+        copy.execute(f'INSERT OR IGNORE INTO "{table}" ({names}) VALUES ({", ".join("1" * len(columns))})')
         copy.execute("PRAGMA ignore_check_constraints = OFF")
         copy.execute("PRAGMA foreign_keys = ON")
         copy.execute(statement)

@@ -411,6 +411,13 @@ STATEMENTS: dict[str, Mistake] = {
     ),
 }
 
+
+def derived(join: str) -> Mistake:
+    """A list of numbers, each of which is a column of what is joined as `c`."""
+    sql = f"SELECT c.number\nFROM notes {join} ON c.note_id = notes.id\n"
+    return lambda spec: spec.method("read", sql, result="integer[]")
+
+
 RESULTS: dict[str, Mistake] = {
     "a column that the entity lacks": lambda spec: note(spec, "SELECT id, title, body, state FROM notes"),
     "a column that is missing": lambda spec: note(spec, "SELECT id, title FROM notes"),
@@ -472,6 +479,28 @@ RESULTS: dict[str, Mistake] = {
         "walk",
         "WITH RECURSIVE n (t) AS (SELECT 'ab' UNION ALL SELECT t || t FROM n) SELECT t FROM n",
         result="text[]",
+    ),
+    "a sum of nothing": lambda spec: spec.method("read", "SELECT sum(stars) AS value FROM notes", result="real"),
+    "a largest of an account without notes": lambda spec: spec.method(
+        "read", "SELECT max(id) AS value FROM notes WHERE account_id = :account_id", scope="account", result="integer"
+    ),
+    "a column of an outer join with a query": derived("LEFT JOIN (SELECT note_id, number FROM comments) AS c"),
+    "a sum of an outer join with a query": derived(
+        "LEFT JOIN (SELECT note_id, sum(number) AS number FROM comments GROUP BY note_id) AS c"
+    ),
+    "a column of an outer join with a common table": lambda spec: spec.method(
+        "read",
+        "WITH c AS (SELECT note_id, number FROM comments) "
+        "SELECT c.number FROM notes LEFT JOIN c ON c.note_id = notes.id",
+        result="integer[]",
+    ),
+    "a column of a query that finds nothing": lambda spec: spec.method(
+        "read",
+        "SELECT (SELECT number FROM comments WHERE note_id = notes.id) AS number FROM notes",
+        result="integer[]",
+    ),
+    "a column behind a query that can be null": lambda spec: spec.method(
+        "read", "SELECT upper(meta) AS meta FROM (SELECT meta FROM notes)", result="text[]"
     ),
     "a statement that fails when it runs": lambda spec: spec.method(
         "read", "SELECT json_extract(title || '{', '$.a') AS value FROM notes", result="text?"
@@ -670,3 +699,43 @@ def report(tmp_path: Path, mistakes: dict[str, Mistake]) -> str:
 )
 def test_broken(tmp_path: Path, snapshot: SnapshotAssertion, mistakes: dict[str, Mistake]) -> None:
     assert report(tmp_path, mistakes) == snapshot
+
+
+@pytest.mark.parametrize(
+    ("sql", "result"),
+    [
+        ("SELECT ifnull(sum(stars), 0.0) AS value FROM notes", "real"),
+        ("SELECT body FROM notes WHERE body IS NOT NULL", "text[]"),
+        # A foreign key that is never null has its partner.
+        ("SELECT (SELECT title FROM notes WHERE notes.id = note_id) AS title FROM comments", "text[]"),
+        ("SELECT n.title FROM comments LEFT JOIN (SELECT id, title FROM notes) AS n ON n.id = note_id", "text[]"),
+        (
+            "SELECT count(c.id) AS count FROM notes LEFT JOIN (SELECT * FROM comments) AS c ON note_id = notes.id",
+            "integer",
+        ),
+    ],
+)
+def test_what_is_never_null_is_accepted(spec: SpecFolder, sql: str, result: str) -> None:
+    spec.method("read", sql, result=result)
+    assert spec.diagnostics() == ""
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        " UNION ALL ".join(["SELECT id FROM notes"] * 5),
+        f"SELECT id FROM notes WHERE {' OR '.join(['id = 1'] * 98)}",
+        f"SELECT id FROM notes WHERE title LIKE ('%{'a' * 49}') AND title NOT LIKE '%''{'b' * 48}'",
+        # Names of functions that are something else here.
+        "WITH power (id, rank) AS (SELECT id, stars FROM notes) SELECT power.id FROM power",
+        "SELECT iif(id > 1, length(pow(2, 3)), iif(stars = ',', 1, 2)) AS id FROM notes WHERE title = 'power(1)'",
+        "SELECT rank() OVER (ORDER BY id) + lag(id, 1, 2) OVER (ORDER BY id) AS id FROM notes",
+    ],
+)
+def test_what_d1_takes_is_accepted(spec: SpecFolder, sql: str) -> None:
+    spec.migrations["0002_more.sql"] = (
+        "CREATE TABLE log10 (id INTEGER PRIMARY KEY);\nCREATE INDEX by_id ON log10 (id);\n"
+        "INSERT INTO log10 (id) VALUES (1);\nALTER TABLE log10 ADD COLUMN power INTEGER;\nDROP TABLE log10;\n"
+    )
+    spec.method("read", sql, result="integer[]")
+    assert spec.diagnostics() == ""
