@@ -5,7 +5,7 @@ import re
 import apsw
 
 from generator.checks.context import Context
-from generator.checks.json_paths import check_paths
+from generator.checks.json_paths import check_paths, check_records
 from generator.diagnostics import did_you_mean
 from generator.output.methods import ACCOUNT_PARAMETER, PAGE_PARAMETERS
 from generator.spec.database import MethodSpec
@@ -28,6 +28,7 @@ def check(context: Context) -> None:
             _check_parameters(context, name, method)
         if not context.is_broken("database", "methods", name):
             check_paths(context, name, method)
+    check_records(context)
 
 
 def _check_statement(context: Context, schema: Schema | None, name: str, index: int) -> None:

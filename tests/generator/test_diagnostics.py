@@ -339,6 +339,23 @@ STATEMENTS: dict[str, Mistake] = {
     "a view of six": lambda spec: spec.migrations.update(
         {"0002_more.sql": f"CREATE TABLE six AS {' UNION '.join(['SELECT 1 AS one'] * 6)};\n"}
     ),
+    "a field of a record that nothing reads": lambda spec: with_records(
+        spec,
+        "Entry",
+        "INSERT INTO comments (note_id, number, body) VALUES (:entry ->> '$.noteId', :entry ->> '$.number', 'x')",
+        note_id="integer",
+        number="integer",
+        body="text",
+    ),
+    "a field of a listed record that nothing reads": lambda spec: with_records(
+        spec,
+        "Entry[]",
+        "INSERT INTO comments (note_id, number, body)\nSELECT json_extract(value, '$.noteId'), value ->> '$.number', ''\n"
+        "FROM json_each(:entry)\n",
+        note_id="integer",
+        number="integer",
+        body="text",
+    ),
     "an unknown table": lambda spec: spec.method("clear", "DELETE FROM note"),
     "an unknown column": lambda spec: note(spec, "SELECT id, titel AS title,\n       body\nFROM notes\n"),
     "an unknown function": lambda spec: note(spec, "SELECT id, upcase(title) AS title, body FROM notes"),
@@ -717,6 +734,32 @@ def test_broken(tmp_path: Path, snapshot: SnapshotAssertion, mistakes: dict[str,
 )
 def test_what_is_never_null_is_accepted(spec: SpecFolder, sql: str, result: str) -> None:
     spec.method("read", sql, result=result)
+    assert spec.diagnostics() == ""
+
+
+@pytest.mark.parametrize(
+    ("type_", "sql"),
+    [
+        ("Entry", "UPDATE notes SET meta = :entry"),
+        ("Entry", "UPDATE notes SET meta = json_set(:entry, '$.number', 1)"),
+        ("Entry", "UPDATE notes SET meta = json_extract(:entry, '$.number', '$.body')"),
+        ("Entry", "UPDATE notes SET meta = (SELECT json_group_array(key) FROM json_each(:entry))"),
+        ("Entry", "UPDATE notes SET title = :entry ->> '$.number', body = :entry ->> '$.body'"),
+        (
+            "Entry[]",
+            "INSERT INTO notes (account_id, title, meta) SELECT accounts.id, 'x', value FROM accounts, json_each(:entry)",
+        ),
+    ],
+)
+def test_records_that_are_stored_whole_are_accepted(spec: SpecFolder, type_: str, sql: str) -> None:
+    with_records(spec, type_, sql, number="integer", body="text")
+    assert spec.diagnostics() == ""
+
+
+def test_each_of_several_methods_may_read_a_part_of_a_record(spec: SpecFolder) -> None:
+    with_records(spec, "Entry", "UPDATE notes SET body = :entry ->> '$.body'", number="integer", body="text")
+    assert "'$.number' of 'Entry'" in spec.diagnostics()
+    spec.method("mark", "UPDATE notes SET stars = :entry -> 'number'", params={"entry": "Entry"}, result="changes")
     assert spec.diagnostics() == ""
 
 
