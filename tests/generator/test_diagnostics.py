@@ -350,7 +350,8 @@ STATEMENTS: dict[str, Mistake] = {
     "a field of a listed record that nothing reads": lambda spec: with_records(
         spec,
         "Entry[]",
-        "INSERT INTO comments (note_id, number, body)\nSELECT json_extract(value, '$.noteId'), value ->> '$.number', ''\n"
+        "INSERT INTO comments (note_id, number, body)\n"
+        "SELECT json_extract(value, '$.noteId'), value ->> '$.number', ''\n"
         "FROM json_each(:entry)\n",
         note_id="integer",
         number="integer",
@@ -747,7 +748,7 @@ def test_what_is_never_null_is_accepted(spec: SpecFolder, sql: str, result: str)
         ("Entry", "UPDATE notes SET title = :entry ->> '$.number', body = :entry ->> '$.body'"),
         (
             "Entry[]",
-            "INSERT INTO notes (account_id, title, meta) SELECT accounts.id, 'x', value FROM accounts, json_each(:entry)",
+            "INSERT INTO notes (account_id, title, meta) SELECT a.id, 'x', value FROM accounts a, json_each(:entry)",
         ),
     ],
 )
