@@ -430,6 +430,11 @@ STATEMENTS: dict[str, Mistake] = {
 }
 
 
+def listed(sql: str, result: str = "Note[]") -> Mistake:
+    """A method that takes a list of ids."""
+    return lambda spec: note(spec, sql, result, params={"ids": "integer[]"})
+
+
 def derived(join: str) -> Mistake:
     """A list of numbers, each of which is a column of what is joined as `c`."""
     sql = f"SELECT c.number\nFROM notes {join} ON c.note_id = notes.id\n"
@@ -497,6 +502,22 @@ RESULTS: dict[str, Mistake] = {
         "walk",
         "WITH RECURSIVE n (t) AS (SELECT 'ab' UNION ALL SELECT t || t FROM n) SELECT t FROM n",
         result="text[]",
+    ),
+    "all but a list": listed(f"{SELECT} WHERE id NOT IN (SELECT value FROM json_each(:ids))"),
+    "what a list excludes": listed(f"{SELECT} EXCEPT {SELECT} WHERE id IN (SELECT value FROM json_each(:ids))"),
+    "what no item of a list matches": listed(
+        f"{SELECT} WHERE NOT EXISTS (SELECT 1 FROM json_each(:ids) WHERE value = notes.id)"
+    ),
+    "a list or something else": listed(f"{SELECT} WHERE id IN (SELECT value FROM json_each(:ids)) OR id > 0"),
+    "the first of a list": listed(f"{SELECT} WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY id LIMIT 9"),
+    "a count of a list": listed(
+        "SELECT count(*) AS count FROM notes WHERE id IN (SELECT value FROM json_each(:ids))", "integer"
+    ),
+    "all but a list is deleted": listed(
+        "DELETE FROM notes WHERE id NOT IN (SELECT value FROM json_each(:ids))", "changes"
+    ),
+    "a list's positions": listed(
+        "UPDATE notes SET body = (SELECT key FROM json_each(:ids) WHERE value = notes.id)", "changes"
     ),
     "a sum of nothing": lambda spec: spec.method("read", "SELECT sum(stars) AS value FROM notes", result="real"),
     "a largest of an account without notes": lambda spec: spec.method(
@@ -754,6 +775,19 @@ def test_what_is_never_null_is_accepted(spec: SpecFolder, sql: str, result: str)
 )
 def test_records_that_are_stored_whole_are_accepted(spec: SpecFolder, type_: str, sql: str) -> None:
     with_records(spec, type_, sql, number="integer", body="text")
+    assert spec.diagnostics() == ""
+
+
+@pytest.mark.parametrize(
+    ("sql", "more"),
+    [
+        (f"{SELECT} WHERE id IN (SELECT value FROM json_each(:ids))", {}),
+        ("SELECT notes.id, title, body FROM json_each(:ids) JOIN notes ON notes.id = value ORDER BY notes.id", {}),
+        (f"{SELECT} WHERE id NOT IN (SELECT value FROM json_each(:ids))", {"pieces": False}),
+    ],
+)
+def test_lists_whose_pieces_mean_the_same_are_accepted(spec: SpecFolder, sql: str, more: dict[str, object]) -> None:
+    note(spec, sql, params={"ids": "integer[]"}, **more)
     assert spec.diagnostics() == ""
 
 
