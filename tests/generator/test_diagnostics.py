@@ -779,15 +779,15 @@ def test_records_that_are_stored_whole_are_accepted(spec: SpecFolder, type_: str
 
 
 @pytest.mark.parametrize(
-    ("sql", "more"),
+    ("sql", "pieces"),
     [
-        (f"{SELECT} WHERE id IN (SELECT value FROM json_each(:ids))", {}),
-        ("SELECT notes.id, title, body FROM json_each(:ids) JOIN notes ON notes.id = value ORDER BY notes.id", {}),
-        (f"{SELECT} WHERE id NOT IN (SELECT value FROM json_each(:ids))", {"pieces": False}),
+        (f"{SELECT} WHERE id IN (SELECT value FROM json_each(:ids))", True),
+        ("SELECT notes.id, title, body FROM json_each(:ids) JOIN notes ON notes.id = value ORDER BY notes.id", True),
+        (f"{SELECT} WHERE id NOT IN (SELECT value FROM json_each(:ids))", False),
     ],
 )
-def test_lists_whose_pieces_mean_the_same_are_accepted(spec: SpecFolder, sql: str, more: dict[str, object]) -> None:
-    note(spec, sql, params={"ids": "integer[]"}, **more)
+def test_lists_whose_pieces_mean_the_same_are_accepted(spec: SpecFolder, sql: str, pieces: bool) -> None:
+    note(spec, sql, params={"ids": "integer[]"}, pieces=pieces)
     assert spec.diagnostics() == ""
 
 
