@@ -150,7 +150,6 @@ class SqlMethods:
         for chunk in split_json(items, self._max_value_bytes):
             yield [*values[: query.chunked], chunk, *values[query.chunked + 1 :]]
 
-
     def _refuse_long_lists(self, parameters: Sequence[object], values: Sequence[SqlValue]) -> None:
         """End a query whose list means something else in chunks, and is too long for one value."""
         for parameter, text in zip(parameters, values, strict=True):
