@@ -863,7 +863,6 @@ FROM json_each(?2) JOIN prs ON prs.id = value ->> '$.prId'""",
             (0, 3),
         ),
     ),
-    chunked=3,
 )
 
 CLEAR_SCRATCH = Query(
@@ -1039,7 +1038,6 @@ RETURNING id, type, payload, status, result, error, attempts, max_retries, run_a
         ),
     ),
     rows_from=0,
-    chunked=2,
 )
 
 GET_JOB_ACCOUNT = Query(
