@@ -142,7 +142,7 @@ TYPES: dict[str, Mistake] = {
     "a record that contains itself": lambda spec: spec.database.update(
         records={"Tree": {"fields": {"left": "Branch?"}}, "Branch": {"fields": {"tree": "Tree?"}}}
     ),
-    "an unknown type of a phase's payload": phase(payload={"page": "int"}),
+    "an unknown type of a phase's cursor": phase(cursor={"page": "int"}),
 }
 
 FIELDS: dict[str, Mistake] = {
@@ -561,7 +561,7 @@ TEXTS: dict[str, tuple[str, str, str]] = {
     "a text that holds a comma in brackets": (
         "jobs",
         "doc: Open the scan.",
-        "payload: {page: integer, of all}\n  doc: Open the scan.",
+        "cursor: {page: integer, of all}\n  doc: Open the scan.",
     ),
     "a tab": ("jobs", "- name: scan", "\t- name: scan"),
     "an unfinished text": ("routes", "title: notes", "title: 'notes"),
