@@ -142,7 +142,7 @@ TYPES: dict[str, Mistake] = {
     "a record that contains itself": lambda spec: spec.database.update(
         records={"Tree": {"fields": {"left": "Branch?"}}, "Branch": {"fields": {"tree": "Tree?"}}}
     ),
-    "an unknown type of a phase's payload": phase(payload={"page": "int"}),
+    "an unknown type of a phase's cursor": phase(cursor={"page": "int"}),
 }
 
 FIELDS: dict[str, Mistake] = {
@@ -299,6 +299,7 @@ BUDGETS: dict[str, Mistake] = {
 STATEMENTS: dict[str, Mistake] = {
     "a type behind a parameter": lambda spec: note(spec, f"{SELECT} WHERE id = :id::integer", params={"id": "integer"}),
     "a type behind a column": lambda spec: note(spec, f"{SELECT} WHERE id::text = 'x'"),
+    "a parameter with a letter that cannot be seen": lambda spec: note(spec, f"{SELECT} WHERE id = :id\ufeff"),
     "a migration that begins a transaction": lambda spec: spec.migrations.update(
         {"0002_more.sql": "CREATE TABLE tags (id INTEGER);\nBEGIN;\nDROP TABLE tags;\nCOMMIT;\n"}
     ),
@@ -657,7 +658,7 @@ TEXTS: dict[str, tuple[str, str, str]] = {
     "a text that holds a comma in brackets": (
         "jobs",
         "doc: Open the scan.",
-        "payload: {page: integer, of all}\n  doc: Open the scan.",
+        "cursor: {page: integer, of all}\n  doc: Open the scan.",
     ),
     "a tab": ("jobs", "- name: scan", "\t- name: scan"),
     "an unfinished text": ("routes", "title: notes", "title: 'notes"),

@@ -9,15 +9,17 @@ from pydantic import BaseModel
 
 from ossgard.concurrency import gather_bounded
 from ossgard.pipeline.control import ask_control
-from ossgard.pipeline.cursor import flag
 from ossgard.pipeline.phase import Slice
 from ossgard.pipeline.prompts import Prompt
 from ossgard.providers.chat import ChatAnswer, ChatLimits, ChatModel, UnusableAnswer
 from ossgard.providers.factory import Providers
 from ossgard.providers.structured import ask
+from ossgard.spec.cursors import RankCursor, VerifyCursor
 from ossgard.spec.entities import PR, CandidateGroup
 
 M = TypeVar("M", bound=BaseModel)
+# What the phases that ask about groups go by.
+GroupsCursor = VerifyCursor | RankCursor
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Answers(Generic[M]):
     output_tokens: int
 
 
-async def ask_about(slice: Slice, question: Question[M], groups: Sequence[CandidateGroup]) -> Answers[M]:
+async def ask_about(slice: Slice[GroupsCursor], question: Question[M], groups: Sequence[CandidateGroup]) -> Answers[M]:
     """Ask about groups; what came in a batch already is a first answer.
 
     The cursor's `works` says what `Answers.works` said in the slice before.
@@ -85,7 +87,7 @@ async def ask_about(slice: Slice, question: Question[M], groups: Sequence[Candid
     asked = await gather_bounded(questions, providers.at_once)
     input_tokens = sum(one.input_tokens for one in asked)
     output_tokens = sum(one.output_tokens for one in asked)
-    works = flag(slice.cursor, "works") or any(one.answer is not None for one in asked)
+    works = slice.cursor.works or any(one.answer is not None for one in asked)
     if works or all(one.error is None for one in asked):
         return Answers(asked, works, None, input_tokens, output_tokens)
     problem = None
@@ -112,7 +114,7 @@ def members_of(group: CandidateGroup, pulls: Mapping[int, PR]) -> list[PR]:
 
 
 async def _ask(
-    slice: Slice,
+    slice: Slice[GroupsCursor],
     model: ChatModel,
     question: Question[M],
     group: CandidateGroup,
@@ -129,9 +131,11 @@ async def _ask(
     return Asked(group, pulls, prompt.pulls, answered.value, answered.input_tokens, answered.output_tokens)
 
 
-async def _batch_answers(slice: Slice, phase: str, groups: Sequence[CandidateGroup]) -> dict[int, ChatAnswer]:
+async def _batch_answers(
+    slice: Slice[GroupsCursor], phase: str, groups: Sequence[CandidateGroup]
+) -> dict[int, ChatAnswer]:
     """What was answered in batches, by position; without batches, nothing."""
-    if not groups or "batch" not in slice.cursor:
+    if not groups or slice.cursor.batch is None:
         return {}
     first, last = groups[0].position, groups[-1].position
     stored = await slice.services.db.list_batch_answers(slice.scan_id, phase, first, last)

@@ -1,11 +1,10 @@
 """Phase `rank`: asks the chat model to score the members of each verified group, and stores the groups."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ossgard.pipeline.answers import RankAnswer, ranked, unranked
 from ossgard.pipeline.batch.chat import ask_in_batches
-from ossgard.pipeline.cursor import number
 from ossgard.pipeline.groups import Asked, Question, ask_about
 from ossgard.pipeline.outcome import Fail, NextPhase, NextSlice, Outcome
 from ossgard.pipeline.phase import Slice
@@ -14,6 +13,7 @@ from ossgard.pipeline.prompts import rank_prompt
 from ossgard.pipeline.warnings import warning
 from ossgard.providers.chat import UnusableAnswer
 from ossgard.spec import writes
+from ossgard.spec.cursors import RankCursor
 from ossgard.spec.entities import Progress, RankedMember, ScanWarning, WarningCode
 from ossgard.spec.phases import PHASES
 
@@ -24,17 +24,17 @@ QUESTION = Question("rank", VERIFIED, rank_prompt, RankAnswer)
 class RankPhase:
     """Ranks groups, best member first; the members of one whose answer is of no use are shown in order of number."""
 
-    async def run(self, slice: Slice) -> Outcome:
+    async def run(self, slice: Slice[RankCursor]) -> Outcome:
         """Rank some groups, after all of them have been asked about in batches if the account wants that.
 
         The last slice ends the scan.
         """
         db = slice.services.db
-        position, done = number(slice.cursor, "position"), number(slice.cursor, "done")
-        total = number(slice.cursor, "total") or await db.count_candidate_groups(slice.scan_id, VERIFIED)
-        waiting = await ask_in_batches(slice, QUESTION, total)
-        if waiting is not None:
-            return waiting
+        position, done = slice.cursor.position, slice.cursor.done
+        total = slice.cursor.total or await db.count_candidate_groups(slice.scan_id, VERIFIED)
+        step = await ask_in_batches(slice, QUESTION, total)
+        if isinstance(step, Outcome):
+            return step
         groups = await db.list_candidate_groups(slice.scan_id, VERIFIED, position, SLICE_SIZE)
         answers = await ask_about(slice, QUESTION, groups)
         found = [_rank(one) for one in answers.asked if len(one.pulls) > 1]
@@ -44,7 +44,7 @@ class RankPhase:
             writes.insert_ranked_group(slice.scan_id, slice.repo_id, one.asked.group.label, one.members)
             for one in found
         ]
-        stored = number(slice.cursor, "stored") + len(found)
+        stored = slice.cursor.stored + len(found)
         progress = None
         if answers.problem is not None:
             next: Fail | NextPhase | NextSlice = Fail(answers.problem)
@@ -53,8 +53,10 @@ class RankPhase:
         else:
             done += len(groups)
             progress = Progress(done=min(done, total), total=total, note=None)
-            cursor = {"position": groups[-1].position, "done": done, "total": total, "stored": stored}
-            next = NextSlice({**slice.cursor, **cursor, "works": answers.works})
+            last = groups[-1].position
+            next = NextSlice(
+                replace(slice.cursor, position=last, done=done, total=total, stored=stored, works=answers.works)
+            )
         return Outcome(
             next,
             rows,

@@ -1,10 +1,10 @@
 """Phase `verify`: asks the chat model which members of each candidate group are duplicates of each other."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ossgard.pipeline.answers import VerifyAnswer, confirmed_groups, equal_diffs
 from ossgard.pipeline.batch.chat import ask_in_batches
-from ossgard.pipeline.cursor import number
 from ossgard.pipeline.groups import Asked, Question, ask_about
 from ossgard.pipeline.outcome import Fail, NextPhase, NextSlice, Outcome
 from ossgard.pipeline.phase import Slice
@@ -12,6 +12,7 @@ from ossgard.pipeline.phases.cluster import CANDIDATE
 from ossgard.pipeline.prompts import verify_prompt
 from ossgard.pipeline.warnings import warning
 from ossgard.spec import writes
+from ossgard.spec.cursors import RankCursor, VerifyCursor
 from ossgard.spec.entities import CandidateInput, Progress, ScanWarning, WarningCode
 from ossgard.spec.phases import PHASES
 from ossgard.write import Write
@@ -27,12 +28,12 @@ QUESTION = Question("verify", CANDIDATE, verify_prompt, VerifyAnswer)
 class VerifyPhase:
     """Confirms or splits candidate groups; of one whose answer is of no use, those with equal diffs stay together."""
 
-    async def run(self, slice: Slice) -> Outcome:
+    async def run(self, slice: Slice[VerifyCursor]) -> Outcome:
         """Ask about some groups, after all of them have been asked about in batches if the account wants that."""
-        position, total = number(slice.cursor, "position"), number(slice.cursor, "total")
-        waiting = await ask_in_batches(slice, QUESTION, total)
-        if waiting is not None:
-            return waiting
+        position, total = slice.cursor.position, slice.cursor.total
+        step = await ask_in_batches(slice, QUESTION, total)
+        if isinstance(step, Outcome):
+            return step
         candidates = await slice.services.db.list_candidate_groups(slice.scan_id, CANDIDATE, position, SLICE_SIZE)
         answers = await ask_about(slice, QUESTION, candidates)
         rows = [row for one in answers.asked for row in _record(slice.scan_id, one)]
@@ -40,11 +41,11 @@ class VerifyPhase:
         if answers.problem is not None:
             next: Fail | NextPhase | NextSlice = Fail(answers.problem)
         elif len(candidates) < SLICE_SIZE:
-            next = NextPhase({"works": answers.works})
+            next = NextPhase(RankCursor(works=answers.works))
         else:
             last = candidates[-1].position
             progress = Progress(done=min(last, total), total=total, note=None)
-            next = NextSlice({**slice.cursor, "position": last, "works": answers.works})
+            next = NextSlice(replace(slice.cursor, position=last, works=answers.works))
         return Outcome(
             next,
             rows,
