@@ -402,7 +402,8 @@ def test_a_row_that_poisons_a_message_fails_its_scan_and_no_other(
     watched = client.scan(repository.full_name)
     assert watched.status == "failed"
     assert watched.error is not None
-    assert "Unexpected error in phase 'embed'" in watched.error
+    assert "Phase 'embed' met an error that nobody foresaw" in watched.error
+    assert any("file_paths" in line for line in core.log_lines)
     assert "Start the scan again" in watched.error
     assert core.queue.waits == BACKOFF[:3]
     assert_whole(running.rows, watched.scan["id"])
