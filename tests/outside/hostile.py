@@ -253,7 +253,10 @@ KINDS: Mapping[str, _Kind] = {
     "a parameter refused": _kind({"chat": DONE}, status=400, body={"error": {"message": _NO_TEMPERATURE}}),
     # Redirects
     "redirect elsewhere": _kind(
-        {"repository,listing,files,diff,chat,vectors,submission": _fails("redirects .*to another server")},
+        {
+            "repository,listing,files,chat,vectors,submission": _fails("redirects .*to another server"),
+            "diff": _told("DIFF_UNAVAILABLE"),
+        },
         status=307,
         body="",
         headers={"location": "{other}/x"},
@@ -297,7 +300,8 @@ KINDS: Mapping[str, _Kind] = {
         {"chat": _fails("has not given a usable answer")}, change=said(lambda text: _NONSENSE)
     ),
     # Items
-    "titles are null": _kind({"listing": _told("PULL_UNREADABLE")}, change=fields(title=None)),
+    # What the listing spoils is read by itself.
+    "titles are null": _kind({"listing": DONE}, change=fields(title=None)),
     "numbers are texts": _kind({"listing": _told("PULL_UNREADABLE")}, change=fields(number="1")),
 }
 

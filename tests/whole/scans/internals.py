@@ -5,8 +5,9 @@ import re
 from tests.whole.scans.client import Watched
 
 _INTERNALS = re.compile(
-    r"Traceback|[Pp]ydantic|[Pp]yodide|\b[A-Z]\w*(?:Error|Exception)\b|\bobject at 0x|\b[Ii]nput should|<class |NoneType"
-    r"|\bNone\b|SQLITE_|\b[Ee]rrno\b|JsProxy|\[object |\bundefined\b|\bNaN\b|not subscriptable|has no attribute",
+    r"Traceback|[Pp]ydantic|[Pp]yodide|\b[A-Z]\w*(?:Error|Exception)\b|\bobject at 0x|\b[Ii]nput should"
+    r"|<class |NoneType|\bNone\b|SQLITE_|\b[Ee]rrno\b|JsProxy|\[object |\bundefined\b|\bNaN\b"
+    r"|not subscriptable|has no attribute",
 )
 
 
