@@ -246,7 +246,7 @@ def test_the_sweep_fails_a_scan_whose_message_cannot_be_sent_for_a_day() -> None
     assert world.scan()["error"] is None
     world.clock.advance(hours=2)
     assert asyncio.run(world.runner.sweep()) == 1
-    expected = "Phase 'scan' could not be begun for a day: the queue is full. Start the scan again"
+    expected = "Phase 'scan' could not be begun for a day; the host's log tells why. Start the scan again"
     assert world.scan()["error"] == expected
 
 

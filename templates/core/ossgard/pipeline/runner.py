@@ -172,8 +172,10 @@ class Runner:
         except Exception as error:
             if now < give_up_at:
                 raise
+            log(logging.ERROR, "a message could not be sent for a day", error=error, scan=step.scan_id, step=step.step)
             await self.fail(
-                message, f"Phase '{step.phase}' could not be begun for a day: {error}. Start the scan again"
+                message,
+                f"Phase '{step.phase}' could not be begun for a day; the host's log tells why. Start the scan again",
             )
 
     async def _find(self, scan_id: int, step: int) -> ScanMessage | None:
@@ -274,7 +276,8 @@ class Runner:
             text = str(error)
         else:
             log(logging.ERROR, "unexpected error", error=error, scan=message.scan_id, phase=message.type)
-            text = f"Unexpected error in phase '{message.type}': {type(error).__name__}: {error}"
+            # What it says was not written for a user.
+            text = f"Phase '{message.type}' met an error that nobody foresaw; the host's log tells more"
         text = text[:_MAX_ERROR]
         now = self._services.clock.now()
         try:
