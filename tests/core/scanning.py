@@ -67,7 +67,10 @@ class Scanning(World):
 
     def propose(self, stage: str, groups: Sequence[Sequence[int]]) -> None:
         """Store groups of a stage, of pull requests whose numbers are their ids."""
-        rows = [CandidateInput(position=place, pr_ids=list(ids), label=None, notes=None) for place, ids in enumerate(groups, 1)]
+        rows = [
+            CandidateInput(position=place, pr_ids=list(ids), label=None, notes=None)
+            for place, ids in enumerate(groups, 1)
+        ]
         asyncio.run(self.db.insert_candidate_groups(self.scan()["id"], stage, rows))
 
     def jump(self, phase: str, cursor: JsonObject) -> None:

@@ -4,10 +4,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from ossgard.errors import PermanentError, RetryableError
-from ossgard.pipeline.cursor import flag
 from ossgard.pipeline.phase import Slice
 from ossgard.pipeline.texts import diff_hash
 from ossgard.providers.github import Diff, GitHub, NotModified, Pull, PullGone, TokenRefused, TooLarge
+from ossgard.spec.cursors import IngestCursor
 from ossgard.spec.entities import PendingPR, PRInput, PRState, PRStateChange
 
 # When a pull request changed of which something is still to be read: never, so that the next scan reads it again.
@@ -37,13 +37,13 @@ class Failed:
 class Reader:
     """Reads single pull requests of a slice's repository."""
 
-    slice: Slice
+    slice: Slice[IngestCursor]
     github: GitHub
 
     async def read(self, pull: PendingPR) -> PRInput | PRStateChange | Failed:
         """A listed pull request with its files and the hash of its diff."""
         owner, name = self.slice.owner, self.slice.name
-        etag = None if flag(self.slice.cursor, "full") else pull.github_etag
+        etag = None if self.slice.cursor.full else pull.github_etag
         rest = None
         try:
             paths = await self.github.files(owner, name, pull.number)

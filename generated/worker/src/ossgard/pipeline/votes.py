@@ -9,6 +9,7 @@ from ossgard.pipeline.groups import model_key
 from ossgard.pipeline.linkage import SURE, Pair, average_linkage, pair_of
 from ossgard.pipeline.phase import Slice
 from ossgard.pipeline.prompts import MAX_GROUP, PAIRS_VERSION
+from ossgard.spec.cursors import VerifyCursor
 from ossgard.spec.entities import Bond, CandidateGroup, Relationship
 
 _SAME = (Relationship.DUPLICATE, Relationship.SUPERSEDED)
@@ -90,7 +91,7 @@ def thousandths(confidence: float) -> int:
     return round(confidence * SURE)
 
 
-async def read_votes(slice: Slice) -> Votes:
+async def read_votes(slice: Slice[VerifyCursor]) -> Votes:
     """All that is known of the repository's open pull requests, and still stands."""
     db = slice.services.db
     model = {

@@ -1195,7 +1195,6 @@ FROM json_each(?2) JOIN prs ON prs.id = value ->> '$.prId'""",
             (0, 5),
         ),
     ),
-    chunked=5,
 )
 
 CLEAR_SCRATCH = Query(
@@ -1384,7 +1383,6 @@ RETURNING id, type, payload, status, result, error, attempts, max_retries, run_a
         ),
     ),
     rows_from=0,
-    chunked=2,
 )
 
 GET_JOB_ACCOUNT = Query(

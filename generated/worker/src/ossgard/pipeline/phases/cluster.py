@@ -7,19 +7,20 @@ slice searched again.
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from ossgard.concurrency import gather_bounded
 from ossgard.errors import PermanentError
 from ossgard.log import log
 from ossgard.pipeline.clustering import Edge, equal_diffs
-from ossgard.pipeline.cursor import number, text
 from ossgard.pipeline.outcome import NextPhase, NextSlice, Outcome
 from ossgard.pipeline.phase import Slice
 from ossgard.pipeline.signals import embed_pulls, ensure_collections, has_other_size, size_of, store_signals
 from ossgard.pipeline.texts import CODE_COLLECTION, INTENT_COLLECTION, code_point_id, embed_hash, intent_point_id
 from ossgard.providers.factory import Providers
 from ossgard.spec import writes
+from ossgard.spec.cursors import ClusterCursor, VerifyCursor
 from ossgard.spec.entities import CandidatePairInput, EmbedHash, NeighbourEdge, PRKey, Progress
 from ossgard.spec.phases import PHASES
 from ossgard.write import Write
@@ -35,76 +36,80 @@ SETTLE_TRIES = 120
 LOST_SIZE = 50
 # How many pull requests are read at once when all are.
 KEYS_PAGE = 5000
-# How many pairs one statement writes.
+
 PAIRS_PAGE = 5000
 
 
 class ClusterPhase:
     """Puts near pull requests together."""
 
-    async def run(self, slice: Slice) -> Outcome:
+    async def run(self, slice: Slice[ClusterCursor]) -> Outcome:
         """Wait for the indexes, then find neighbours, then join them."""
         if not await _settled(slice):
             return _wait(slice)
-        if slice.cursor.get("stage") == "join":
+        if slice.cursor.stage == "join":
             return await _join(slice)
         return await _find_neighbours(slice)
 
 
-async def _settled(slice: Slice) -> bool:
+async def _settled(slice: Slice[ClusterCursor]) -> bool:
     """Whether searches see the vectors that the embed phase has stored; a token is in the cursor until they do."""
     store = slice.services.vectors(slice.config.vector_store)
-    for collection, key in ((CODE_COLLECTION, "codeToken"), (INTENT_COLLECTION, "intentToken")):
-        token = text(slice.cursor, key)
+    tokens = {CODE_COLLECTION: slice.cursor.code_token, INTENT_COLLECTION: slice.cursor.intent_token}
+    for collection, token in tokens.items():
         if token and not await store.settled(collection, token):
             return False
     return True
 
 
-def _wait(slice: Slice) -> Outcome:
-    tries = number(slice.cursor, "tries") + 1
+def _wait(slice: Slice[ClusterCursor]) -> Outcome:
+    tries = slice.cursor.tries + 1
     if tries > SETTLE_TRIES:
         raise PermanentError(
             f"The vector index has not caught up after {SETTLE_SECONDS * SETTLE_TRIES} seconds. "
             "Start the scan again later; what is embedded already will not be embedded again"
         )
     progress = Progress(done=0, total=0, note="waiting for the vector index")
-    return Outcome(NextSlice({**slice.cursor, "tries": tries}, SETTLE_SECONDS), progress=progress)
+    return Outcome(NextSlice(replace(slice.cursor, tries=tries), SETTLE_SECONDS), progress=progress)
 
 
-async def _find_neighbours(slice: Slice) -> Outcome:
+async def _find_neighbours(slice: Slice[ClusterCursor]) -> Outcome:
     """Write down the neighbours of some pull requests."""
-    after, done = number(slice.cursor, "afterNumber"), number(slice.cursor, "done")
+    after, done = slice.cursor.after_number, slice.cursor.done
     pulls = await slice.db.list_open_pr_keys(slice.repo_id, after, SLICE_SIZE)
-    total = number(slice.cursor, "total") or await slice.db.count_open_prs(slice.repo_id)
+    total = slice.cursor.total or await slice.db.count_open_prs(slice.repo_id)
     edges, lost = await _edges(slice, pulls)
     # Once each: a store that loses them again would be filled for ever.
-    again = [pull for pull in lost if pull.number > number(slice.cursor, "embeddedTo")][:LOST_SIZE]
+    again = [pull for pull in lost if pull.number > slice.cursor.embedded_to][:LOST_SIZE]
     if again:
         progress = Progress(done=min(done, total), total=total, note="embedding again what the vector store has lost")
-        return await _embed_again(slice, again, {"afterNumber": after, "done": done, "total": total}, progress)
+        here = ClusterCursor(after_number=after, done=done, total=total, embedded_to=again[-1].number)
+        return await _embed_again(slice, again, here, progress)
     done += len(pulls)
     progress = Progress(done=min(done, total), total=total, note=None)
     rows = [writes.insert_neighbour_edges(slice.scan_id, edges)] if edges else []
     if len(pulls) < SLICE_SIZE:
-        return Outcome(NextSlice({"stage": "join"}), rows, progress=progress)
-    cursor = {"afterNumber": pulls[-1].number, "done": done, "total": total}
-    return Outcome(NextSlice({**cursor}), rows, progress=progress)
+        return Outcome(NextSlice(ClusterCursor(stage="join")), rows, progress=progress)
+    cursor = ClusterCursor(after_number=pulls[-1].number, done=done, total=total)
+    return Outcome(NextSlice(cursor), rows, progress=progress)
 
 
-async def _embed_again(slice: Slice, lost: Sequence[PRKey], here: dict[str, int], progress: Progress) -> Outcome:
-    """Store the vectors of pull requests anew; when searches see them, the phase goes on from where it is."""
+async def _embed_again(
+    slice: Slice[ClusterCursor], lost: Sequence[PRKey], here: ClusterCursor, progress: Progress
+) -> Outcome:
+    """Store the vectors of pull requests anew; when searches see them, the phase goes on from `here`."""
     log(logging.WARNING, "vectors are lost", scan=slice.scan_id, count=len(lost))
-    cursor = NextSlice({**here, "embeddedTo": lost[-1].number})
     found = await slice.open_pulls(pull.id for pull in lost)
     pulls = [found[pull.id] for pull in lost if pull.id in found]
     if not pulls:
-        return Outcome(cursor, progress=progress)
+        return Outcome(NextSlice(here), progress=progress)
     embedded = await embed_pulls(slice.services, slice.config, pulls)
     # What the provider refuses now has no vectors, whatever it did before.
     rows = [writes.update_pr_embed_hash(pull.id, None) for pull in embedded.refused]
     if not embedded.signals:
-        return Outcome(cursor, rows, embedding_tokens=embedded.tokens, progress=progress, warnings=embedded.warnings)
+        return Outcome(
+            NextSlice(here), rows, embedding_tokens=embedded.tokens, progress=progress, warnings=embedded.warnings
+        )
     store = slice.services.vectors(slice.config.vector_store)
     if await has_other_size(store, size_of(embedded.signals)):
         await slice.db.clear_repo_embed_hashes(slice.repo_id)
@@ -121,11 +126,16 @@ async def _embed_again(slice: Slice, lost: Sequence[PRKey], here: dict[str, int]
         if pull.id in stored
     ]
     rows.append(writes.update_pr_embed_hashes(hashes))
-    next = NextSlice({**cursor.cursor, **tokens})
-    return Outcome(next, rows, embedding_tokens=embedded.tokens, progress=progress, warnings=embedded.warnings)
+    return Outcome(
+        NextSlice(tokens.kept_in(here)),
+        rows,
+        embedding_tokens=embedded.tokens,
+        progress=progress,
+        warnings=embedded.warnings,
+    )
 
 
-async def _edges(slice: Slice, pulls: list[PRKey]) -> tuple[list[NeighbourEdge], list[PRKey]]:
+async def _edges(slice: Slice[ClusterCursor], pulls: list[PRKey]) -> tuple[list[NeighbourEdge], list[PRKey]]:
     """The pairs above the thresholds, the smaller id first; and those of which a vector is lost, by number."""
     store = slice.services.vectors(slice.config.vector_store)
     scan = slice.config.scan
@@ -163,7 +173,7 @@ def _given(value: float | None, default: float) -> float:
     return default if value is None else value
 
 
-async def _join(slice: Slice) -> Outcome:
+async def _join(slice: Slice[ClusterCursor]) -> Outcome:
     """Make candidate groups of all neighbours and equal diffs."""
     keys: list[PRKey] = []
     while True:
@@ -177,7 +187,7 @@ async def _join(slice: Slice) -> Outcome:
         for neighbour in near.neighbours
     ]
     rows = _pairs(slice.scan_id, edges, equal_diffs({key.id: key.diff_hash for key in keys}))
-    return Outcome(NextPhase(), rows)
+    return Outcome(NextPhase(VerifyCursor()), rows)
 
 
 def _pairs(scan_id: int, edges: Sequence[Edge], equal: Sequence[Edge]) -> list[Write]:
