@@ -10,6 +10,7 @@ from ossgard.spec.entities import (
     PRState,
     PRStateChange,
     RankedMember,
+    Relationship,
 )
 from tests.hosts.database.rows import (
     ANVIL_ID,
@@ -51,16 +52,20 @@ def edge(pr_id: int, neighbour_id: int, signal: str, score: float) -> NeighbourE
 
 
 def group(position: int, pr_ids: list[int], label: str | None = None) -> CandidateInput:
-    return CandidateInput(position=position, pr_ids=pr_ids, label=label)
+    return CandidateInput(position=position, pr_ids=pr_ids, label=label, notes=None)
 
 
 def stored_group(position: int, pr_ids: list[int], label: str | None = None, error: str | None = None) -> Any:
     """A group as it is found, in wire form."""
-    return {"position": position, "prIds": pr_ids, "label": label, "error": error}
+    return {"position": position, "prIds": pr_ids, "label": label, "error": error, "notes": None}
 
 
 def member(pr_id: int, rank: int, score: float, rationale: str | None = None) -> RankedMember:
-    return RankedMember(pr_id=pr_id, rank=rank, score=score, rationale=rationale)
+    """A member of which something is told when its rank is 1."""
+    told: dict[str, Any] = {"relationship": None, "confidence": None, "reason": None, "is_new": False}
+    if rank == 1:
+        told = {"relationship": Relationship.SUPERSEDED, "confidence": 0.5, "reason": UNUSUAL, "is_new": True}
+    return RankedMember(pr_id=pr_id, rank=rank, score=score, rationale=rationale, **told)
 
 
 def purge(id: int, number: int, repo_id: int = 1, store: Any = None) -> dict[str, Any]:
@@ -269,6 +274,7 @@ NOTHING = dict.fromkeys(
         *("githubId", "scanId", "thisId", "thisTitle", "thisAuthor", "thisState", "thisEmbedHash", "thisHasFiles"),
         *("groupId", "label", "prCount"),
         *("prId", "prNumber", "title", "author", "state", "rank", "score", "rationale"),
+        *("isNewGroup", "mergedNumber", "relationship", "confidence", "reason", "isNew"),
     )
 )
 
@@ -283,11 +289,15 @@ def reviewed(this: dict[str, Any], **found: Any) -> dict[str, Any]:
 def as_member(pull: dict[str, Any], rank: int, score: float, rationale: str | None = None) -> dict[str, Any]:
     """The columns of a member in a report, in wire form."""
     own = {"prId": pull["id"], "prNumber": pull["number"], **{key: pull[key] for key in ("title", "author", "state")}}
-    return {**own, "rank": rank, "score": score, "rationale": rationale}
+    told: dict[str, Any] = {"relationship": None, "confidence": None, "reason": None, "isNew": False}
+    if rank == 1:
+        told = {"relationship": "superseded", "confidence": 0.5, "reason": UNUSUAL, "isNew": True}
+    return {**own, "rank": rank, "score": score, "rationale": rationale, **told}
 
 
-IN_NOZZLE: dict[str, Any] = {"groupId": NOZZLE_ID, "label": UNUSUAL, "prCount": 3}
-IN_PAIR: dict[str, Any] = {"groupId": PAIR_ID, "label": None, "prCount": 2}
+# One goes on from group 2 of a scan before, whose best member has been merged.
+IN_NOZZLE: dict[str, Any] = {"groupId": 2, "label": UNUSUAL, "prCount": 3, "isNewGroup": False, "mergedNumber": 9}
+IN_PAIR: dict[str, Any] = {"groupId": PAIR_ID, "label": None, "prCount": 2, "isNewGroup": True, "mergedNumber": None}
 THIS_7, THIS_8 = PR_7_AGAIN, {**STORED_8, "embedHash": UNUSUAL}
 
 ANVIL_ROW = {**NOTHING, "repoId": ANVIL_ID, "owner": "acme", "name": UNUSUAL}
@@ -298,17 +308,31 @@ RANK = [
         1,
         1,
         UNUSUAL,
+        2,
+        9,
         [member(P8, 1, 91.5, UNUSUAL), member(1, 2, 60), member(999, 3, 10), member(P10, 4, 0)],
         gives=3,
         why="of which one member is gone",
     ),
-    call("insert_ranked_group", 1, 1, None, [member(1, 1, 70.0), member(P8, 2, 0.5)], gives=2, why="without a label"),
-    call("insert_ranked_group", 1, 1, "empty", [], gives=0, why="without members"),
+    call(
+        "insert_ranked_group",
+        1,
+        1,
+        None,
+        None,
+        None,
+        [member(1, 1, 70.0), member(P8, 2, 0.5)],
+        gives=2,
+        why="without a label",
+    ),
+    call("insert_ranked_group", 1, 1, "empty", None, None, [], gives=0, why="without members"),
     call(
         "insert_ranked_group",
         99,
         1,
         "x",
+        None,
+        None,
         [member(1, 1, 1)],
         gives=Refused("FOREIGN KEY constraint failed"),
         why="of no scan",
