@@ -13,7 +13,7 @@ WRITTEN_PYTHON := generator tests templates
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup generate adopt discard check phase dev dev-worker demo test test-quick test-python test-bun lint types \
+.PHONY: help setup generate adopt discard check phase lock dev dev-worker demo test test-quick test-python test-bun lint types \
 	format bench clean
 
 help: ## List the targets
@@ -73,6 +73,9 @@ check: .venv/.installed ## Fail with a diff when generated/ differs from the spe
 
 phase: .venv/.installed ## Add a phase: make phase NAME=triage AFTER=verify
 	@$(GEN) phase "$(NAME)" --after "$(AFTER)"
+
+lock: .venv/.installed ## Lock the migrations that are released: make lock THROUGH=0007
+	@$(GEN) lock "$(THROUGH)"
 
 # ---- running
 

@@ -1,4 +1,4 @@
-"""The command line: `ossgard-gen generate`, `check`, `adopt` and `phase`."""
+"""The command line: `ossgard-gen generate`, `check`, `adopt`, `phase` and `lock`."""
 
 import gc
 import sys
@@ -223,6 +223,28 @@ def phase(
     for path in written:
         typer.echo(f"wrote    {path}")
     typer.echo("Now describe it in the YAML, write its code, and run `make generate`.")
+
+
+@app.command()
+def lock(
+    through: Annotated[str, typer.Argument(help="The last migration that is released: its number, or its file.")],
+    project: Project = Path("."),
+) -> None:
+    """Lock released migrations by their digests, in spec/migrations/lock.json: what changes one is refused then.
+
+    Lock a migration when it is deployed; until then it can be corrected.
+    """
+    from generator.spec.lock import LockError, lock
+
+    try:
+        added = lock(project / "spec" / "migrations", through)
+    except (LockError, OSError) as error:
+        _fail(str(error))
+        return
+    for name in added:
+        typer.echo(f"locked   spec/migrations/{name}")
+    if not added:
+        typer.echo("locked already")
 
 
 def _count(changes: "Changes") -> str:

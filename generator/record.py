@@ -13,6 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 _LIBRARIES = ("apsw", "black", "jinja2", "ossgard-gen", "pydantic", "pyyaml")
+# What spec/migrations/ keeps beside the migrations.
+LOCK = "lock.json"
 # What the inputs of a run are called that has begun to write, and has not ended: the name of no digest.
 _UNFINISHED = ""
 
@@ -44,7 +46,7 @@ def inputs_digest(spec: Path, templates: Path, template_names: Iterable[str]) ->
     digest = hashlib.sha256(repr([sys.version, *((name, version(name)) for name in _LIBRARIES)]).encode())
     generator = Path(__file__).parent
     files = [
-        *(path for path in sorted(spec.rglob("*")) if path.suffix in (".yaml", ".sql")),
+        *(path for path in sorted(spec.rglob("*")) if path.suffix in (".yaml", ".sql") or path.name == LOCK),
         *(templates / name for name in sorted(template_names)),
         *sorted(generator.rglob("*.py")),
     ]

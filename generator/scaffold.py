@@ -24,14 +24,15 @@ _STUB = '''\
 
 from ossgard.pipeline.outcome import NextPhase, Outcome
 from ossgard.pipeline.phase import Slice
+from ossgard.spec.cursors import {cls}Cursor
 
 
 class {cls}Phase:
     """What it does."""
 
-    async def run(self, slice: Slice) -> Outcome:
+    async def run(self, slice: Slice[{cls}Cursor]) -> Outcome:
         """Pass the scan on to the next phase."""
-        return Outcome(NextPhase(slice.cursor))
+        return Outcome(NextPhase())
 '''
 
 

@@ -12,6 +12,7 @@ from generator.checks import (
     names,
     ownership,
     phases,
+    pieces,
     results,
     routes,
     samples,
@@ -38,6 +39,7 @@ CHECKS = (
     enums.check,
     isolation.check,
     samples.check,
+    pieces.check,
 )
 
 

@@ -9,6 +9,7 @@ from generator.spec.load import LoadedSpec, sql_location
 from generator.spec.source import Location
 from generator.spec.spec import Spec
 from generator.trial.columns import column_types
+from generator.trial.d1 import D1
 from generator.trial.sandbox import Sandbox
 from generator.trial.tables import Schema, migrate
 
@@ -31,6 +32,11 @@ class Context:
         return self.loaded.spec
 
     @cached_property
+    def d1(self) -> D1:
+        """What D1 takes."""
+        return D1(self.spec.bindings)
+
+    @cached_property
     def schema(self) -> Schema | None:
         """The tables after all migrations; None when a migration fails, which is a finding."""
         loose = {
@@ -38,7 +44,7 @@ class Context:
             for column, key in self.spec.database.loose_keys.items()
             if key.table is not None
         }
-        result = migrate(self.spec.migrations, loose)
+        result = migrate(self.spec.migrations, loose, self.d1)
         if isinstance(result, Diagnostic):
             self.diagnostics.append(result)
             return None

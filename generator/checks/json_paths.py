@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from generator.checks.context import Context
 from generator.diagnostics import did_you_mean
-from generator.spec.database import MethodSpec, PatchSpec
+from generator.spec.database import MethodSpec, PatchSpec, RecordSpec
 from generator.spec.names import camel
 from generator.spec.sql import Token, tokens
 from generator.spec.types import parse_type
@@ -84,3 +84,73 @@ def _check_path(context: Context, name: str, index: int, fields: Fields, path: s
         if type_.name not in records:
             return
         at = records[type_.name].fields
+
+
+def check_records(context: Context) -> None:
+    """Check that each field of a record that methods take is read by one of them, or stored with the whole record."""
+    database = context.spec.database
+    taken: set[str] = set()
+    whole = {parse_type(text).name for entity in database.entities.values() for text in entity.columns.values()}
+    read: set[tuple[str, str]] = set()
+    for name, method in database.methods.items():
+        types = {key: parse_type(spec) for key, spec in method.params.items() if isinstance(spec, str)}
+        given = {key: type_ for key, type_ in types.items() if type_.name in database.records}
+        taken |= {type_.name for type_ in given.values()}
+        if context.is_broken("database", "methods", name):
+            whole |= {type_.name for type_ in given.values()}
+            continue
+        for sql in method.sql:
+            mentioned = {token.text[1:] for token in tokens(sql) if token.kind == "name"}
+            for key in given.keys() & mentioned:
+                subject = "value" if given[key].is_list else key
+                # What changes a record, or reads several paths at once, goes on with the whole of it.
+                paths = [path for found, path, token in _reads(sql) if found == subject and not _goes_on(sql, token)]
+                for path in paths:
+                    _mark(database.records, given[key].name, path, read, whole)
+                if _count(sql, subject) > len(paths):
+                    whole.add(given[key].name)
+    waiting = [record for record in whole if record in database.records]
+    for record in waiting:
+        inner = {parse_type(text).name for text in database.records[record].fields.values()}
+        waiting += [name for name in inner if name in database.records and name not in waiting]
+    taken |= {record for record, _ in read}
+    lost = [
+        (record, field)
+        for record in sorted(taken.difference(waiting))
+        if not context.is_broken("database", "records", record)
+        for field in database.records[record].fields
+        if (record, field) not in read
+    ]
+    for record, field in lost:
+        message = f"no statement reads '$.{camel(field)}' of '{record}', so it is lost"
+        hint = "store it in the methods that take the record, or remove the field"
+        context.add("database", ("records", record, "fields", field), message, hint, at_key=True)
+
+
+def _mark(
+    records: Mapping[str, RecordSpec], record: str, path: str, read: set[tuple[str, str]], whole: set[str]
+) -> None:
+    """Note which fields a path leads through, and the record that it ends at, which is read as a whole."""
+    for step in filter(None, path.split(".")):
+        field = next((field for field in records[record].fields if camel(field) == step), None)
+        if field is None:
+            return
+        read.add((record, field))
+        record = parse_type(records[record].fields[field]).name
+        if record not in records:
+            return
+    whole.add(record)
+
+
+def _goes_on(sql: str, path: Token) -> bool:
+    """Whether a call has more arguments after a path."""
+    found = tokens(sql)
+    index = found.index(path)
+    return found[index - 1].text == "," and found[index + 1].text == ","
+
+
+def _count(sql: str, subject: str) -> int:
+    """How often a statement names a parameter, or the items of a list."""
+    if subject == "value":
+        return sum(token.keyword == "VALUE" for token in tokens(sql))
+    return sum(token.kind == "name" and token.text == f":{subject}" for token in tokens(sql))

@@ -23,11 +23,13 @@ from generator.spec.source import Location
 
 # What the templates import or define beside the spec's types, in Python or TypeScript.
 USED_TYPES = frozenset("""
-    AccountDatabase Annotated BlankIsNone Bridge BridgeDatabase BunDatabase CamelModel Database Error ErrorCode Executor
-    Field IDatabase JsonObject JsonText JsonValue Mapping Model Promise Protocol Query Readonly Record Row Sequence
-    SqlDatabase SqlMethods Statement StrEnum StrictBool StrictFloat Trimmed TypeAdapter TypedDict UrlText
-    ValidationError WholeNumber Write
+    AccountDatabase Annotated BatchCursor BlankIsNone Bridge BridgeDatabase BunDatabase CamelModel Cursor Database
+    Error ErrorCode Executor Field IDatabase JsonObject JsonText JsonValue Mapping Model Promise Protocol Query
+    Readonly Record Row Sequence SqlDatabase SqlMethods Statement StrEnum StrictBool StrictFloat Trimmed TypeAdapter
+    TypedDict UrlText ValidationError WholeNumber Write
     """.split())  # noqa: SIM905
+# What the cursor of a phase with `batch` has already.
+BATCH_FIELD = "batch"
 # What a generated database class has already, and what its callers, Python or JavaScript give a meaning.
 USED_METHODS = frozenset("""
     accountId batch bool call constructor first firstValue float int list maxValueBytes one pages patch run str then
@@ -51,6 +53,11 @@ def check(context: Context) -> None:
     _check_methods(context)
     _check_routes(context)
     _check_fields(context, "jobs", ("message", "fields"), context.spec.jobs.message.fields, wire=True)
+    for index, phase in enumerate(context.spec.jobs.phases):
+        _check_fields(context, "jobs", ("phases", index, "cursor"), phase.cursor, wire=True)
+        if phase.batch and BATCH_FIELD in phase.cursor:
+            message = f"the cursor of a phase that can ask in batches has '{BATCH_FIELD}' already"
+            _add(context, "jobs", ("phases", index, "cursor", BATCH_FIELD), message, "remove it")
     for name in context.spec.bindings.vars:
         if name.lower() in PYTHON_RESERVED or name == "FROM_MAPPING":
             _add(context, "bindings", ("vars", name), f"'{name.lower()}' cannot be a Python attribute")
@@ -67,6 +74,9 @@ def _check_types(context: Context) -> None:
         *(("routes", ("scalars", name), name) for name in routes.scalars),
         *(("routes", ("models", name), name) for name in routes.models),
     ]
+    # One that is called as a phase before it has been found already.
+    phases = {phase.name: index for index, phase in reversed([*enumerate(context.spec.jobs.phases)])}
+    declared += [("jobs", ("phases", index, "name"), f"{pascal(name)}Cursor") for name, index in phases.items()]
     for method, spec in database.methods.items():
         for parameter, patch in spec.params.items():
             if isinstance(patch, PatchSpec):

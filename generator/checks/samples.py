@@ -1,14 +1,15 @@
 """What only a run can tell: nulls and types of computed columns, and statements that fail when they run."""
 
 import json
+from collections.abc import Iterator
 
 from generator.checks.context import Context
 from generator.spec.database import MethodSpec
-from generator.spec.sql import result_expressions
+from generator.spec.sql import result_expressions, tokens
 from generator.spec.types import SCALARS, TypeExpression, parse_type
-from generator.trial.bounds import ROWS, STEPS, VALUE_BYTES
+from generator.trial.bounds import ROWS, STEPS
 from generator.trial.columns import describe
-from generator.trial.sandbox import Answers, Outcome, Sandbox
+from generator.trial.sandbox import MAX_SCARCE_CALLS, Answers, Outcome, Sandbox
 
 _PYTHON: dict[str, tuple[type, ...]] = {"integer": (int,), "real": (int, float), "boolean": (int,)}
 
@@ -27,7 +28,8 @@ def check(context: Context) -> None:
             box.run(role, method, values, alone=True).outcome for values in box.calls(method, role, stranger=False)
         ]
         if any(outcome.exhausted for outcome in outcomes):
-            message = f"'{name}' takes more than {STEPS:,} steps, {ROWS:,} rows or {VALUE_BYTES:,} bytes on a few rows"
+            size = context.spec.bindings.limits.d1_value_bytes
+            message = f"'{name}' takes more than {STEPS:,} steps, {ROWS:,} rows or {size:,} bytes on a few rows"
             hint = "a recursion has to end: count its depth and compare it, or write UNION instead of UNION ALL"
             context.add("database", context.sql_location(name, 0), message, hint)
             continue
@@ -35,7 +37,21 @@ def check(context: Context) -> None:
         if len(errors) == len(outcomes):
             context.add("database", context.sql_location(name, 0), f"'{name}' fails when it runs: {errors[0]}")
         elif method.result_type is not None:
-            _check_rows(context, box, name, method, outcomes)
+            _check_rows(context, box, name, method, [*outcomes, *_where_scarce(box, method)])
+
+
+def _where_scarce(box: Sandbox, method: MethodSpec) -> Iterator[Outcome]:
+    """What a method gives where tables that it names are empty, and where all that can be null is.
+
+    An account that calls is there.
+    """
+    named = {(token.identifier or "").lower() for sql in method.sql for token in tokens(sql)}
+    for tables, role in box.scarce:
+        lacks_account = method.scope == "account" and "accounts" in tables
+        if lacks_account or not (box.schema.programs or named & {table.lower() for table in tables}):
+            continue
+        for values in box.calls(method, role, stranger=False, limit=MAX_SCARCE_CALLS):
+            yield box.run(role, method, values, alone=True).outcome
 
 
 def _check_rows(context: Context, box: Sandbox, name: str, method: MethodSpec, outcomes: list[Outcome]) -> None:
@@ -45,16 +61,16 @@ def _check_rows(context: Context, box: Sandbox, name: str, method: MethodSpec, o
     wanted = method.result_type
     assert wanted is not None
     for position, column in enumerate(described[index]):
-        if column.table in box.schema.tables:
-            continue
         type_ = wanted
         if wanted.name not in SCALARS:
             type_ = parse_type(context.spec.database.entities[wanted.name].columns[column.name])
         elif wanted.is_list:
             type_ = wanted.item
-        problem = next(
-            (found for outcome in outcomes for row in outcome.rows if (found := _misfit(row[position], type_))), ""
-        )
+        values = (row[position] for outcome in outcomes for row in outcome.rows)
+        if column.table in box.schema.tables:
+            # Its type is known from the table; whether it is null depends on what stands between.
+            values = (value for value in values if value is None)
+        problem = next((found for value in values if (found := _misfit(value, type_))), "")
         if problem:
             offset = expressions[position][0].offset if position < len(expressions) and expressions[position] else -1
             hint = "cast it, or correct the type"

@@ -5,7 +5,7 @@ import re
 import apsw
 
 from generator.checks.context import Context
-from generator.checks.json_paths import check_paths
+from generator.checks.json_paths import check_paths, check_records
 from generator.diagnostics import did_you_mean
 from generator.output.methods import ACCOUNT_PARAMETER, PAGE_PARAMETERS
 from generator.spec.database import MethodSpec
@@ -28,6 +28,7 @@ def check(context: Context) -> None:
             _check_parameters(context, name, method)
         if not context.is_broken("database", "methods", name):
             check_paths(context, name, method)
+    check_records(context)
 
 
 def _check_statement(context: Context, schema: Schema | None, name: str, index: int) -> None:
@@ -57,12 +58,14 @@ def _check_statement(context: Context, schema: Schema | None, name: str, index: 
         hint = "make `sql` a list: several statements run as one transaction"
         context.add("database", location, "the text holds a second statement", hint, offset=end.offset)
         return
-    _check_size(context, sql, location)
-    if schema is not None:
+    if refusal := context.d1.refusal(sql):
+        context.add("database", location, refusal.message, refusal.hint, offset=refusal.offset)
+    elif _fits(context, sql, location) and schema is not None:
         _prepare(context, schema, sql, location)
 
 
-def _check_size(context: Context, sql: str, location: Location) -> None:
+def _fits(context: Context, sql: str, location: Location) -> bool:
+    """Whether a statement is of a size that D1 takes."""
     limits, statement = context.spec.bindings.limits, number(sql)
     size = len(statement.sql.encode())
     if size > limits.d1_statement_bytes:
@@ -71,6 +74,7 @@ def _check_size(context: Context, sql: str, location: Location) -> None:
     if len(statement.order) > limits.d1_bound_parameters:
         message = f"{len(statement.order)} parameters, and D1 binds {limits.d1_bound_parameters} (d1_bound_parameters)"
         context.add("database", location, message, "send them as one record or list, read with ->> or json_each")
+    return not context.is_broken("database", *location)
 
 
 def _prepare(context: Context, schema: Schema, sql: str, location: Location) -> None:
@@ -81,7 +85,7 @@ def _prepare(context: Context, schema: Schema, sql: str, location: Location) -> 
     except apsw.Error as error:
         in_bytes = getattr(error, "error_offset", -1) - len("EXPLAIN ")
         offset = len(sql.encode()[:in_bytes].decode(errors="ignore")) if in_bytes >= 0 else -1
-        message, hint = _explain(schema, sql, str(error))
+        message, hint = context.d1.explain(str(error)) or _explain(schema, sql, str(error))
         context.add("database", location, message, hint, offset=offset)
 
 

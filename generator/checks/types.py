@@ -39,8 +39,12 @@ def check(context: Context) -> None:
             at = inner if inner in context.loaded.sources["routes"].values else spelled
             types.check("routes", at, constraints.type, "scalar", "enum", "record", "entity", "model")
     for phase_index, phase in enumerate(context.spec.jobs.phases):
-        for field, text in phase.payload.items():
-            types.check("jobs", ("phases", phase_index, "payload", field), text, "enum")
+        for field, text in phase.cursor.items():
+            location = ("phases", phase_index, "cursor", field)
+            type_ = parse_type(text)
+            if types.check("jobs", location, text, "enum") and not (type_.nullable or type_.is_list or type_.is_scalar):
+                message = f"'{field}' needs something to be when it is not there"
+                context.add("jobs", location, message, f"write {type_}?")
     _check_circles(context, "database", "records", {name: item.fields for name, item in database.records.items()})
     models = {name: {key: field.type for key, field in item.fields.items()} for name, item in routes.models.items()}
     _check_circles(context, "routes", "models", models)

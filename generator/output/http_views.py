@@ -9,7 +9,7 @@ from generator.spec.names import camel, snake
 from generator.spec.routes import Constraints, FieldSpec, ModelSpec, RouteSpec, RoutesSpec
 from generator.spec.types import SCALARS, TypeExpression, definition_order, parse_type
 
-_STRICT = {"integer": "WholeNumber", "real": "StrictFloat", "boolean": "StrictBool"}
+STRICT = {"integer": "WholeNumber", "real": "StrictFloat", "boolean": "StrictBool"}
 PATH_PARAMETER = re.compile(r"\{([^{}]*)\}")
 
 
@@ -57,7 +57,7 @@ class FieldView:
     def _constrained(self) -> str:
         base = self.type.without_null.python
         if self.strict and not self.type.is_list:
-            base = _STRICT.get(self.type.name, base)
+            base = STRICT.get(self.type.name, base)
         spec, metadata = self.spec, []
         for field, urls in (spec.default_by or {}).items():
             listed = ", ".join(f"{python_string(value)}: {python_string(url)}" for value, url in urls.items())

@@ -66,6 +66,7 @@ class Method:
     counts_changes: bool
     page_by: str | None
     page_size: int | None
+    pieces: bool
 
     @cached_property
     def indexes(self) -> list[list[int]]:
@@ -87,9 +88,9 @@ class Method:
 
     @property
     def list_parameter(self) -> int | None:
-        """The position of the only list parameter, which is sent in chunks when it is long."""
+        """The position of the only list parameter that is sent in chunks when it is long."""
         lists = [index for index, parameter in enumerate(self.parameters) if parameter.is_list]
-        return lists[0] if len(lists) == 1 else None
+        return lists[0] if len(lists) == 1 and self.pieces else None
 
     @property
     def is_account(self) -> bool:
@@ -193,4 +194,5 @@ def _build(name: str, method: MethodSpec, acronyms: Sequence[str]) -> Method:
         counts_changes=method.result == "changes",
         page_by=method.page.by if method.page else None,
         page_size=method.page.size if method.page else None,
+        pieces=method.pieces,
     )

@@ -12,6 +12,7 @@ import jinja2
 
 from generator.layout import MIGRATIONS, TEMPLATE_SUFFIX, target_of, template_names
 from generator.output import python_source, typescript_source
+from generator.output.cursors import cursor_fields
 from generator.output.http_views import RouteView, adapter_name, build_models, constrained, python_string
 from generator.output.methods import Method, Patch, build_methods
 from generator.output.openapi import build_openapi
@@ -140,6 +141,7 @@ def _environment(templates: Path) -> jinja2.Environment:
             "tsdoc": _tsdoc,
             "python_text": _python_text,
             "python_tuple": _python_tuple,
+            "cursor_fields": cursor_fields,
             "python_literal": python_literal,
             "encoded_arguments": _encoded_arguments,
             "camel": camel,

@@ -7,6 +7,8 @@ from pydantic import Field
 from generator.spec.base import EnumValue, Line, Name, NaturalInt, PositiveInt, SpecModel
 
 BindingName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$", max_length=64)]
+Arity = Annotated[str, Field(pattern=r"^\d+(-\d+|\+)?$")]
+FunctionName = Annotated[str, Field(pattern=r"^(->>?|[a-z][a-z0-9_]*)$")]
 ResourceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 
 
@@ -90,6 +92,11 @@ class LimitsSpec(SpecModel):
     d1_bound_parameters: PositiveInt = Field(description="Parameters of a D1 statement.")
     d1_statement_bytes: PositiveInt = Field(description="Bytes of a D1 statement.")
     d1_value_bytes: PositiveInt = Field(description="Bytes of a D1 row or value; longer lists are sent in chunks.")
+    d1_columns: PositiveInt = Field(description="Columns of a D1 table or result.")
+    d1_compound_terms: PositiveInt = Field(description="SELECTs that a D1 statement joins with UNION and the like.")
+    d1_expression_depth: PositiveInt = Field(description="Depth of an expression in a D1 statement.")
+    d1_function_arguments: PositiveInt = Field(description="Arguments of a function in a D1 statement.")
+    d1_pattern_bytes: PositiveInt = Field(description="Bytes of what D1 takes behind LIKE or GLOB.")
     queue_message_bytes: PositiveInt = Field(description="Bytes of a queue message.")
     queue_message_overhead_bytes: PositiveInt = Field(description="What the platform adds to it.")
     queue_batch_messages: PositiveInt = Field(description="Messages of a consumer's batch.")
@@ -126,4 +133,7 @@ class BindingsSpec(SpecModel):
     )
     secrets: dict[BindingName, SecretSpec] = Field(default_factory=dict, description="Secret settings, by name.")
     limits: LimitsSpec = Field(description="Platform limits that all plans share.")
+    d1_functions: dict[Arity, list[FunctionName]] = Field(
+        description="The SQL functions of D1, by how many arguments they take: 2, 1-3 or 2+."
+    )
     plans: Annotated[dict[Name, PlanSpec], Field(min_length=1)] = Field(description="Platform limits by plan.")

@@ -72,6 +72,9 @@ class MethodSpec(SpecModel):
         BeforeValidator(_statements, json_schema_input_type=str | Annotated[list[str], Field(min_length=1)]),
     ] = Field(description="One statement, or a list that runs as one transaction; parameters are written :name.")
     result: TypeText | None = Field(default=None, description="T, T?, T[], `changes`, or nothing.")
+    pieces: bool = Field(
+        default=True, description="Whether a list too long for one value is sent in several; otherwise it is an error."
+    )
     page: PageSpec | None = Field(default=None, description="For long lists: how they are paged.")
 
     @property

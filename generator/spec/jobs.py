@@ -101,7 +101,7 @@ class PhaseSpec(SpecModel):
         default=None, description="The part of an account's configuration whose provider it can ask in batches."
     )
     slice: SliceSpec = Field(description="How much work one message is.")
-    payload: dict[Name, TypeText] = Field(default_factory=dict, description="What its cursor may hold.")
+    cursor: dict[Name, TypeText] = Field(default_factory=dict, description="What a slice leaves to the next one.")
     budget: BudgetSpec = Field(description="The worst case of one slice, held against the limits of bindings.yaml.")
 
 

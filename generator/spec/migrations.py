@@ -6,6 +6,7 @@ from pathlib import Path
 
 from generator.diagnostics import Diagnostic, Position
 from generator.spec.base import SpecModel
+from generator.spec.lock import check_lock
 from generator.spec.sql import tokens
 
 MIGRATION_NAME = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
@@ -47,9 +48,11 @@ def read_migrations(folder: Path, parent: str) -> tuple[list[Migration], list[Di
         diagnostics.append(
             Diagnostic(Position(here, 1, 1), "there is no migration", "write the tables into 0001_initial.sql")
         )
+    changed = check_lock(folder, here, [path.name for path in paths])
+    diagnostics += changed
     for number, path in enumerate(paths, start=1):
         position = Position(f"{here}/{path.name}", 1, 1)
-        if not MIGRATION_NAME.fullmatch(path.name) or int(path.name[:4]) != number:
+        if not changed and (not MIGRATION_NAME.fullmatch(path.name) or int(path.name[:4]) != number):
             hint = f"name it {number:04d}_what_it_does.sql"
             diagnostics.append(Diagnostic(position, f"migration {number} is named {path.name!r}", hint))
         try:

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+# What SQLite takes for a letter, and what may follow one in a name.
+_LETTER = r"A-Za-z_\u0080-\U0010ffff"
+_NAME = rf"[{_LETTER}0-9$]"
 _TOKEN = re.compile(
     r"(?P<comment>--[^\n]*|/\*.*?\*/)|(?P<text>'(?:[^']|'')*')|(?P<quoted>\"(?:[^\"]|\"\")*\"|`[^`]*`|\[[^\]]*\])"
-    r"|(?<!:):(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<other>\?\d*|[@$][A-Za-z_][A-Za-z0-9_]*)"
-    r"|(?P<word>[A-Za-z_][A-Za-z0-9_]*)|(?P<number>\d+(?:\.\d+)?)|(?P<operator>->>|->|<=|>=|<>|!=|==|\|\||[^\s])",
+    rf"|(?<!:):(?P<name>{_NAME}+)|(?P<other>\?\d*|[@$]{_NAME}+)"
+    rf"|(?P<word>[{_LETTER}]{_NAME}*)|(?P<number>\d+(?:\.\d+)?)|(?P<operator>->>|->|<=|>=|<>|!=|==|\|\||[^\s])",
     re.S,
 )
 WRITES = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE"})

@@ -7,7 +7,6 @@ STEPS = 5_000_000
 # With free conditions a recursion may lose its end, which is no fault of the statement.
 LOOSE_STEPS = 200_000
 ROWS = 10_000
-VALUE_BYTES = 2_000_000
 RESULT_BYTES = 16_000_000
 HEAP_BYTES = 512_000_000
 _TICK = 10_000
@@ -24,7 +23,6 @@ class Meter:
     def guard(self, connection: apsw.Connection) -> None:
         """Bound the statements of a connection."""
         connection.set_progress_handler(self._tick, _TICK)
-        connection.limit(apsw.SQLITE_LIMIT_LENGTH, VALUE_BYTES)
 
     def release(self, connection: apsw.Connection) -> None:
         """Let a connection's statements take what they need again."""

@@ -1,7 +1,9 @@
 """Runs methods on seeded rows: what each returns and changes, for parameters that point at one account or the other."""
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import prod
 
 import apsw
@@ -14,6 +16,7 @@ from generator.spec.sql import number, parameters, tokens
 from generator.spec.types import TypeExpression, parse_type
 from generator.trial.bounds import LOOSE_STEPS, STEPS, Meter, Rows, fetch, is_exhausted
 from generator.trial.conditions import Names, loosen
+from generator.trial.d1 import loosen_limits
 from generator.trial.seed import (
     NEWCOMER,
     NOBODY,
@@ -23,6 +26,7 @@ from generator.trial.seed import (
     Numbering,
     Seeds,
     SqlValue,
+    copy,
     quoted,
     sample,
     to_json,
@@ -32,6 +36,7 @@ from generator.trial.tables import Schema, Table
 MAX_CALLS = 20
 # With free conditions, few parameters are left.
 MAX_LOOSE_CALLS = 4
+MAX_SCARCE_CALLS = 2
 MAX_CONDITIONS = 8
 _WRITES = ("SQLITE_INSERT", "SQLITE_UPDATE", "SQLITE_DELETE")
 _PAGE = {"after": -1, "page_size": 1000}
@@ -157,6 +162,46 @@ class Sandbox:
             ),
         )
 
+    @cached_property
+    def scarce(self) -> list[tuple[frozenset[str], Role]]:
+        """The first caller where something is lacking, each with the tables that lack it.
+
+        All tables are empty; one is, with those that refer to it; or whatever can be null is.
+        """
+        role = self.roles[0]
+        tables = self.schema.tables
+        alike = [frozenset(tables), *(frozenset(self._referring(table)) for table in tables)]
+        found = []
+        for emptied in dict.fromkeys(alike):
+            connection = self._altered(role, (f"DELETE FROM {quoted(table)}" for table in emptied))
+            found.append((emptied, replace(role, alone=connection)))
+        nullable = [
+            f"UPDATE OR IGNORE {quoted(table.name)} SET {quoted(column.name)} = NULL"
+            for table in tables.values()
+            for column in table.columns.values()
+            if table.may_be_null(column.name) and not column.generated and not column.primary_key
+        ]
+        return [*found, (frozenset(tables), replace(role, alone=self._altered(role, nullable)))]
+
+    def _referring(self, table: str) -> list[str]:
+        """A table, those with a foreign key to it, and so on."""
+        found = [table]
+        for name in found:
+            found += [child for child in self.schema.children(name) if child not in found]
+        return found
+
+    def _altered(self, role: Role, statements: Iterable[str]) -> apsw.Connection:
+        """A role's own database after statements, of which constraints may refuse some."""
+        connection = copy(role.alone)
+        for name in self.schema.triggers:
+            connection.execute(f"DROP TRIGGER IF EXISTS {quoted(name)}")
+        for sql in statements:
+            with contextlib.suppress(apsw.ConstraintError):
+                connection.execute(sql)
+        self._free(connection)
+        connection.execute("PRAGMA foreign_keys = ON")
+        return connection
+
     def _free(self, connection: apsw.Connection) -> None:
         """Let the conditions of views and triggers be answered as `answers` says, and those of loosened statements."""
 
@@ -170,6 +215,7 @@ class Sandbox:
             return given[0] if self.answers.constant is None else self.answers.constant
 
         self.meter.guard(connection)
+        loosen_limits(connection)
         connection.create_scalar_function("may", may)
         connection.create_scalar_function("constant", constant, 1)
         kinds = dict.fromkeys(self.schema.programs, "VIEW") | dict.fromkeys(self.schema.triggers, "TRIGGER")

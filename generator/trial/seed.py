@@ -19,6 +19,7 @@ from generator.spec.database import DatabaseSpec
 from generator.spec.names import camel
 from generator.spec.sql import Token, tokens
 from generator.spec.types import TypeExpression, parse_type
+from generator.trial.d1 import copy_limits
 from generator.trial.tables import Column, ForeignKey, Schema, Table
 
 ROOT = "accounts"
@@ -384,6 +385,7 @@ def copy(connection: apsw.Connection) -> apsw.Connection:
     other = apsw.Connection(":memory:", vfs=_CLOCK_NAME)
     with other.backup("main", connection, "main") as backup:
         backup.step()
+    copy_limits(connection, other)
     other.create_scalar_function("random", _no_chance, 0)
     other.create_scalar_function("randomblob", _no_chance_bytes, 1)
     return other

@@ -10,6 +10,7 @@ from generator.diagnostics import Diagnostic
 from generator.spec.migrations import Migration, raw_statements
 from generator.spec.sql import tokens
 from generator.trial.bounds import Meter, fetch
+from generator.trial.d1 import D1, copy_limits
 
 # What the hosts do themselves around a migration, and D1 lets nobody else do.
 _HOSTS_OWN = frozenset({"BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE", "ATTACH", "DETACH", "VACUUM"})
@@ -159,10 +160,11 @@ def affinity(declared: str) -> str:
     return "NUMERIC"
 
 
-def migrate(migrations: Sequence[Migration], loose: Mapping[tuple[str, str], str]) -> Schema | Diagnostic:
+def migrate(migrations: Sequence[Migration], loose: Mapping[tuple[str, str], str], d1: D1) -> Schema | Diagnostic:
     """Apply the migrations to an empty database; the first statement that fails, or would in use, is the finding."""
     connection = apsw.Connection(":memory:")
     connection.execute("PRAGMA foreign_keys = ON")
+    d1.constrain(connection)
     meter = Meter()
     meter.guard(connection)
     for migration in migrations:
@@ -173,6 +175,8 @@ def migrate(migrations: Sequence[Migration], loose: Mapping[tuple[str, str], str
             if words[:1] and words[0] in _HOSTS_OWN:
                 hint = "leave it out: the hosts run each migration as one transaction, in a database of its own"
                 return migration.diagnostic(first, f"D1 refuses {words[0]} in a migration", hint)
+            if refusal := d1.refusal(statement):
+                return migration.diagnostic(offset + refusal.offset, refusal.message, refusal.hint)
             try:
                 problem = _problem_with_rows(connection, statement) if words == ["ALTER", "TABLE"] else ""
                 fetch(connection, statement, ())
@@ -180,7 +184,10 @@ def migrate(migrations: Sequence[Migration], loose: Mapping[tuple[str, str], str
                 in_bytes = max(getattr(error, "error_offset", -1), 0)
                 place = offset + len(statement.encode()[:in_bytes].decode(errors="ignore"))
                 hint = "migrations run in order on an empty database; correct this one if it is not deployed yet"
-                return migration.diagnostic(place, f"SQLite refuses the migration: {error}", hint)
+                message = f"SQLite refuses the migration: {error}"
+                if over := d1.explain(str(error)):
+                    place, (message, hint) = first, over
+                return migration.diagnostic(place, message, hint)
             if problem:
                 hint = "write a constant DEFAULT, or let the column be null and fill it with an UPDATE"
                 return migration.diagnostic(first, f"the migration fails where the table has rows: {problem}", hint)
@@ -194,11 +201,13 @@ def _problem_with_rows(connection: apsw.Connection, statement: str) -> str:
     copy = apsw.Connection(":memory:")
     with copy.backup("main", connection, "main") as backup:
         backup.step()
+    copy_limits(connection, copy)
     copy.execute("PRAGMA ignore_check_constraints = ON")
     columns = [column for column in _read_table(copy, table, "").columns.values() if not column.generated]
     names = ", ".join(f'"{column.name}"' for column in columns)
     try:
-        copy.execute(f'INSERT INTO "{table}" ({names}) VALUES ({", ".join("1" * len(columns))})')
+        # A row of the migrations' own does as well.
+        copy.execute(f'INSERT OR IGNORE INTO "{table}" ({names}) VALUES ({", ".join("1" * len(columns))})')
         copy.execute("PRAGMA ignore_check_constraints = OFF")
         copy.execute("PRAGMA foreign_keys = ON")
         copy.execute(statement)

@@ -2,10 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
+from pydantic import Field
+
+from ossgard.cursor import Cursor
 from ossgard.pipeline.outcome import NextPhase, NextSlice, Outcome
-from ossgard.pipeline.phase import PhaseProcessor, Slice
+from ossgard.pipeline.phase import PhaseProcessor, Processor, Slice
 from ossgard.pipeline.warnings import warning
 from ossgard.spec import writes
 from ossgard.spec.entities import Progress, WarningCode
@@ -14,22 +18,34 @@ from ossgard.spec.phases import PHASES
 SLICES = 2
 
 
+@dataclass(frozen=True, kw_only=True)
+class CountCursor(Cursor):
+    """What the phases of tests leave: how many slices are done, and of which phase it comes."""
+
+    done: int = 0
+    phase: Annotated[str, Field(alias="from")] = ""
+
+
+def processor(phase: PhaseProcessor[CountCursor]) -> Processor[CountCursor]:
+    """A phase of a test, as the runner takes it."""
+    return Processor(phase, CountCursor)
+
+
 class CountingPhase:
     """Works in two slices, the second after a wait; each writes one group, uses seven tokens and warns once."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
-    async def run(self, slice: Slice) -> Outcome:
+    async def run(self, slice: Slice[CountCursor]) -> Outcome:
         """Leave a mark."""
-        done = slice.cursor.get(self.name, 0)
-        assert isinstance(done, int)
+        done = slice.cursor.done
         mark = writes.insert_dupe_group(slice.scan_id, slice.repo_id, f"{self.name} {done}", 2)
         progress = Progress(done=done + 1, total=SLICES, note=None)
         if done + 1 < SLICES:
-            next: NextSlice | NextPhase = NextSlice({self.name: done + 1}, wait_seconds=30)
+            next: NextSlice | NextPhase = NextSlice(CountCursor(done=done + 1), wait_seconds=30)
         else:
-            next = NextPhase({"from": self.name})
+            next = NextPhase(CountCursor(phase=self.name))
         return Outcome(
             next,
             [mark],
@@ -43,9 +59,9 @@ class CountingPhase:
         )
 
 
-def counting_chain() -> Mapping[str, PhaseProcessor]:
+def counting_chain() -> Mapping[str, Processor[CountCursor]]:
     """Every phase of the pipeline, counting."""
-    return {name: CountingPhase(name) for name in PHASES}
+    return {name: processor(CountingPhase(name)) for name in PHASES}
 
 
 MARKS = [(f"{name} {number}",) for name in PHASES for number in range(SLICES)]

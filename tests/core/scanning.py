@@ -7,7 +7,7 @@ from typing import Any
 
 from ossgard.model import JsonObject
 from ossgard.pipeline.disposition import Disposition
-from ossgard.spec.entities import CandidateInput
+from ossgard.spec.entities import CandidateInput, CandidatePairInput
 from ossgard.spec.settings import Settings
 from tests.core.world import World
 from tests.outside.repository import Repository
@@ -67,8 +67,16 @@ class Scanning(World):
 
     def propose(self, stage: str, groups: Sequence[Sequence[int]]) -> None:
         """Store groups of a stage, of pull requests whose numbers are their ids."""
-        rows = [CandidateInput(position=place, pr_ids=list(ids), label=None, notes=None) for place, ids in enumerate(groups, 1)]
+        rows = [
+            CandidateInput(position=place, pr_ids=list(ids), label=None, notes=None)
+            for place, ids in enumerate(groups, 1)
+        ]
         asyncio.run(self.db.insert_candidate_groups(self.scan()["id"], stage, rows))
+
+    def pair(self, pairs: Sequence[tuple[int, int]], *, certain: bool = False) -> None:
+        """Store pairs to be asked about, of pull requests whose numbers are their ids."""
+        rows = [CandidatePairInput(pr_id=one, other_id=other, score=1, certain=certain) for one, other in pairs]
+        asyncio.run(self.db.insert_candidate_pairs(self.scan()["id"], rows))
 
     def jump(self, phase: str, cursor: JsonObject) -> None:
         """Let the next message be the first one of a phase."""

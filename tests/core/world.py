@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from ossgard.model import JsonObject
 from ossgard.pipeline.disposition import Disposition, Retry
 from ossgard.pipeline.outbox import send_step
-from ossgard.pipeline.phase import PhaseProcessor
+from ossgard.pipeline.phase import Processor
 from ossgard.pipeline.runner import Runner
 from ossgard.ports import HttpClient
 from ossgard.services import LOCAL_HOST, HostProfile, Services
@@ -44,7 +44,7 @@ class World:
 
     def __init__(
         self,
-        processors: Mapping[str, PhaseProcessor] = PROCESSORS,
+        processors: Mapping[str, Processor[Any]] = PROCESSORS,
         *,
         around: Callable[[Any], Any] = lambda port: port,
         http: HttpClient | None = None,

@@ -13,6 +13,7 @@ from generator.output.plan import plan
 from generator.spec.load import LoadedSpec, load_spec
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
+REAL_BINDINGS = TEMPLATES.parent / "spec" / "bindings.yaml"
 
 MIGRATION = """\
 CREATE TABLE accounts (
@@ -137,6 +138,11 @@ BINDINGS: dict[str, Any] = {
         "d1_bound_parameters": 100,
         "d1_statement_bytes": 100000,
         "d1_value_bytes": 2000000,
+        "d1_columns": 100,
+        "d1_compound_terms": 5,
+        "d1_expression_depth": 100,
+        "d1_function_arguments": 32,
+        "d1_pattern_bytes": 50,
         "queue_message_bytes": 128000,
         "queue_message_overhead_bytes": 100,
         "queue_batch_messages": 100,
@@ -148,6 +154,7 @@ BINDINGS: dict[str, Any] = {
         "vectorize_metadata_indexes": 10,
         "cpu_ms": 300000,
     },
+    "d1_functions": yaml.safe_load(REAL_BINDINGS.read_text())["d1_functions"],
     "plans": {"paid": {"d1_queries": 1000, "subrequests": 1000}, "free": {"d1_queries": 50, "subrequests": 50}},
 }
 

@@ -142,7 +142,7 @@ TYPES: dict[str, Mistake] = {
     "a record that contains itself": lambda spec: spec.database.update(
         records={"Tree": {"fields": {"left": "Branch?"}}, "Branch": {"fields": {"tree": "Tree?"}}}
     ),
-    "an unknown type of a phase's payload": phase(payload={"page": "int"}),
+    "an unknown type of a phase's cursor": phase(cursor={"page": "int"}),
 }
 
 FIELDS: dict[str, Mistake] = {
@@ -299,6 +299,7 @@ BUDGETS: dict[str, Mistake] = {
 STATEMENTS: dict[str, Mistake] = {
     "a type behind a parameter": lambda spec: note(spec, f"{SELECT} WHERE id = :id::integer", params={"id": "integer"}),
     "a type behind a column": lambda spec: note(spec, f"{SELECT} WHERE id::text = 'x'"),
+    "a parameter with a letter that cannot be seen": lambda spec: note(spec, f"{SELECT} WHERE id = :id\ufeff"),
     "a migration that begins a transaction": lambda spec: spec.migrations.update(
         {"0002_more.sql": "CREATE TABLE tags (id INTEGER);\nBEGIN;\nDROP TABLE tags;\nCOMMIT;\n"}
     ),
@@ -310,6 +311,52 @@ STATEMENTS: dict[str, Mistake] = {
     ),
     "a migration that does not end": lambda spec: spec.migrations.update(
         {"0002_more.sql": "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n;"}
+    ),
+    "a compound of six": lambda spec: spec.method("count", " UNION ALL ".join(["SELECT 1"] * 6), result="integer[]"),
+    "a function that D1 lacks": lambda spec: note(spec, "SELECT id, title, body FROM notes\nWHERE Power(id, 2) > 4"),
+    "a quoted function that D1 lacks": lambda spec: note(spec, f'{SELECT} WHERE "log10"(id) > 4'),
+    "fewer arguments than D1 asks for": lambda spec: note(
+        spec, "SELECT id, title, iif(id > max(1, 2), body) AS body FROM notes"
+    ),
+    "more arguments than D1 takes": lambda spec: note(
+        spec, "SELECT id, title, iif(id > 1, body, id > 2, title, '') AS body FROM notes"
+    ),
+    "33 arguments": lambda spec: note(spec, f"{SELECT} WHERE id < max({', '.join(['id'] * 33)})"),
+    "101 columns": lambda spec: note(spec, f"{SELECT} WHERE EXISTS (SELECT {', '.join(['1'] * 101)})"),
+    "an expression of depth 101": lambda spec: note(spec, f"{SELECT} WHERE {' OR '.join(['id = 1'] * 101)}"),
+    "a pattern of 51 bytes": lambda spec: note(spec, f"{SELECT} WHERE title LIKE '%{'ä' * 25}'"),
+    "a computed pattern of 60 bytes": lambda spec: note(
+        spec, f"{SELECT} WHERE title GLOB '*{'a' * 29}' || '{'b' * 30}'"
+    ),
+    "a view with a function that D1 lacks": lambda spec: spec.migrations.update(
+        {"0002_more.sql": "-- More.\nCREATE VIEW sizes AS\nSELECT account_id, median(stars) AS size FROM notes;\n"}
+    ),
+    "a trigger with fewer arguments than D1 asks for": lambda spec: spec.migrations.update(
+        {
+            "0002_more.sql": "CREATE TRIGGER more AFTER INSERT ON notes BEGIN\n"
+            "    UPDATE notes SET body = iif(stars > 1, 'x') WHERE id = new.id;\nEND;\n"
+        }
+    ),
+    "a view of six": lambda spec: spec.migrations.update(
+        {"0002_more.sql": f"CREATE TABLE six AS {' UNION '.join(['SELECT 1 AS one'] * 6)};\n"}
+    ),
+    "a field of a record that nothing reads": lambda spec: with_records(
+        spec,
+        "Entry",
+        "INSERT INTO comments (note_id, number, body) VALUES (:entry ->> '$.noteId', :entry ->> '$.number', 'x')",
+        note_id="integer",
+        number="integer",
+        body="text",
+    ),
+    "a field of a listed record that nothing reads": lambda spec: with_records(
+        spec,
+        "Entry[]",
+        "INSERT INTO comments (note_id, number, body)\n"
+        "SELECT json_extract(value, '$.noteId'), value ->> '$.number', ''\n"
+        "FROM json_each(:entry)\n",
+        note_id="integer",
+        number="integer",
+        body="text",
     ),
     "an unknown table": lambda spec: spec.method("clear", "DELETE FROM note"),
     "an unknown column": lambda spec: note(spec, "SELECT id, titel AS title,\n       body\nFROM notes\n"),
@@ -383,6 +430,18 @@ STATEMENTS: dict[str, Mistake] = {
     ),
 }
 
+
+def listed(sql: str, result: str = "Note[]") -> Mistake:
+    """A method that takes a list of ids."""
+    return lambda spec: note(spec, sql, result, params={"ids": "integer[]"})
+
+
+def derived(join: str) -> Mistake:
+    """A list of numbers, each of which is a column of what is joined as `c`."""
+    sql = f"SELECT c.number\nFROM notes {join} ON c.note_id = notes.id\n"
+    return lambda spec: spec.method("read", sql, result="integer[]")
+
+
 RESULTS: dict[str, Mistake] = {
     "a column that the entity lacks": lambda spec: note(spec, "SELECT id, title, body, state FROM notes"),
     "a column that is missing": lambda spec: note(spec, "SELECT id, title FROM notes"),
@@ -444,6 +503,44 @@ RESULTS: dict[str, Mistake] = {
         "walk",
         "WITH RECURSIVE n (t) AS (SELECT 'ab' UNION ALL SELECT t || t FROM n) SELECT t FROM n",
         result="text[]",
+    ),
+    "all but a list": listed(f"{SELECT} WHERE id NOT IN (SELECT value FROM json_each(:ids))"),
+    "what a list excludes": listed(f"{SELECT} EXCEPT {SELECT} WHERE id IN (SELECT value FROM json_each(:ids))"),
+    "what no item of a list matches": listed(
+        f"{SELECT} WHERE NOT EXISTS (SELECT 1 FROM json_each(:ids) WHERE value = notes.id)"
+    ),
+    "a list or something else": listed(f"{SELECT} WHERE id IN (SELECT value FROM json_each(:ids)) OR id > 0"),
+    "the first of a list": listed(f"{SELECT} WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY id LIMIT 9"),
+    "a count of a list": listed(
+        "SELECT count(*) AS count FROM notes WHERE id IN (SELECT value FROM json_each(:ids))", "integer"
+    ),
+    "all but a list is deleted": listed(
+        "DELETE FROM notes WHERE id NOT IN (SELECT value FROM json_each(:ids))", "changes"
+    ),
+    "a list's positions": listed(
+        "UPDATE notes SET body = (SELECT key FROM json_each(:ids) WHERE value = notes.id)", "changes"
+    ),
+    "a sum of nothing": lambda spec: spec.method("read", "SELECT sum(stars) AS value FROM notes", result="real"),
+    "a largest of an account without notes": lambda spec: spec.method(
+        "read", "SELECT max(id) AS value FROM notes WHERE account_id = :account_id", scope="account", result="integer"
+    ),
+    "a column of an outer join with a query": derived("LEFT JOIN (SELECT note_id, number FROM comments) AS c"),
+    "a sum of an outer join with a query": derived(
+        "LEFT JOIN (SELECT note_id, sum(number) AS number FROM comments GROUP BY note_id) AS c"
+    ),
+    "a column of an outer join with a common table": lambda spec: spec.method(
+        "read",
+        "WITH c AS (SELECT note_id, number FROM comments) "
+        "SELECT c.number FROM notes LEFT JOIN c ON c.note_id = notes.id",
+        result="integer[]",
+    ),
+    "a column of a query that finds nothing": lambda spec: spec.method(
+        "read",
+        "SELECT (SELECT number FROM comments WHERE note_id = notes.id) AS number FROM notes",
+        result="integer[]",
+    ),
+    "a column behind a query that can be null": lambda spec: spec.method(
+        "read", "SELECT upper(meta) AS meta FROM (SELECT meta FROM notes)", result="text[]"
     ),
     "a statement that fails when it runs": lambda spec: spec.method(
         "read", "SELECT json_extract(title || '{', '$.a') AS value FROM notes", result="text?"
@@ -561,7 +658,7 @@ TEXTS: dict[str, tuple[str, str, str]] = {
     "a text that holds a comma in brackets": (
         "jobs",
         "doc: Open the scan.",
-        "payload: {page: integer, of all}\n  doc: Open the scan.",
+        "cursor: {page: integer, of all}\n  doc: Open the scan.",
     ),
     "a tab": ("jobs", "- name: scan", "\t- name: scan"),
     "an unfinished text": ("routes", "title: notes", "title: 'notes"),
@@ -642,3 +739,79 @@ def report(tmp_path: Path, mistakes: dict[str, Mistake]) -> str:
 )
 def test_broken(tmp_path: Path, snapshot: SnapshotAssertion, mistakes: dict[str, Mistake]) -> None:
     assert report(tmp_path, mistakes) == snapshot
+
+
+@pytest.mark.parametrize(
+    ("sql", "result"),
+    [
+        ("SELECT ifnull(sum(stars), 0.0) AS value FROM notes", "real"),
+        ("SELECT body FROM notes WHERE body IS NOT NULL", "text[]"),
+        # A foreign key that is never null has its partner.
+        ("SELECT (SELECT title FROM notes WHERE notes.id = note_id) AS title FROM comments", "text[]"),
+        ("SELECT n.title FROM comments LEFT JOIN (SELECT id, title FROM notes) AS n ON n.id = note_id", "text[]"),
+        (
+            "SELECT count(c.id) AS count FROM notes LEFT JOIN (SELECT * FROM comments) AS c ON note_id = notes.id",
+            "integer",
+        ),
+    ],
+)
+def test_what_is_never_null_is_accepted(spec: SpecFolder, sql: str, result: str) -> None:
+    spec.method("read", sql, result=result)
+    assert spec.diagnostics() == ""
+
+
+@pytest.mark.parametrize(
+    ("type_", "sql"),
+    [
+        ("Entry", "UPDATE notes SET meta = :entry"),
+        ("Entry", "UPDATE notes SET meta = json_set(:entry, '$.number', 1)"),
+        ("Entry", "UPDATE notes SET meta = json_extract(:entry, '$.number', '$.body')"),
+        ("Entry", "UPDATE notes SET meta = (SELECT json_group_array(key) FROM json_each(:entry))"),
+        ("Entry", "UPDATE notes SET title = :entry ->> '$.number', body = :entry ->> '$.body'"),
+        ("Entry[]", "INSERT INTO notes (account_id, title, meta) SELECT 1, 'x', value FROM json_each(:entry)"),
+    ],
+)
+def test_records_that_are_stored_whole_are_accepted(spec: SpecFolder, type_: str, sql: str) -> None:
+    with_records(spec, type_, sql, number="integer", body="text")
+    assert spec.diagnostics() == ""
+
+
+@pytest.mark.parametrize(
+    ("sql", "pieces"),
+    [
+        (f"{SELECT} WHERE id IN (SELECT value FROM json_each(:ids))", True),
+        ("SELECT notes.id, title, body FROM json_each(:ids) JOIN notes ON notes.id = value ORDER BY notes.id", True),
+        (f"{SELECT} WHERE id NOT IN (SELECT value FROM json_each(:ids))", False),
+    ],
+)
+def test_lists_whose_pieces_mean_the_same_are_accepted(spec: SpecFolder, sql: str, pieces: bool) -> None:
+    note(spec, sql, params={"ids": "integer[]"}, pieces=pieces)
+    assert spec.diagnostics() == ""
+
+
+def test_each_of_several_methods_may_read_a_part_of_a_record(spec: SpecFolder) -> None:
+    with_records(spec, "Entry", "UPDATE notes SET body = :entry ->> '$.body'", number="integer", body="text")
+    assert "'$.number' of 'Entry'" in spec.diagnostics()
+    spec.method("mark", "UPDATE notes SET stars = :entry -> 'number'", params={"entry": "Entry"}, result="changes")
+    assert spec.diagnostics() == ""
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        " UNION ALL ".join(["SELECT id FROM notes"] * 5),
+        f"SELECT id FROM notes WHERE {' OR '.join(['id = 1'] * 98)}",
+        f"SELECT id FROM notes WHERE title LIKE ('%{'a' * 49}') AND title NOT LIKE '%''{'b' * 48}'",
+        # Names of functions that are something else here.
+        "WITH power (id, rank) AS (SELECT id, stars FROM notes) SELECT power.id FROM power",
+        "SELECT iif(id > 1, length(pow(2, 3)), iif(stars = ',', 1, 2)) AS id FROM notes WHERE title = 'power(1)'",
+        "SELECT rank() OVER (ORDER BY id) + lag(id, 1, 2) OVER (ORDER BY id) AS id FROM notes",
+    ],
+)
+def test_what_d1_takes_is_accepted(spec: SpecFolder, sql: str) -> None:
+    spec.migrations["0002_more.sql"] = (
+        "CREATE TABLE log10 (id INTEGER PRIMARY KEY);\nCREATE INDEX by_id ON log10 (id);\n"
+        "INSERT INTO log10 (id) VALUES (1);\nALTER TABLE log10 ADD COLUMN power INTEGER;\nDROP TABLE log10;\n"
+    )
+    spec.method("read", sql, result="integer[]")
+    assert spec.diagnostics() == ""

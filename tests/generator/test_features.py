@@ -251,7 +251,7 @@ def test_phase(spec: SpecFolder, plain: dict[str, str], snapshot: SnapshotAssert
             "name": "ingest",
             "doc": "Read everything.",
             "slice": {"of": "pages", "size": 3},
-            "payload": {"page": "integer"},
+            "cursor": {"page": "integer"},
             "budget": {
                 "statements": 4,
                 "round_trips": 2,

@@ -28,7 +28,9 @@ def test_a_phase_takes_its_place_in_the_chain(project: Path, after: str) -> None
     before = dict(chain(project))
     add_phase(project, project / "templates", "triage", after)
     assert dict(chain(project)) == {**before, after: "triage", "triage": before[after]}
-    assert "class TriagePhase:" in (project / "templates" / PHASES / "triage.py").read_text()
+    stub = (project / "templates" / PHASES / "triage.py").read_text()
+    assert "class TriagePhase:" in stub
+    assert "slice: Slice[TriageCursor]" in stub
 
 
 def test_comments_stay_where_they_are(project: Path) -> None:

@@ -38,6 +38,9 @@ class Fault:
         cut: close the connection `before` the request is handled, or in the middle of its answer's `body`.
         after_bytes: cut the body there, not in its middle.
         malformed: the answer's JSON breaks off.
+        change: makes another body of the answer's.
+        other_status: answer with this status all the same.
+        doubled: send every one of `headers` twice.
         wrong_dimensions: vectors come with half their dimensions.
         times: how often; None is always.
         skip: how many requests go through unharmed before.
@@ -56,6 +59,9 @@ class Fault:
     cut: Literal["", "before", "body"] = ""
     after_bytes: int | None = None
     malformed: bool = False
+    change: Callable[[bytes], bytes] | None = None
+    other_status: int | None = None
+    doubled: bool = False
     wrong_dimensions: bool = False
     times: int | None = None
     skip: int = 0
@@ -70,6 +76,7 @@ class Fault:
         return (
             self.status is not None
             or self.malformed
+            or self.change is not None
             or self.wrong_dimensions
             or bool(self.headers or self.drip_seconds)
         )
@@ -207,6 +214,10 @@ class Watch:
         start, content = await self._answer(request, fault, scope, again)
         if fault.malformed:
             content = content[: max(1, len(content) * 2 // 3)]
+        if fault.change is not None:
+            content = fault.change(content)
+        if fault.other_status is not None:
+            start["status"] = fault.other_status
         if fault.wrong_dimensions:
             content = _halve_vectors(content)
         length = [(b"content-length", str(len(content)).encode())]
@@ -243,6 +254,7 @@ class Watch:
     ) -> tuple[dict[str, Any], bytes]:
         """The fault's own answer, or the real one if it has none."""
         start: dict[str, Any] = {"type": "http.response.start", "status": 500, "headers": []}
+        own = _encoded(fault.headers) * (2 if fault.doubled else 1)
         if fault.status is None:
             pieces: list[bytes] = []
 
@@ -253,7 +265,7 @@ class Watch:
                     pieces.append(message.get("body", b""))
 
             await self._handle(request, scope, receive, keep)
-            start["headers"] = list(start["headers"]) + _encoded(fault.headers)
+            start["headers"] = list(start["headers"]) + own
             return start, b"".join(pieces)
         body = fault.body
         if body is None:
@@ -263,7 +275,10 @@ class Watch:
         headers = {"content-type": "text/html; charset=utf-8" if is_text else "application/json; charset=utf-8"}
         if fault.retry_after is not None:
             headers["retry-after"] = f"{fault.retry_after:g}"
-        start.update(status=fault.status, headers=_encoded({**headers, **fault.headers}))
+        start.update(
+            status=fault.status,
+            headers=[*_encoded({name: value for name, value in headers.items() if name not in fault.headers}), *own],
+        )
         if isinstance(body, bytes):
             return start, body
         return start, body.encode() if is_text else json.dumps(body).encode()

@@ -12,7 +12,7 @@ from ossgard.pipeline.batch.poll_table import TableScheduler, poll
 from ossgard.pipeline.disposition import Retry
 from ossgard.pipeline.runner import Runner
 from ossgard.ports import HttpClient
-from ossgard.services import LOCAL_HOST, HostProfile, Services
+from ossgard.services import LOCAL_HOST, HostProfile, Services, VectorStores
 from ossgard.spec.messages import PipelineMessage
 from ossgard.spec.settings import Settings
 from ossgard.spec.sql_database import SqlDatabase
@@ -92,8 +92,9 @@ def cpython_host(
     profile: HostProfile = LOCAL_HOST,
     queue: MemoryQueue | None = None,
     http: HttpClient | None = None,
+    stores: VectorStores | None = None,
 ) -> Iterator[CPythonHost]:
-    """Run the core with its database in `directory`."""
+    """Run the core with its database in `directory`; `stores` chooses others than the vectors in memory."""
     lines: list[str] = []
     settings = Settings.from_mapping(environment)
     configure(settings.log_level, lines.append)
@@ -111,7 +112,7 @@ def cpython_host(
         entropy=SystemEntropy(),
         settings=settings,
         host=profile,
-        vectors=lambda _: vectors,
+        vectors=stores or (lambda _: vectors),
     )
     runner = Runner(services)
 

@@ -67,8 +67,10 @@ def _failures(url: str, timeout_seconds: float) -> Iterator[None]:
         yield
     except TimeoutError:
         raise ConnectionFailure(url, f"there was no complete answer within {timeout_seconds:g} seconds") from None
+    except httpx.DecodingError:
+        raise ConnectionFailure(url, "the answer could not be decompressed") from None
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
-        raise ConnectionFailure(url, str(error) or type(error).__name__) from error
+        raise ConnectionFailure(url, str(error) or "the connection failed") from error
 
 
 class SystemClock:

@@ -6,6 +6,9 @@ const FAILURES: Readonly<Record<string, string>> = {
   ECONNREFUSED: "the connection was refused",
   ECONNRESET: "the connection was cut",
   ENOTFOUND: "the host name is unknown",
+  ZlibError: "the answer could not be decompressed",
+  BrotliDecompressionError: "the answer could not be decompressed",
+  ZstdDecompressionError: "the answer could not be decompressed",
 };
 
 /** The reason of an error that `fetch` raised. */

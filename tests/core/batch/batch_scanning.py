@@ -9,7 +9,7 @@ from typing import Any
 
 from ossgard.model import JsonObject
 from ossgard.pipeline.batch.poll_table import TableScheduler, poll
-from ossgard.pipeline.batch.rounds import BatchCursor, batch_cursor
+from ossgard.pipeline.batch.states import Claimed, RoundState, kept_state
 from ossgard.pipeline.texts import CODE_COLLECTION, INTENT_COLLECTION
 from ossgard.times import from_text
 from tests.core.scanning import Scanning
@@ -108,15 +108,14 @@ class BatchScanning(Scanning):
     # ---- what is known of it
 
     @property
-    def cursor(self) -> BatchCursor | None:
+    def state(self) -> RoundState | None:
         """How far the scan's phase is with its batches."""
-        return batch_cursor(json.loads(self.scan()["phase_cursor"] or "{}"))
+        return kept_state(json.loads(self.scan()["phase_cursor"] or "{}"))
 
     @property
     def is_claimed(self) -> bool:
         """Whether a round is claimed, and no batch of it recorded."""
-        cursor = self.cursor
-        return cursor is not None and bool(cursor.claim) and cursor.id is None
+        return isinstance(self.state, Claimed)
 
     @property
     def progress(self) -> JsonObject:

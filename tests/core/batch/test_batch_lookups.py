@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ossgard.pipeline.batch.rounds import LONGEST_SUBMISSION
+from ossgard.pipeline.batch.states import Claimed, Submitted
 from tests.core.batch.batch_scanning import BatchScanning, about_to_submit, assert_equals_ordinary, planted
 from tests.core.mortal import die_before_submitting, die_once_accepted
 from tests.outside.batches import Batch
@@ -38,8 +39,7 @@ def another_batch(scanning: BatchScanning) -> Batch:
 
 def recorded(scanning: BatchScanning) -> str | None:
     """The batch that the verify phase waits for."""
-    cursor = scanning.cursor
-    return cursor.id if cursor else None
+    return scanning.state.id if isinstance(scanning.state, Submitted) else None
 
 
 # ---- ours
@@ -125,9 +125,9 @@ def test_a_batch_of_the_same_size_and_time_is_mistaken_for_ours_until_it_has_end
     scanning.ring()
     # Nothing of it is ours; what an earlier attempt may have submitted is looked for once more.
     scanning.deliver()
-    cursor = scanning.cursor
-    assert cursor is not None
-    assert (cursor.id, cursor.foreign) == (None, (other.id,))
+    state = scanning.state
+    assert isinstance(state, Claimed)
+    assert state.foreign == (other.id,)
     scanning.finish()
     assert [batch.requests for batch in scanning.submitted("verify")] == [other.requests] * 2
     assert_equals_ordinary(scanning)

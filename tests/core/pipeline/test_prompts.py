@@ -1,4 +1,4 @@
-"""Prompts fit the model, and lose detail before they lose pull requests."""
+"""Prompts fit the model, tell little of much, and of each pull request the same whoever else is in them."""
 
 import json
 from typing import Any
@@ -6,7 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ossgard.pipeline.prompts import Prompt, rank_prompt, verify_prompt
+from ossgard.pipeline.cover import MAX_CANDIDATES
+from ossgard.pipeline.prompts import MAX_GROUP, Prompt, pairs_prompt, rank_prompt, shown_hash, verify_prompt
 from ossgard.providers.chat import ANSWER_TOKENS, ChatLimits, chat_limits
 from ossgard.providers.tokens import estimate_tokens
 from ossgard.spec.entities import PR, PRState
@@ -36,9 +37,15 @@ def pull(number: int, *, title: str = "Fix it", body: str | None = "It was broke
 
 
 def document(prompt: Prompt) -> dict[str, Any]:
-    _, _, text = prompt.user.partition("\n\n")
-    content: dict[str, Any] = json.loads(text)
+    content: dict[str, Any] = json.loads(prompt.user)
     return content
+
+
+def told(prompt: Prompt) -> list[dict[str, Any]]:
+    """What is told of each pull request, in order."""
+    content = document(prompt)
+    pulls: list[dict[str, Any]] = content.get("pullRequests") or [content["pullRequest"], *content["candidates"]]
+    return pulls
 
 
 def size(prompt: Prompt) -> int:
@@ -49,84 +56,105 @@ SMALL = chat_limits("ollama", "llama3.1")
 LARGE = chat_limits("anthropic", "claude-sonnet-4-5")
 
 
-def test_a_small_group_is_told_in_full() -> None:
+def test_what_is_short_is_told_in_full() -> None:
     prompt = verify_prompt("acme/rocket", [pull(1), pull(2, body=None)], LARGE)
+    shown = {
+        "title": "Fix it",
+        "author": "ann",
+        "base": "main",
+        "filePaths": ["src/module_0.py", "src/module_1.py"],
+        "codeHash": "abcdef012345",
+    }
     assert document(prompt) == {
         "repository": "acme/rocket",
         "pullRequests": [
-            {
-                "prId": 1000 + number,
-                "prNumber": number,
-                "title": "Fix it",
-                "body": body,
-                "author": "ann",
-                "filePaths": ["src/module_0.py", "src/module_1.py"],
-                "codeHash": "abcdef012345",
-            }
-            for number, body in ((1, "It was broken"), (2, ""))
+            {"prId": 1001, "prNumber": 1, **shown, "body": "It was broken"},
+            {"prId": 1002, "prNumber": 2, **shown},
         ],
     }
     assert len(prompt.pulls) == 2
 
 
+def test_a_question_about_pairs_names_the_one_and_its_candidates() -> None:
+    draft = pull(3).model_copy(update={"is_draft": True, "closes": [7, 8], "base_ref": "release-1", "diff_hash": None})
+    content = document(pairs_prompt("acme/rocket", [pull(1), pull(2), draft], LARGE))
+    assert content["repository"] == "acme/rocket"
+    assert content["pullRequest"]["prNumber"] == 1
+    assert [one["prNumber"] for one in content["candidates"]] == [2, 3]
+    assert content["candidates"][1] | {"draft": True, "issues": [7, 8], "base": "release-1"} == content["candidates"][1]
+    assert "codeHash" not in content["candidates"][1]
+    assert "draft" not in content["pullRequest"]
+
+
 def test_the_instructions_are_constant_and_name_the_task_and_the_form() -> None:
-    verify, rank = verify_prompt("a/b", [pull(1)], LARGE), rank_prompt("c/d", [pull(2)], SMALL)
+    pairs, verify, rank = (make("a/b", [pull(1)], LARGE) for make in (pairs_prompt, verify_prompt, rank_prompt))
     assert verify.system == verify_prompt("c/d", [pull(9)], SMALL).system
+    assert '"verdicts": [{"prNumber": 12' in pairs.system
     assert "verification" in verify.system
     assert '"groups": [{"prIds": [1, 2]' in verify.system
     assert "ranking" in rank.system
     assert '"rankings": [{"prNumber": 17' in rank.system
     # OpenAI's JSON mode refuses prompts without the word.
-    assert "JSON" in verify.system
-    assert "JSON" in rank.system
+    assert all("JSON" in prompt.system for prompt in (pairs, verify, rank))
 
 
-@given(
-    st.lists(
-        st.builds(
-            pull,
-            st.integers(1, 10**6),
-            title=st.text(max_size=300),
-            body=st.one_of(st.none(), st.text(max_size=20).map(lambda text: text * 500)),
-            files=st.integers(0, 400),
-        ),
-        min_size=1,
-        max_size=50,
-    ),
-    st.sampled_from([SMALL, LARGE, ChatLimits(8192, 4096), ChatLimits(16_385, 4096), ChatLimits(5000)]),
-    st.sampled_from([verify_prompt, rank_prompt]),
+PULLS = st.builds(
+    pull,
+    st.integers(1, 10**6),
+    title=st.text(max_size=300),
+    body=st.one_of(st.none(), st.text(max_size=20).map(lambda text: text * 500)),
+    files=st.integers(0, 400),
 )
+LIMITS = st.sampled_from([SMALL, LARGE, ChatLimits(8192, 4096), ChatLimits(16_385, 4096), ChatLimits(4096, 2048)])
+
+
+@given(st.lists(PULLS, min_size=1, max_size=50), LIMITS, st.sampled_from([pairs_prompt, verify_prompt, rank_prompt]))
 def test_no_prompt_is_larger_than_the_context_leaves_room_for(pulls: list[PR], limits: ChatLimits, make: Any) -> None:
+    if make is pairs_prompt:
+        pulls = pulls[: 1 + MAX_CANDIDATES]
     prompt = make("acme/rocket", pulls, limits)
     assert size(prompt) <= limits.context_tokens - min(ANSWER_TOKENS, limits.context_tokens // 2)
     assert prompt.pulls == pulls[: len(prompt.pulls)]
-    assert [told["prId"] for told in document(prompt)["pullRequests"]] == [one.id for one in prompt.pulls]
+    assert make is rank_prompt or len(prompt.pulls) >= min(len(pulls), MAX_GROUP) or limits.context_tokens < 8192
+    assert [one["prNumber"] for one in told(prompt)] == [one.number for one in prompt.pulls]
+
+
+@given(st.lists(PULLS, min_size=2, max_size=6, unique_by=lambda one: one.number), LIMITS)
+def test_what_is_told_of_one_does_not_depend_on_the_others(pulls: list[PR], limits: ChatLimits) -> None:
+    """Else a change of one would have its neighbours asked about again."""
+    together = told(pairs_prompt("acme/rocket", pulls, limits))
+    alone = [told(pairs_prompt("acme/rocket", [one], limits))[0] for one in pulls]
+    assert together == alone
+
+
+def test_the_hash_tells_what_is_told_and_nothing_else() -> None:
+    one = pull(1)
+    same = {"updated_at": "later", "state": PRState.CLOSED, "embed_hash": "e", "github_etag": "e", "id": 5}
+    other = {"title": "x", "body": "x", "file_paths": ["x"], "diff_hash": "x", "base_ref": "x", "is_draft": True}
+    assert shown_hash(one.model_copy(update=same), LARGE) == shown_hash(one, LARGE)
+    hashes = {shown_hash(one.model_copy(update={key: value}), LARGE) for key, value in other.items()}
+    assert len(hashes | {shown_hash(one, LARGE)}) == 1 + len(other)
 
 
 def test_bodies_are_shortened_first() -> None:
-    pulls = [pull(number, body="word " * 4000, files=20) for number in range(1, 51)]
-    told = document(verify_prompt("acme/rocket", pulls, LARGE))["pullRequests"]
-    assert all(0 < len(one["body"]) < 20_000 and one["body"].endswith("…") for one in told)
-    assert all(len(one["filePaths"]) == 20 and one["title"] == "Fix it" for one in told)
+    found = told(verify_prompt("acme/rocket", [pull(number, body="word " * 4000) for number in range(1, 9)], LARGE))
+    assert all(500 < len(one["body"]) < 2000 and one["body"].endswith("…") for one in found)
+    assert all(len(one["filePaths"]) == 2 and one["title"] == "Fix it" for one in found)
 
 
-def test_then_files_then_titles() -> None:
-    pulls = [pull(number, title="long title " * 5, body="word " * 400, files=300) for number in range(1, 51)]
-    prompt = verify_prompt("acme/rocket", pulls, SMALL)
-    told = document(prompt)["pullRequests"]
-    assert prompt.pulls == pulls
-    assert {one["body"] for one in told} == {""}
-    assert all(one["moreFiles"] == 300 - len(one["filePaths"]) for one in told)
-    assert len(told) == 50
+def test_files_and_titles_leave_something_for_the_body() -> None:
+    [one] = told(
+        verify_prompt("acme/rocket", [pull(1, title="long title " * 90, body="word " * 400, files=300)], LARGE)
+    )
+    assert min(len(one["body"]), len(one["title"])) > 200
+    assert one["moreFiles"] == 300 - len(one["filePaths"]) < 295
 
 
-def test_what_fits_is_used() -> None:
-    pulls = [pull(number, body="word " * 40_000) for number in range(1, 30)]
-    prompt = verify_prompt("acme/rocket", pulls, LARGE)
-    assert size(prompt) > 0.9 * (LARGE.context_tokens - ANSWER_TOKENS)
+def test_a_question_about_pairs_of_long_ones_has_a_bounded_size() -> None:
+    pulls = [pull(number, title="title " * 40, body="word " * 4000, files=300) for number in range(1, 7)]
+    assert len(pairs_prompt("acme/rocket", pulls, LARGE).user) < 10_000
 
 
-def test_pull_requests_are_left_out_only_when_nothing_else_helps() -> None:
+def test_pull_requests_are_left_out_of_a_ranking_only_when_nothing_else_helps() -> None:
     prompt = rank_prompt("acme/rocket", [pull(number) for number in range(1, 400)], SMALL)
-    assert len(prompt.pulls) > 50
-    assert len(prompt.pulls) < 399
+    assert 50 < len(prompt.pulls) < 399

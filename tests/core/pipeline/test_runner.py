@@ -13,12 +13,12 @@ from ossgard.errors import PermanentError, RetryableError
 from ossgard.pipeline.disposition import Done, Failed
 from ossgard.pipeline.outbox import job_id
 from ossgard.pipeline.outcome import Fail, NextPhase, Outcome
-from ossgard.pipeline.phase import Slice
+from ossgard.pipeline.phase import PhaseProcessor, Slice
 from ossgard.pipeline.warnings import merged, warning
 from ossgard.spec import writes
 from ossgard.spec.entities import Failing, WarningCode
 from ossgard.spec.phases import PHASES, RETRIES
-from tests.core.chain import MARKS, assert_counted_once, counting_chain
+from tests.core.chain import MARKS, CountCursor, assert_counted_once, counting_chain, processor
 from tests.core.world import World
 
 
@@ -28,12 +28,12 @@ class Raising:
     def __init__(self, error: Exception) -> None:
         self.error = error
 
-    async def run(self, slice: Slice) -> Outcome:
+    async def run(self, slice: Slice[CountCursor]) -> Outcome:
         raise self.error
 
 
-def world_with(phase: object) -> World:
-    world = World({"scan": phase})  # type: ignore[dict-item]
+def world_with(phase: PhaseProcessor[CountCursor]) -> World:
+    world = World({"scan": processor(phase)})
     world.start_scan()
     return world
 
@@ -246,7 +246,7 @@ def test_the_sweep_fails_a_scan_whose_message_cannot_be_sent_for_a_day() -> None
     assert world.scan()["error"] is None
     world.clock.advance(hours=2)
     assert asyncio.run(world.runner.sweep()) == 1
-    expected = "Phase 'scan' could not be begun for a day: the queue is full. Start the scan again"
+    expected = "Phase 'scan' could not be begun for a day; the host's log tells why. Start the scan again"
     assert world.scan()["error"] == expected
 
 
@@ -262,7 +262,7 @@ SCRATCH = """
 class GivingUp:
     """A phase that has worked, and found that the scan has failed."""
 
-    async def run(self, slice: Slice) -> Outcome:
+    async def run(self, slice: Slice[CountCursor]) -> Outcome:
         mark = writes.insert_dupe_group(slice.scan_id, slice.repo_id, "found before", 2)
         told = warning(WarningCode.NOT_VERIFIED, [7], "x" * 5000, 3)
         return Outcome(Fail("The model is of no use"), [mark], 1, 2, 3, warnings=[told])
@@ -287,7 +287,7 @@ def test_a_phase_that_fails_the_scan_leaves_what_it_did_used_and_told() -> None:
 
 
 @pytest.mark.parametrize("phase", [GivingUp(), Raising(PermanentError("no"))])
-def test_a_scan_that_ends_leaves_no_scratch(phase: object) -> None:
+def test_a_scan_that_ends_leaves_no_scratch(phase: PhaseProcessor[CountCursor]) -> None:
     world = world_with(phase)
     world.executor.connection.executescript(SCRATCH)
     world.handle(first())
@@ -320,7 +320,7 @@ def test_the_worst_delivery_stays_inside_the_runners_budget() -> None:
     """The last attempt, a row of the phase that breaks a constraint, and another delivery that is faster in the end."""
 
     class Breaking:
-        async def run(self, slice: Slice) -> Outcome:
+        async def run(self, slice: Slice[CountCursor]) -> Outcome:
             return Outcome(NextPhase(), [writes.insert_dupe_group(99, 99, None, 0)], input_tokens=1)
 
     calls: list[str] = []
@@ -338,7 +338,7 @@ def test_the_worst_delivery_stays_inside_the_runners_budget() -> None:
 
             return counted
 
-    world = World({"scan": Breaking()}, around=Counting)
+    world = World({"scan": processor(Breaking())}, around=Counting)
     world.start_scan()
     tried = Failing(since="2026-11-23T09:59:53.000Z", tries=3, unexpected=RETRIES.unexpected, waited=7)
     asyncio.run(world.db.put_off_step(1, 1, "2026-11-23T10:00:00.000Z", tried, "waiting"))

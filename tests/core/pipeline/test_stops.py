@@ -11,8 +11,8 @@ import pytest
 from ossgard.errors import PermanentError
 from ossgard.pipeline.disposition import Disposition
 from ossgard.pipeline.outcome import Outcome
-from ossgard.pipeline.phase import PhaseProcessor, Slice
-from tests.core.chain import MARKS, CountingPhase, assert_counted_once, counting_chain
+from ossgard.pipeline.phase import Processor, Slice
+from tests.core.chain import MARKS, CountCursor, CountingPhase, assert_counted_once, counting_chain, processor
 from tests.core.world import World
 
 pytestmark = pytest.mark.slow
@@ -105,12 +105,12 @@ def test_killed_at_any_action_and_everything_queued_lost(after: bool) -> None:
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_killed_while_failing_a_scan(after: bool) -> None:
     class Hopeless:
-        async def run(self, slice: Slice) -> Outcome:
+        async def run(self, slice: Slice[CountCursor]) -> Outcome:
             raise PermanentError("no such repository")
 
     for at in itertools.count(1):
         killer = Killer(at, after)
-        world = World({"scan": Hopeless()}, around=killer.around)
+        world = World({"scan": processor(Hopeless())}, around=killer.around)
         world.start_scan()
         try:
             world.drain()
@@ -197,7 +197,7 @@ def advance_to_last(world: World) -> None:
 class TwoDeliveries:
     """Worlds in which one message is delivered twice at once."""
 
-    def __init__(self, processors: Callable[[], Mapping[str, PhaseProcessor]], *, last: bool = False) -> None:
+    def __init__(self, processors: Callable[[], Mapping[str, Processor[CountCursor]]], *, last: bool = False) -> None:
         self.processors = processors
         self.last = last
         self.world: World
@@ -235,7 +235,7 @@ class Divided(CountingPhase):
         self.runs = itertools.count()
         self.failing = failing
 
-    async def run(self, slice: Slice) -> Outcome:
+    async def run(self, slice: Slice[CountCursor]) -> Outcome:
         if next(self.runs) == self.failing:
             raise PermanentError("bad luck")
         return await super().run(slice)
@@ -244,7 +244,7 @@ class Divided(CountingPhase):
 @pytest.mark.parametrize("failing", [0, 1])
 def test_one_delivery_fails_for_good_while_another_works(failing: int) -> None:
     """Whoever commits first decides: the scan goes on with its step done, or has failed with nothing done."""
-    two = TwoDeliveries(lambda: {"scan": Divided(failing)})
+    two = TwoDeliveries(lambda: {"scan": processor(Divided(failing))})
     ends = set()
     for _ in every_order(two.deliver):
         world = two.world

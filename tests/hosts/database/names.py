@@ -63,6 +63,8 @@ NAMES = [
         OLD_SCAN,
         OLD,
         "of the old",
+        None,
+        None,
         [
             member(OLD_7, 1, 9),
             member(OLD_8, 2, 8),
@@ -139,6 +141,8 @@ RETENTION = [
         NEW_SCAN,
         NEW,
         "shown",
+        None,
+        None,
         [member(NEW_8, 1, 1)],
         gives=1,
     ),

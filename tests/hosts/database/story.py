@@ -50,6 +50,7 @@ from tests.hosts.database.rows import (
     call,
     pr_input,
 )
+from tests.hosts.database.verdicts import VERDICTS
 
 FAILING = Failing(since=T1, tries=3, unexpected=1, waited=7)
 PUT_OFF = {"scanId": 1, "step": 1, "phase": "scan", **PLAIN, "failing": FAILING.model_dump(by_alias=True)}
@@ -364,6 +365,12 @@ STORY = [
                 "completedAt": T2,
                 "author": "ada",
                 "state": "open",
+                "isNewGroup": True,
+                "mergedNumber": None,
+                "relationship": None,
+                "confidence": None,
+                "reason": None,
+                "isNew": False,
             }
             for row in (
                 {
@@ -425,6 +432,12 @@ STORY = [
                     "rank",
                     "score",
                     "rationale",
+                    "isNewGroup",
+                    "mergedNumber",
+                    "relationship",
+                    "confidence",
+                    "reason",
+                    "isNew",
                 )
             )
             | {"repoId": ANVIL_ID, "owner": "acme", "name": UNUSUAL}
@@ -460,6 +473,7 @@ STORY = [
     call("delete_dupe_groups_by_scan", 1, gives=0, why="when there are none"),
     *JOBS,
     *PIPELINE,
+    *VERDICTS,
     *BATCHES,
     *CLEARING,
     *NAMES,

@@ -51,7 +51,10 @@ class BunProcess:
             if kind == "warning":
                 self.warnings.append(text)
             else:
-                self._waiting.pop(kind).set_result(text)
+                answer = self._waiting.pop(kind)
+                # Nobody waits any more for what was asked beside a call that failed.
+                if answer.set_running_or_notify_cancel():
+                    answer.set_result(text)
         for answer in self._waiting.values():
             answer.set_exception(RuntimeError("the Bun process has ended"))
 

@@ -159,11 +159,50 @@ def test_a_rate_limit_until_a_date_is_one_too(server: Server) -> None:
         run(fill(server.store()))
 
 
-@pytest.mark.parametrize("body", ["<html>Welcome</html>", {"hello": "world"}])
+@pytest.mark.parametrize("body", ["<html>Welcome</html>", {"hello": "world"}, b"null", b"true", b"[]", {"result": {}}])
 def test_another_kind_of_server_is_named(server: Server, body: object) -> None:
     server.watch.add(Fault("qdrant.*", status=200, body=body))
     with pytest.raises(PermanentError, match=r"does not answer as Qdrant does\. Check vector_store\.url"):
         run(fill(server.store()))
+
+
+ODD_POINTS = [
+    None,
+    7,
+    [None],
+    [{"id": "x", "score": 0.5, "payload": None}],
+    [{"id": "x", "score": "0.5", "payload": {"repoId": 1, "prNumber": 2, "prId": 3}}],
+    [{"id": "x", "score": 0.5, "payload": {"repoId": 1, "prNumber": "2", "prId": 3}}],
+]
+
+
+@pytest.mark.parametrize("points", ODD_POINTS)
+def test_points_that_are_none_of_ours_are_not_believed(server: Server, points: object) -> None:
+    store = server.store()
+    run(fill(store))
+    server.watch.add(Fault("qdrant.query", status=200, body={"result": {"points": points}, "status": "ok"}))
+    with pytest.raises(PermanentError, match="does not answer as Qdrant does"):
+        run(store.search_by_id(CODE, "1-1-code", repo_id=1, limit=3))
+
+
+@pytest.mark.parametrize("vector", [None, 7, "x", ["x"], {"named": [1, 2]}])
+def test_vectors_that_are_none_are_not_believed(server: Server, vector: object) -> None:
+    store = server.store()
+    run(fill(store))
+    id = str(uuid.UUID(hashlib.md5(b"1-1-code").hexdigest()))
+    body = {"result": [{"id": id, "vector": vector}], "status": "ok"}
+    server.watch.add(Fault("qdrant.retrieve", status=200, body=body))
+    with pytest.raises(PermanentError, match="does not answer as Qdrant does"):
+        run(store.get_vectors(CODE, ["1-1-code"]))
+
+
+def test_a_collection_that_is_not_described_is_not_dropped(server: Server) -> None:
+    store = server.store()
+    run(fill(store))
+    server.watch.add(Fault("qdrant.collections", status=200, body={"result": {}, "status": "ok"}, times=1))
+    with pytest.raises(PermanentError, match="does not answer as Qdrant does"):
+        run(store.ensure_collection(CODE, 2))
+    assert not any(request.method == "DELETE" for request in server.watch.requests)
 
 
 def test_a_refused_request_says_why(server: Server) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from ossgard.pipeline.batch.polling import poller_name
 from ossgard.times import from_text
 from tests.support.bun_host import timed_bun_host
-from tests.support.cpython_host import cpython_host
+from tests.support.cpython_host import CPythonHost, cpython_host
 from tests.support.worker_host import worker_host
 from tests.whole.scans.rows import Rows, file_rows
 from tests.whole.scans.targets import VECTORIZE_DELAY_MILLISECONDS
@@ -63,14 +63,19 @@ class BatchHost:
 def cpython(directory: Path, environment: Mapping[str, str]) -> Iterator[BatchHost]:
     """The core without a host, with a clock that is moved ahead."""
     with cpython_host(directory, environment) as host:
-        rows = file_rows(directory)
+        yield moved_on(host)
 
-        def poll(name: str) -> float:
-            seconds = _seconds(host.clock.now(), _table_poll(rows, name))
-            host.clock.advance(seconds=seconds)
-            return seconds
 
-        yield BatchHost(host.url, rows, host.log_lines, _cannot, lambda name: _table_poll(rows, name), poll, host)
+def moved_on(host: CPythonHost) -> BatchHost:
+    """The core without a host, whose clock is moved ahead when a poller is to poll."""
+    rows = file_rows(host.directory)
+
+    def poll(name: str) -> float:
+        seconds = _seconds(host.clock.now(), _table_poll(rows, name))
+        host.clock.advance(seconds=seconds)
+        return seconds
+
+    return BatchHost(host.url, rows, host.log_lines, _cannot, lambda name: _table_poll(rows, name), poll, host)
 
 
 @contextmanager

@@ -6,23 +6,21 @@ Every fault at every endpoint, on the core without a host, whose queue delivers 
 import itertools
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ossgard.pipeline.phases.ingest import TRY_AGAIN_SECONDS
-from ossgard.ports import HttpStream
 from tests.outside.diffs import ChangedFile
 from tests.outside.llm import Behaviour
 from tests.outside.planting import Plan
 from tests.outside.repository import Repository
 from tests.outside.world import World
 from tests.support.cpython_host import CPythonHost, MemoryQueue, cpython_host
-from tests.support.ports import HttpxClient
 from tests.whole.scans.client import Client
+from tests.whole.scans.impatient import ImpatientClient
 from tests.whole.scans.rows import assert_whole, file_rows
 from tests.whole.scans.targets import Running
 
@@ -33,7 +31,6 @@ RETRY_AFTER = 7
 LONG_RETRY_AFTER = 40_000
 # How long the runner waits each time, until its patience of ten minutes is used up.
 BACKOFF = [1, 2, 4, 8, 16, 32, 64, 120, 120, 120, 120]
-PATIENCE_SECONDS = 0.8
 
 # Endpoint -> the account that uses it.
 ENDPOINTS: Mapping[str, Mapping[str, Any]] = {
@@ -68,25 +65,6 @@ def faults_at_endpoints(faults: Iterable[str]) -> list[tuple[str, str]]:
     """Every fault at every endpoint that can have it."""
     every = itertools.product(ENDPOINTS, faults)
     return [(endpoint, fault) for endpoint, fault in every if fault != "malformed answer" or endpoint not in NO_JSON]
-
-
-class ImpatientClient(HttpxClient):
-    """Gives up soon, so that a test of time-outs need not wait for the product's own."""
-
-    @asynccontextmanager
-    async def stream(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        body: bytes | None = None,
-        timeout_seconds: float,
-    ) -> AsyncIterator[HttpStream]:
-        """Send a request and read the answer piece by piece."""
-        patience = PATIENCE_SECONDS if timeout_seconds > 5 else timeout_seconds
-        async with super().stream(method, url, headers=headers, body=body, timeout_seconds=patience) as answer:
-            yield answer
 
 
 @pytest.fixture(scope="module")
@@ -402,7 +380,8 @@ def test_a_row_that_poisons_a_message_fails_its_scan_and_no_other(
     watched = client.scan(repository.full_name)
     assert watched.status == "failed"
     assert watched.error is not None
-    assert "Unexpected error in phase 'embed'" in watched.error
+    assert "Phase 'embed' met an error that nobody foresaw" in watched.error
+    assert any("file_paths" in line for line in core.log_lines)
     assert "Start the scan again" in watched.error
     assert core.queue.waits == BACKOFF[:3]
     assert_whole(running.rows, watched.scan["id"])

@@ -3,7 +3,7 @@
 import type { QdrantClient } from "@qdrant/js-client-rest";
 import { checkPoints, checkVector } from "./check.ts";
 import { CollectionMissing, VectorServerRefusal } from "./errors.ts";
-import { type ConnectOptions, connectToQdrant, translateError } from "./qdrant-connection.ts";
+import { type ConnectOptions, connectToQdrant, notQdrant, translateError } from "./qdrant-connection.ts";
 import type { VectorMatch, VectorPoint, VectorStore, Warn } from "./store.ts";
 
 // Vectors are some 20 bytes a dimension in JSON; Qdrant takes 32 MB a request.
@@ -11,13 +11,6 @@ const POINTS_A_REQUEST = 100;
 const IDS_A_REQUEST = 1000;
 // The first version of Qdrant with `/points/query`.
 const OLDEST = "1.10.0";
-
-/** What a point carries; the shape of collections that older versions made. */
-interface Payload {
-  repoId: number;
-  prNumber: number;
-  prId: number;
-}
 
 /** A collection as it is on the server. */
 interface Found {
@@ -100,9 +93,11 @@ export class QdrantStore implements VectorStore {
     const vectors = new Map<string, Float32Array>();
     for (const chunk of chunks([...idOf.keys()], POINTS_A_REQUEST)) {
       const asked = this.#client.retrieve(collection, { ids: chunk, with_vector: true, with_payload: false });
-      for (const { id, vector } of (await this.#askForCollection(collection, asked)) ?? []) {
+      for (const { id, vector } of this.#listed(await this.#askForCollection(collection, asked))) {
         const known = idOf.get(String(id));
-        if (known !== undefined) vectors.set(known, new Float32Array(vector as number[]));
+        if (known === undefined) continue;
+        if (!(Array.isArray(vector) && vector.every(Number.isFinite))) throw notQdrant(this.#server);
+        vectors.set(known, new Float32Array(vector));
       }
     }
     return vectors;
@@ -132,10 +127,20 @@ export class QdrantStore implements VectorStore {
     });
     const answer = await this.#askForCollection(collection, asked).catch((error) => this.#explain(error));
     if (answer === undefined) return null;
-    return answer.points.map(({ score, payload }) => {
-      const { repoId, prNumber, prId } = payload as unknown as Payload;
-      return { id: pointId(collection, repoId, prNumber), score, prNumber, prId };
+    return this.#listed(answer.points).map(({ score, payload }) => {
+      // What a point carries; the shape of collections that older versions made.
+      const { repoId, prNumber, prId } = Object(payload) as Record<string, unknown>;
+      if (!(isWhole(repoId) && isWhole(prNumber) && isWhole(prId) && Number.isFinite(score))) {
+        throw notQdrant(this.#server);
+      }
+      return { id: pointId(collection, repoId, prNumber), score: Number(score), prNumber, prId };
     });
+  }
+
+  /** The objects of a list in an answer; the client checks nothing. */
+  #listed(items: unknown = []): Record<string, unknown>[] {
+    if (!Array.isArray(items)) throw notQdrant(this.#server);
+    return items.map((item) => Object(item) as Record<string, unknown>);
   }
 
   /** Raises what a search failed with, or that the server is too old to search so. */
@@ -153,7 +158,9 @@ export class QdrantStore implements VectorStore {
   async #find(collection: string): Promise<Found | undefined> {
     const info = await this.#askForCollection(collection, this.#client.getCollection(collection));
     if (info === undefined) return undefined;
-    const vectors = info.config?.params?.vectors;
+    // A collection of another kind is dropped; one that is not described must not be taken for such.
+    if (typeof info.config?.params !== "object" || info.config.params === null) throw notQdrant(this.#server);
+    const { vectors } = info.config.params;
     const ours = typeof vectors?.size === "number" && vectors.distance === "Cosine";
     return {
       dimensions: ours ? Number(vectors.size) : 0,
@@ -214,6 +221,10 @@ export function uuidOf(id: string): string {
 /** The id whose MD5 the server holds; the payloads of older versions do not repeat it. */
 function pointId(collection: string, repoId: number, prNumber: number): string {
   return `${repoId}-${prNumber}-${collection.slice(collection.lastIndexOf("-") + 1)}`;
+}
+
+function isWhole(value: unknown): value is number {
+  return Number.isSafeInteger(value);
 }
 
 function wirePoint({ id, values, repoId, prNumber, prId }: VectorPoint) {

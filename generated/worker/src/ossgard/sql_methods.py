@@ -118,6 +118,7 @@ class SqlMethods:
             values = encode_all(parameters)
             if values is None:
                 return []
+            self._refuse_long_lists(parameters, values)
             [(sql, bound)] = _bind(query, values)
             return list(await self._executor.all(sql, bound))
         results = await self._execute(query, parameters)
@@ -136,14 +137,30 @@ class SqlMethods:
         values = encode_all(parameters)
         if values is None:
             return
-        text = values[query.chunked] if query.chunked is not None else None
-        if query.chunked is None or not isinstance(text, str) or len(text) * 4 <= self._max_value_bytes:
+        if query.chunked is None:
+            self._refuse_long_lists(parameters, values)
+            yield values
+            return
+        text = values[query.chunked]
+        if not isinstance(text, str) or len(text) * 4 <= self._max_value_bytes:
             yield values
             return
         items = parameters[query.chunked]
         assert isinstance(items, Iterable)
         for chunk in split_json(items, self._max_value_bytes):
             yield [*values[: query.chunked], chunk, *values[query.chunked + 1 :]]
+
+    def _refuse_long_lists(self, parameters: Sequence[object], values: Sequence[SqlValue]) -> None:
+        """End a query whose list means something else in chunks, and is too long for one value."""
+        for parameter, text in zip(parameters, values, strict=True):
+            if not isinstance(parameter, list | tuple) or not isinstance(text, str):
+                continue
+            size = len(text.encode()) if len(text) * 4 > self._max_value_bytes else 0
+            if size > self._max_value_bytes:
+                raise DatabaseError(
+                    f"a list of {len(parameter)} items has {size} bytes, and is sent as one value; "
+                    f"the limit is {self._max_value_bytes}: pass fewer items"
+                )
 
 
 def _bind(query: Query, values: Sequence[SqlValue]) -> list[tuple[str, Sequence[SqlValue]]]:

@@ -3,10 +3,11 @@
 import logging
 from datetime import datetime, timedelta
 
-from ossgard.errors import HttpError
+from ossgard.errors import HttpError, PermanentError
 from ossgard.http import AccountContext, Reply
 from ossgard.log import log
-from ossgard.pipeline.batch.rounds import WAITING, batch_cursor
+from ossgard.pipeline.batch.rounds import WAITING
+from ossgard.pipeline.batch.states import Submitted, kept_state
 from ossgard.pipeline.outbox import job_id, send_step
 from ossgard.spec.entities import Scan
 from ossgard.spec.error_codes import ErrorCode
@@ -48,10 +49,14 @@ def _with_age(scan: Scan, now: datetime) -> Scan:
     """While a scan waits for a provider's batch, its progress tells for how long it has."""
     if scan.progress is None or scan.progress.note != WAITING:
         return scan
-    cursor = batch_cursor(scan.phase_cursor or {})
-    if cursor is None or cursor.submitted_at is None:
+    try:
+        state = kept_state(scan.phase_cursor)
+    except PermanentError:
+        # The scan itself will say so when it goes on.
         return scan
-    minutes = max(0, int((now - from_text(cursor.submitted_at)) / timedelta(minutes=1)))
+    if not isinstance(state, Submitted):
+        return scan
+    minutes = max(0, int((now - from_text(state.submitted_at)) / timedelta(minutes=1)))
     age = f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
     progress = scan.progress.model_copy(update={"note": f"{WAITING}, for {age}"})
     return scan.model_copy(update={"progress": progress})

@@ -71,10 +71,13 @@ export function translateError(error: unknown, server: string, timeoutSeconds: n
   if ("status" in error && typeof error.status === "number") {
     return fromStatus(error.status, reasonOf(error), server, isUnknownPath(error));
   }
-  if (isForeign(error)) {
-    return new VectorServerRefusal(server, "does not answer as Qdrant does", "Check vector_store.url, and change it");
-  }
+  if (isForeign(error)) return notQdrant(server);
   return new VectorServerUnreachable(server, fetchFailure(error, timeoutSeconds));
+}
+
+/** The error for an answer that Qdrant would not give. */
+export function notQdrant(server: string): VectorServerRefusal {
+  return new VectorServerRefusal(server, "does not answer as Qdrant does", "Check vector_store.url, and change it");
 }
 
 function fromStatus(status: number, reason: string, server: string, isUnknownPath: boolean): VectorStoreError {
@@ -107,9 +110,11 @@ function isRateLimit(error: Error): boolean {
   return error.name === "QdrantClientResourceExhaustedError" || error.message.startsWith("Invalid retryAfter value");
 }
 
-/** Whether an answer was not what the client can read. */
+/** Whether an answer was not what the client can read: it takes every value for what Qdrant documents, or stumbles. */
 function isForeign(error: Error): boolean {
-  return error instanceof SyntaxError || error.message === "Result came uninitialized";
+  // Errors of the connection are of these types, too, but have a code.
+  const stumbles = [SyntaxError, RangeError, TypeError].some((type) => error instanceof type) && !("code" in error);
+  return stumbles || error.message === "Result came uninitialized";
 }
 
 function statesDefaultPort(url: string): boolean {

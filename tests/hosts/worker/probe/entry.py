@@ -66,6 +66,16 @@ class Default(WorkerEntrypoint):
             return str(error)
         return None
 
+    async def try_statements(self, statements: Sequence[str]) -> list[str | None]:
+        errors: list[str | None] = []
+        for sql in statements:
+            try:
+                await self.env.DB.prepare(sql).all()
+                errors.append(None)
+            except Exception as error:
+                errors.append(str(error))
+        return errors
+
     async def search_path(self) -> list[str]:
         import sys
 

@@ -9,19 +9,21 @@ from pydantic import BaseModel, ValidationError
 
 from ossgard.concurrency import gather_bounded
 from ossgard.pipeline.control import ask_control
-from ossgard.pipeline.cursor import flag
 from ossgard.pipeline.phase import Slice
 from ossgard.pipeline.prompts import Prompt
 from ossgard.providers.chat import ChatAnswer, ChatLimits, ChatModel, UnusableAnswer
 from ossgard.providers.factory import Providers
 from ossgard.providers.structured import ask
 from ossgard.spec import writes
+from ossgard.spec.cursors import RankCursor, VerifyCursor
 from ossgard.spec.entities import PR, CandidateGroup, GroupAnswerInput
 from ossgard.times import to_text
 from ossgard.write import Write
 
 M = TypeVar("M", bound=BaseModel)
 Pulls = Mapping[int, PR]
+# What the phases that ask about groups go by.
+GroupsCursor = VerifyCursor | RankCursor
 
 
 def members_of(group: CandidateGroup, pulls: Pulls) -> list[PR]:
@@ -99,7 +101,7 @@ class Asking(Generic[M]):
 
 
 async def prepare_question(
-    slice: Slice, question: Question[M], groups: Sequence[CandidateGroup], limits: ChatLimits
+    slice: Slice[GroupsCursor], question: Question[M], groups: Sequence[CandidateGroup], limits: ChatLimits
 ) -> Asking[M]:
     """Make the prompts about groups, and look for what is known of them already."""
     found = await slice.open_pulls(member_ids(groups))
@@ -125,7 +127,7 @@ async def prepare_question(
     return Asking(pulls, prompts, hashes, known)
 
 
-async def ask_about(slice: Slice, question: Question[M], groups: Sequence[CandidateGroup]) -> Answers[M]:
+async def ask_about(slice: Slice[GroupsCursor], question: Question[M], groups: Sequence[CandidateGroup]) -> Answers[M]:
     """Ask about groups; what came in a batch already is a first answer, and what is known needs none.
 
     The cursor's `works` says what `Answers.works` said in the slice before.
@@ -138,7 +140,7 @@ async def ask_about(slice: Slice, question: Question[M], groups: Sequence[Candid
     asked = await gather_bounded(questions, providers.at_once)
     input_tokens = sum(one.input_tokens for one in asked)
     output_tokens = sum(one.output_tokens for one in asked)
-    works = flag(slice.cursor, "works") or any(one.answer is not None and not one.is_known for one in asked)
+    works = slice.cursor.works or any(one.answer is not None and not one.is_known for one in asked)
     if works or all(one.error is None for one in asked):
         return Answers(asked, works, None, input_tokens, output_tokens)
     problem = None
@@ -154,7 +156,7 @@ async def ask_about(slice: Slice, question: Question[M], groups: Sequence[Candid
     return Answers(asked, problem is None, problem, input_tokens, output_tokens)
 
 
-def kept(slice: Slice, asked: Iterable[Asked[M]]) -> list[Write]:
+def kept(slice: Slice[GroupsCursor], asked: Iterable[Asked[M]]) -> list[Write]:
     """The writes that keep answers for later scans, or record that they were of use again."""
     answers = [
         GroupAnswerInput(question_hash=one.question_hash, answer=one.answer.model_dump(mode="json", by_alias=True))
@@ -166,7 +168,7 @@ def kept(slice: Slice, asked: Iterable[Asked[M]]) -> list[Write]:
     return [writes.store_group_answers(slice.repo_id, to_text(slice.services.clock.now()), answers)]
 
 
-def model_key(slice: Slice) -> str:
+def model_key(slice: Slice[GroupsCursor]) -> str:
     """The account's chat model, as verdicts and answers name it."""
     return f"{slice.config.llm.provider}/{slice.config.llm.model}"
 
@@ -194,9 +196,11 @@ async def _ask(
     )
 
 
-async def _batch_answers(slice: Slice, name: str, groups: Sequence[CandidateGroup]) -> dict[int, ChatAnswer]:
+async def _batch_answers(
+    slice: Slice[GroupsCursor], name: str, groups: Sequence[CandidateGroup]
+) -> dict[int, ChatAnswer]:
     """What was answered in batches, by position; without batches, nothing."""
-    if not groups or "batch" not in slice.cursor:
+    if not groups or slice.cursor.batch is None:
         return {}
     first, last = groups[0].position, groups[-1].position
     stored = await slice.services.db.list_batch_answers(slice.scan_id, name, first, last)

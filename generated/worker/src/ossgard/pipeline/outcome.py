@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ossgard.model import JsonObject
+from ossgard.cursor import Cursor
 from ossgard.spec.entities import Progress, ScanWarning
 from ossgard.write import Write
 
@@ -13,7 +13,7 @@ from ossgard.write import Write
 class NextSlice:
     """The same phase goes on, from `cursor`, after `wait_seconds`."""
 
-    cursor: JsonObject
+    cursor: Cursor
     wait_seconds: int = 0
 
 
@@ -21,16 +21,19 @@ class NextSlice:
 class WaitForBatch:
     """The same phase goes on, from `cursor`, when a provider's batch has ended; at `expires_at` that gives it up."""
 
-    cursor: JsonObject
+    cursor: Cursor
     batch_id: str
     expires_at: datetime
 
 
 @dataclass(frozen=True)
 class NextPhase:
-    """The phase is through; the one after it starts from `cursor`. After the last phase the scan is done."""
+    """The phase is through; the one after it starts from `cursor`, one of its own, or from an empty one.
 
-    cursor: JsonObject | None = None
+    After the last phase the scan is done.
+    """
+
+    cursor: Cursor | None = None
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,22 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
-from ossgard.model import JsonObject
+from ossgard.cursor import Cursor
 from ossgard.pipeline.outcome import Outcome
 from ossgard.services import Services
 from ossgard.spec.database import AccountDatabase
 from ossgard.spec.entities import PR, PRState
 from ossgard.spec.models import Config
 
+C = TypeVar("C", bound=Cursor)
+C_co = TypeVar("C_co", bound=Cursor, covariant=True)
+C_contra = TypeVar("C_contra", bound=Cursor, contravariant=True)
+
 
 @dataclass(frozen=True)
-class Slice:
+class Slice(Generic[C_co]):
     """One message's share of a scan.
 
     `step` is the message's number in the scan. `cursor` is what the slice before left to this one; `db` sees only what
@@ -27,7 +31,7 @@ class Slice:
     owner: str
     name: str
     config: Config
-    cursor: JsonObject
+    cursor: C_co
     db: AccountDatabase
     services: Services
 
@@ -43,10 +47,10 @@ class Slice:
         return {pull.id: pull for pull in pulls if pull.state is PRState.OPEN}
 
 
-class PhaseProcessor(Protocol):
+class PhaseProcessor(Protocol[C_contra]):
     """The code of a phase."""
 
-    async def run(self, slice: Slice) -> Outcome:
+    async def run(self, slice: Slice[C_contra]) -> Outcome:
         """Work on a slice.
 
         Raises:
@@ -54,3 +58,11 @@ class PhaseProcessor(Protocol):
             PermanentError: it will not; the scan fails with this text, and nothing of the slice is kept (see `Fail`).
         """
         ...
+
+
+@dataclass(frozen=True)
+class Processor(Generic[C]):
+    """The code of a phase, with the type of its cursor."""
+
+    phase: PhaseProcessor[C]
+    cursor_type: type[C]

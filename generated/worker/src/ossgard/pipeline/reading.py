@@ -4,12 +4,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from ossgard.errors import PermanentError, RetryableError
-from ossgard.pipeline.cursor import flag
 from ossgard.pipeline.phase import Slice
 from ossgard.pipeline.references import referenced_issues
 from ossgard.pipeline.sketch import sketch
 from ossgard.pipeline.texts import diff_hash
 from ossgard.providers.github import Diff, GitHub, NotModified, Pull, PullGone, TokenRefused, TooLarge
+from ossgard.spec.cursors import IngestCursor
 from ossgard.spec.entities import PendingPR, PRInput, PRState, PRStateChange
 
 # When a pull request changed of which something is still to be read: never, so that the next scan reads it again.
@@ -39,7 +39,7 @@ class Failed:
 class Reader:
     """Reads single pull requests of a slice's repository."""
 
-    slice: Slice
+    slice: Slice[IngestCursor]
     github: GitHub
 
     async def read(self, pull: PendingPR) -> PRInput | PRStateChange | Failed:
@@ -47,7 +47,7 @@ class Reader:
         owner, name = self.slice.owner, self.slice.name
         stored = Changes(pull.diff_hash, pull.github_etag, pull.committed_at, pull.sketch)
         # Without a sketch, it was read before there were any.
-        etag = None if flag(self.slice.cursor, "full") or pull.sketch is None else pull.github_etag
+        etag = None if self.slice.cursor.full or pull.sketch is None else pull.github_etag
 
         def as_pull(paths: Sequence[str], changes: Changes, updated_at: str) -> PRInput:
             return as_read(f"{owner}/{name}", pull, PRState.OPEN, paths, changes, updated_at)

@@ -15,17 +15,19 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from pydantic import ValidationError
 
 from ossgard.config import parse_stored
+from ossgard.cursor import Cursor, dump, load
 from ossgard.errors import ConstraintError, PermanentError, RetryableError
 from ossgard.log import log
 from ossgard.pipeline.disposition import Disposition, Done, Failed, Retry
 from ossgard.pipeline.outbox import delay_until, send_step
 from ossgard.pipeline.outcome import Fail, NextSlice, Outcome, WaitForBatch
 from ossgard.pipeline.patience import backoff, put_off
-from ossgard.pipeline.phase import PhaseProcessor, Slice
+from ossgard.pipeline.phase import Processor, Slice
 from ossgard.pipeline.purge import PURGE, purge, request_purge
 from ossgard.pipeline.retention import delete_old
 from ossgard.pipeline.warnings import merged
@@ -77,7 +79,7 @@ class Runner:
         processors: the phases by name.
     """
 
-    def __init__(self, services: Services, processors: Mapping[str, PhaseProcessor] = PROCESSORS) -> None:
+    def __init__(self, services: Services, processors: Mapping[str, Processor[Any]] = PROCESSORS) -> None:
         self._services = services
         self._db = services.db
         self._processors = processors
@@ -170,8 +172,10 @@ class Runner:
         except Exception as error:
             if now < give_up_at:
                 raise
+            log(logging.ERROR, "a message could not be sent for a day", error=error, scan=step.scan_id, step=step.step)
             await self.fail(
-                message, f"Phase '{step.phase}' could not be begun for a day: {error}. Start the scan again"
+                message,
+                f"Phase '{step.phase}' could not be begun for a day; the host's log tells why. Start the scan again",
             )
 
     async def _find(self, scan_id: int, step: int) -> ScanMessage | None:
@@ -186,7 +190,7 @@ class Runner:
             raise PermanentError(
                 f"Phase '{message.phase}' is not available in this version. Update ossgard, then start the scan again"
             )
-        outcome = await processor.run(
+        outcome = await processor.phase.run(
             Slice(
                 scan_id=message.scan_id,
                 step=message.step,
@@ -194,7 +198,7 @@ class Runner:
                 owner=message.owner,
                 name=message.name,
                 config=parse_stored(message.config, self._services.host),
-                cursor=message.phase_cursor or {},
+                cursor=load(processor.cursor_type, message.phase_cursor or {}),
                 db=AccountDatabase(self._db, message.account_id),
                 services=self._services,
             )
@@ -202,6 +206,8 @@ class Runner:
         if isinstance(outcome.next, Fail):
             log(logging.WARNING, "scan failed", scan=message.scan_id, phase=message.phase, reason=outcome.next.error)
         following = _following(phase, outcome)
+        if following is not None and not isinstance(outcome.next, Fail):
+            self._check_cursor(following.name, outcome.next.cursor)
         wait = outcome.next.wait_seconds if isinstance(outcome.next, NextSlice) else 0
         now = self._services.clock.now()
         due_at = to_text(now + timedelta(seconds=wait))
@@ -212,6 +218,12 @@ class Runner:
         return await self._commit(
             message.scan_id, next, [*outcome.writes, *_progress(message, outcome, following, to_text(now))]
         )
+
+    def _check_cursor(self, phase: str, cursor: Cursor | None) -> None:
+        """Raise `TypeError` when a phase is handed another's cursor: it would not find a word of it."""
+        processor = self._processors.get(phase)
+        if processor is not None and cursor is not None and type(cursor) is not processor.cursor_type:
+            raise TypeError(f"phase '{phase}' goes by {processor.cursor_type.__name__}, not {type(cursor).__name__}")
 
     async def _commit(self, scan_id: int, next: _Next, rows: Sequence[Write]) -> _Next | None:
         """Take the next step and write rows, or nothing at all.
@@ -264,7 +276,8 @@ class Runner:
             text = str(error)
         else:
             log(logging.ERROR, "unexpected error", error=error, scan=message.scan_id, phase=message.type)
-            text = f"Unexpected error in phase '{message.type}': {type(error).__name__}: {error}"
+            # What it says was not written for a user.
+            text = f"Phase '{message.type}' met an error that nobody foresaw; the host's log tells more"
         text = text[:_MAX_ERROR]
         now = self._services.clock.now()
         try:
@@ -325,8 +338,9 @@ def _following(phase: Phase, outcome: Outcome) -> Phase | None:
 
 def _progress(message: ScanMessage, outcome: Outcome, following: Phase | None, now: str) -> list[Write]:
     """The writes that move the scan itself on."""
+    cursor = None if isinstance(outcome.next, Fail) else outcome.next.cursor
     changes: UpdateScanStatusChanges = {
-        "phase_cursor": None if isinstance(outcome.next, Fail) else outcome.next.cursor,
+        "phase_cursor": None if cursor is None else dump(cursor),
         # Of the phase that is through; the next one has not begun.
         "progress": outcome.progress if isinstance(outcome.next, NextSlice | WaitForBatch) else None,
     }

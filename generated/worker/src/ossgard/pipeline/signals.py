@@ -1,7 +1,8 @@
 """The two signals of a pull request, the code it touches and its intent: embedded, stored and found again."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from ossgard.concurrency import gather_bounded
 from ossgard.pipeline.text_cleaning import clean_body
@@ -18,10 +19,12 @@ from ossgard.ports import VectorPoint, VectorStore
 from ossgard.providers.embeddings import Embeddings
 from ossgard.providers.factory import Providers
 from ossgard.services import Services
+from ossgard.spec.cursors import ClusterCursor, EmbedCursor
 from ossgard.spec.entities import PR, ScanWarning, WarningCode
 from ossgard.spec.models import Config
 
 Vector = Sequence[float]
+C = TypeVar("C", EmbedCursor, ClusterCursor)
 
 
 @dataclass(frozen=True)
@@ -103,8 +106,22 @@ async def ensure_collections(store: VectorStore, dimensions: int) -> None:
         await store.ensure_collection(collection, dimensions)
 
 
-async def store_signals(store: VectorStore, repo_id: int, signals: Sequence[Signals]) -> dict[str, str]:
-    """Store the vectors of both signals; the tokens of the writes, by their names in a scan's cursor."""
+@dataclass(frozen=True)
+class WriteTokens:
+    """What the store gave for the last writes of both signals, to be asked about; None for one that was not written."""
+
+    code: str | None
+    intent: str | None
+
+    def kept_in(self, cursor: C) -> C:
+        """The cursor with these tokens, in place of its older ones."""
+        code = cursor.code_token if self.code is None else self.code
+        intent = cursor.intent_token if self.intent is None else self.intent
+        return replace(cursor, code_token=code, intent_token=intent)
+
+
+async def store_signals(store: VectorStore, repo_id: int, signals: Sequence[Signals]) -> WriteTokens:
+    """Store the vectors of both signals."""
     intent = [_point(intent_point_id(repo_id, one.pr_number), one.intent, repo_id, one) for one in signals]
     code = [
         _point(code_point_id(repo_id, one.pr_number), one.code, repo_id, one) for one in signals if one.code is not None
@@ -113,13 +130,13 @@ async def store_signals(store: VectorStore, repo_id: int, signals: Sequence[Sign
     if without_code:
         await store.delete(CODE_COLLECTION, without_code)
 
-    async def upsert(key: str, collection: str, points: Sequence[VectorPoint]) -> dict[str, str]:
-        return {key: await store.upsert(collection, points)} if points else {}
+    async def upsert(collection: str, points: Sequence[VectorPoint]) -> str | None:
+        return await store.upsert(collection, points) if points else None
 
     code_token, intent_token = await gather_bounded(
-        [lambda: upsert("codeToken", CODE_COLLECTION, code), lambda: upsert("intentToken", INTENT_COLLECTION, intent)]
+        [lambda: upsert(CODE_COLLECTION, code), lambda: upsert(INTENT_COLLECTION, intent)]
     )
-    return {**code_token, **intent_token}
+    return WriteTokens(code_token, intent_token)
 
 
 def _point(id: str, values: Vector, repo_id: int, one: Signals) -> VectorPoint:

@@ -63,11 +63,18 @@ def clean_body(body: str | None, shared_lines: Collection[str] = ()) -> str:
     return "\n".join(_without_empty_headings(kept)).strip()
 
 
-def find_shared_lines(bodies: Sequence[str]) -> list[str]:
-    """The lines, normalised, that so many descriptions of a repository have that they come from its template."""
+def find_shared_lines(bodies: Sequence[str], known: Collection[str] = ()) -> list[str]:
+    """The lines, normalised, that so many descriptions of a repository have that they come from its template.
+
+    Those that were `known` before stay as long as half as many have them, so that they seldom come and go.
+    """
     found = Counter(line for body in bodies for line in {_normalised(line) for line in body.splitlines()})
     least = max(SHARED_BY, SHARED_SHARE * len(bodies))
-    return sorted(line for line, count in found.items() if count >= least and _says_something(line))
+    return sorted(
+        line
+        for line, count in found.items()
+        if count >= (least / 2 if line in known else least) and _says_something(line)
+    )
 
 
 def _normalised(line: str) -> str:

@@ -1,6 +1,6 @@
 """What was said of pairs of pull requests, as votes: by the model, by persons, and by equal changes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -9,9 +9,12 @@ from ossgard.pipeline.groups import model_key
 from ossgard.pipeline.linkage import SURE, Pair, average_linkage, pair_of
 from ossgard.pipeline.phase import Slice
 from ossgard.pipeline.prompts import MAX_GROUP, PAIRS_VERSION
+from ossgard.spec.cursors import VerifyCursor
 from ossgard.spec.entities import Bond, CandidateGroup, Relationship
 
 _SAME = (Relationship.DUPLICATE, Relationship.SUPERSEDED)
+# How sure a model is that two are not in one group: it is asked about groups only.
+_DIFFERENT = -900
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Votes:
         """The votes by pair, the mean of what was said of each; those on settled pairs are not in doubt."""
         said: dict[Pair, list[int]] = {pair: [vote] for pair, vote in self.model.items()}
         for opinion in opinions:
-            for pair, vote in opinion.votes():
+            for pair, vote in opinion.votes(self.settled):
                 said.setdefault(pair, []).append(vote)
         means = {pair: sum(votes) // len(votes) for pair, votes in said.items()}
         return means | dict.fromkeys(self.settled, SURE)
@@ -69,13 +72,17 @@ class Opinion:
     pr_ids: Sequence[int]
     groups: Sequence[ConfirmedGroup]
 
-    def votes(self) -> Iterable[tuple[Pair, int]]:
-        """A vote on each pair of the group."""
-        place = {id: index for index, group in enumerate(self.groups) for id in group.pr_ids}
-        for one, other in combinations(sorted(self.pr_ids), 2):
-            index = place.get(one)
-            is_same = index is not None and place.get(other) == index
-            yield (one, other), thousandths(self.groups[index].confidence) if is_same and index is not None else -SURE
+    def votes(self, settled: Collection[Pair]) -> Iterable[tuple[Pair, int]]:
+        """A vote on each pair of the group; whom the model left out goes where the other one of a settled pair is."""
+        place = {id: group for group in self.groups for id in group.pr_ids}
+        pairs = list(combinations(sorted(self.pr_ids), 2))
+        for one, other in pairs:
+            if (one, other) in settled and (one in place) != (other in place):
+                place[one] = place[other] = place.get(one) or place[other]
+        for one, other in pairs:
+            group = place.get(one)
+            is_same = group is not None and place.get(other) is group
+            yield (one, other), thousandths(group.confidence) if is_same and group is not None else _DIFFERENT
 
 
 def opinion(group: CandidateGroup) -> Opinion | None:
@@ -90,7 +97,7 @@ def thousandths(confidence: float) -> int:
     return round(confidence * SURE)
 
 
-async def read_votes(slice: Slice) -> Votes:
+async def read_votes(slice: Slice[VerifyCursor]) -> Votes:
     """All that is known of the repository's open pull requests, and still stands."""
     db = slice.services.db
     model = {

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from ossgard import json_text
 from ossgard.providers.chat import ChatAnswer, ChatModel, UnusableAnswer
 from ossgard.providers.tokens import cut, estimate_tokens
+from ossgard.validation import problems
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -104,13 +105,13 @@ def _read(answer: ChatAnswer, answer_type: type[M]) -> M:
         raise _Wrong(answer.problem)
     if len(answer.text) > _MAX_ANSWER:
         raise _Wrong(f"it has more than {_MAX_ANSWER} characters")
-    problems = "there is no JSON object in it"
+    wrong = "there is no JSON object in it"
     for candidate in _objects(answer.text):
         try:
             return answer_type.model_validate(candidate)
         except ValidationError as error:
-            problems = _problems(error)
-    raise _Wrong(problems)
+            wrong = _problems(error)
+    raise _Wrong(wrong)
 
 
 def _objects(text: str) -> Iterator[object]:
@@ -182,9 +183,5 @@ def _decode(text: str) -> object | None:
 
 
 def _problems(error: ValidationError) -> str:
-    """What is wrong, field by field, as short as a model needs it."""
-    found = [
-        f"{'.'.join(str(part) for part in problem['loc']) or 'the object'}: {problem['msg']}"[:_MAX_PROBLEM]
-        for problem in error.errors(include_url=False, include_context=False, include_input=False)
-    ]
-    return "; ".join(found[:_MAX_PROBLEMS])
+    """What is wrong, field by field, as short as a model needs it and in words that a user may see, too."""
+    return "; ".join(problem[:_MAX_PROBLEM] for problem in problems(error)[:_MAX_PROBLEMS])

@@ -17,7 +17,6 @@ class Phase:
     next: str
     slice_size: int
     batch: BatchService | None
-    cursor_fields: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,6 @@ PHASES: dict[str, Phase] = {
         next="ingest",
         slice_size=1,
         batch=None,
-        cursor_fields=("full", "maxPrs"),
     ),
     "ingest": Phase(
         name="ingest",
@@ -73,7 +71,6 @@ PHASES: dict[str, Phase] = {
         next="embed",
         slice_size=20,
         batch=None,
-        cursor_fields=("full", "maxPrs", "stage", "page", "afterNumber", "slipped", "closed", "round", "wait"),
     ),
     "embed": Phase(
         name="embed",
@@ -81,7 +78,6 @@ PHASES: dict[str, Phase] = {
         next="cluster",
         slice_size=50,
         batch="embedding",
-        cursor_fields=("full", "afterNumber", "done", "total", "restarts", "codeToken", "intentToken", "batch"),
     ),
     "cluster": Phase(
         name="cluster",
@@ -89,7 +85,6 @@ PHASES: dict[str, Phase] = {
         next="verify",
         slice_size=200,
         batch=None,
-        cursor_fields=("stage", "afterNumber", "done", "total", "tries", "embeddedTo", "codeToken", "intentToken"),
     ),
     "verify": Phase(
         name="verify",
@@ -97,7 +92,6 @@ PHASES: dict[str, Phase] = {
         next="rank",
         slice_size=12,
         batch="llm",
-        cursor_fields=("stage", "afterNumber", "position", "total", "works", "batch"),
     ),
     "rank": Phase(
         name="rank",
@@ -105,7 +99,6 @@ PHASES: dict[str, Phase] = {
         next="done",
         slice_size=12,
         batch="llm",
-        cursor_fields=("position", "done", "total", "stored", "works", "batch"),
     ),
 }
 

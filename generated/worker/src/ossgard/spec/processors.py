@@ -2,20 +2,22 @@
 """The phases that are built, by name."""
 
 from collections.abc import Mapping
+from typing import Any
 
-from ossgard.pipeline.phase import PhaseProcessor
+from ossgard.pipeline.phase import Processor
 from ossgard.pipeline.phases.cluster import ClusterPhase
 from ossgard.pipeline.phases.embed import EmbedPhase
 from ossgard.pipeline.phases.ingest import IngestPhase
 from ossgard.pipeline.phases.rank import RankPhase
 from ossgard.pipeline.phases.scan import ScanPhase
 from ossgard.pipeline.phases.verify import VerifyPhase
+from ossgard.spec.cursors import ClusterCursor, EmbedCursor, IngestCursor, RankCursor, ScanCursor, VerifyCursor
 
-PROCESSORS: Mapping[str, PhaseProcessor] = {
-    "scan": ScanPhase(),
-    "ingest": IngestPhase(),
-    "embed": EmbedPhase(),
-    "cluster": ClusterPhase(),
-    "verify": VerifyPhase(),
-    "rank": RankPhase(),
+PROCESSORS: Mapping[str, Processor[Any]] = {
+    "scan": Processor(ScanPhase(), ScanCursor),
+    "ingest": Processor(IngestPhase(), IngestCursor),
+    "embed": Processor(EmbedPhase(), EmbedCursor),
+    "cluster": Processor(ClusterPhase(), ClusterCursor),
+    "verify": Processor(VerifyPhase(), VerifyCursor),
+    "rank": Processor(RankPhase(), RankCursor),
 }

@@ -1202,11 +1202,9 @@ LIST_VERDICTS = Query(
             """SELECT repos.owner, repos.name, one.number AS pr_number, other.number AS other_number, verdict, reason,
        kept.number AS keep_number, verdicts.created_at
 FROM repos
-LEFT JOIN (
-  verdicts
-  JOIN prs AS one ON one.id = verdicts.pr_id
-  JOIN prs AS other ON other.id = verdicts.other_id AND other.repo_id = one.repo_id
-) ON one.repo_id = repos.id AND source = 'person'
+LEFT JOIN verdicts ON source = 'person' AND verdicts.pr_id IN (SELECT id FROM prs WHERE prs.repo_id = repos.id)
+LEFT JOIN prs AS one ON one.id = verdicts.pr_id AND one.repo_id = repos.id
+LEFT JOIN prs AS other ON other.id = verdicts.other_id AND other.repo_id = repos.id
 LEFT JOIN prs AS kept ON kept.id = keep_id AND kept.repo_id = repos.id
 WHERE repos.account_id = ?1 AND repos.owner = ?2 COLLATE NOCASE AND repos.name = ?3 COLLATE NOCASE
 ORDER BY verdicts.created_at DESC, verdicts.pr_id, verdicts.other_id""",
@@ -1353,7 +1351,6 @@ FROM json_each(?2) JOIN prs ON prs.id = value ->> '$.prId'""",
             (0, 5),
         ),
     ),
-    chunked=5,
 )
 
 CLEAR_SCRATCH = Query(
@@ -1546,7 +1543,6 @@ RETURNING id, type, payload, status, result, error, attempts, max_retries, run_a
         ),
     ),
     rows_from=0,
-    chunked=2,
 )
 
 GET_JOB_ACCOUNT = Query(

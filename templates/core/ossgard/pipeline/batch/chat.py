@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ossgard.errors import PermanentError, RetryableError
-from ossgard.pipeline.batch.rounds import BatchCursor, Collected, run_batches
-from ossgard.pipeline.groups import Question, prepare_question
+from ossgard.pipeline.batch.rounds import Collected, Ordinary, run_batches
+from ossgard.pipeline.batch.states import Claimed, Submitted
+from ossgard.pipeline.groups import GroupsCursor, Question, prepare_question
 from ossgard.pipeline.outcome import Outcome
 from ossgard.pipeline.phase import Slice
 from ossgard.pipeline.prompts import Prompt
@@ -27,7 +28,7 @@ PIECE_CHARACTERS = 500_000
 class GroupBatches:
     """Implements `BatchWork` for a phase that asks about groups."""
 
-    slice: Slice
+    slice: Slice[GroupsCursor]
     question: Question[Any]
     model: BatchChatModel
 
@@ -41,15 +42,15 @@ class GroupBatches:
         """The answers are of use to their own scan only."""
         return False
 
-    async def gather(self, file: RequestFile, cursor: BatchCursor) -> int | None:
+    async def gather(self, file: RequestFile, round: Claimed) -> int | None:
         """Put questions about groups into a file, but for those that need not be asked."""
-        slice, after = self.slice, cursor.after
+        slice, after = self.slice, round.after
         for _ in range(ROUND_SIZE // PAGE_SIZE):
             groups = await slice.services.db.list_candidate_groups(slice.scan_id, self.question.stage, after, PAGE_SIZE)
             asking = await prepare_question(slice, self.question, groups, self.model.limits)
             for position in (group.position for group in groups):
                 prompt = None if position in asking.known else asking.prompts.get(position)
-                if prompt is not None and not self._add(file, position, prompt, cursor.left_out):
+                if prompt is not None and not self._add(file, position, prompt, round.left_out):
                     return after
                 after = position
             if len(groups) < PAGE_SIZE:
@@ -60,7 +61,7 @@ class GroupBatches:
         body = self.model.body(prompt.system, prompt.user, self.model.limits.answer_tokens, left_out)
         return file.add(str(position), body, estimate_tokens(prompt.system) + estimate_tokens(prompt.user))
 
-    async def collect(self, results: AsyncIterator[BatchResult], cursor: BatchCursor) -> Collected:
+    async def collect(self, results: AsyncIterator[BatchResult], round: Submitted) -> Collected:
         """Store answers in pieces. Doing so again, or twice at the same time, stores the same."""
         answered, errors = 0, []
         piece: list[BatchAnswerInput] = []
@@ -77,7 +78,7 @@ class GroupBatches:
                 await self._store(piece)
                 piece, characters = [], 0
         await self._store(piece)
-        refused = () if answered else self.model.refused(errors, cursor.left_out)
+        refused = () if answered else self.model.refused(errors, round.left_out)
         # The tokens are counted when the answers are used.
         return Collected(answered, len(errors), refused=refused)
 
@@ -102,18 +103,18 @@ class GroupBatches:
             await self.slice.services.db.insert_batch_answers(self.slice.scan_id, self.question.name, answers)
 
 
-async def ask_in_batches(slice: Slice, question: Question[Any], total: int) -> Outcome | None:
-    """Take the next step of asking about all groups in batches; None when there is none (any more).
+async def ask_in_batches(slice: Slice[GroupsCursor], question: Question[Any], total: int) -> Outcome | Ordinary:
+    """Take the next step of asking about all groups in batches, if there is one (still).
 
     Args:
         slice: the slice of the phase.
         question: what is asked.
         total: how many groups there are. One alone is asked about in the ordinary way.
     """
-    if "batch" not in slice.cursor and (not slice.config.llm.batch or total < 2 or "position" in slice.cursor):
-        return None
+    if slice.cursor.batch is None and (not slice.config.llm.batch or total < 2 or slice.cursor.position):
+        return Ordinary()
     model = Providers(slice.services, slice.config).batch_chat_model()
     if model is None:
-        return None
+        return Ordinary()
     progress = Progress(done=0, total=total, note=None)
     return await run_batches(slice, GroupBatches(slice, question, model), bool(slice.config.llm.batch), progress)

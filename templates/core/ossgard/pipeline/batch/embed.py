@@ -1,11 +1,11 @@
 """Pull requests embedded in batches, one request for both signals of each."""
 
 from collections.abc import AsyncIterator, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ossgard.errors import PermanentError, RetryableError
-from ossgard.pipeline.batch.rounds import BatchCursor, Collected, run_batches, stored
-from ossgard.pipeline.cursor import number
+from ossgard.pipeline.batch.rounds import Collected, Ordinary, run_batches
+from ossgard.pipeline.batch.states import Claimed, Submitted, kept
 from ossgard.pipeline.outcome import Outcome
 from ossgard.pipeline.phase import Slice
 from ossgard.pipeline.signals import Signals, signal_texts, store_signals
@@ -17,6 +17,7 @@ from ossgard.providers.embeddings import prepare
 from ossgard.providers.factory import Providers
 from ossgard.providers.tokens import estimate_tokens
 from ossgard.spec import writes
+from ossgard.spec.cursors import EmbedCursor
 from ossgard.spec.entities import PR, EmbedHash, Progress
 
 # How many pull requests one round embeds at most, and how many it looks through for changed ones, in how large pieces.
@@ -58,7 +59,7 @@ class _Item:
 class PullBatches:
     """Implements `BatchWork` for changed pull requests."""
 
-    slice: Slice
+    slice: Slice[EmbedCursor]
     store: VectorStore
     model: BatchEmbeddingModel
     shared_lines: Collection[str]
@@ -73,9 +74,9 @@ class PullBatches:
         """What is embedded stays so."""
         return True
 
-    async def gather(self, file: RequestFile, cursor: BatchCursor) -> int | None:
+    async def gather(self, file: RequestFile, round: Claimed) -> int | None:
         """Put the texts of changed pull requests into a file."""
-        slice, after = self.slice, cursor.after
+        slice, after = self.slice, round.after
         for _ in range(ROUND_PAGES):
             pulls = await slice.db.list_open_prs_after(slice.repo_id, after, PAGE_SIZE)
             for pull in pulls:
@@ -92,14 +93,14 @@ class PullBatches:
         item = _Item(pull.id, pull.number, len(texts), hash)
         return file.add(str(item), self.model.body(texts), sum(estimate_tokens(text) for text in texts))
 
-    async def collect(self, results: AsyncIterator[BatchResult], cursor: BatchCursor) -> Collected | Outcome:
+    async def collect(self, results: AsyncIterator[BatchResult], round: Submitted) -> Collected | Outcome:
         """Store vectors in pieces. Doing so again, or twice at the same time, stores the same.
 
         What is embedded is recorded with the outcome only: then all of the vectors are stored.
         """
         hashes: list[EmbedHash] = []
         piece: list[tuple[Signals, str]] = []
-        keys: dict[str, str] = {}
+        cursor = self.slice.cursor
         answered, failed, tokens = 0, 0, 0
         async for result in results:
             item = _Item.parse(result.item)
@@ -110,33 +111,33 @@ class PullBatches:
             signals, used = found
             tokens += used
             if not answered:
-                restart = await self._make_ready(cursor, len(signals.intent))
+                restart = await self._make_ready(round, len(signals.intent))
                 if restart is not None:
                     return restart
             answered += 1
             piece.append((signals, item.hash))
             if len(piece) == PIECE_SIZE:
-                keys |= await self._store(piece, hashes)
+                cursor = await self._store(piece, hashes, cursor)
                 piece = []
-        keys |= await self._store(piece, hashes)
+        cursor = await self._store(piece, hashes, cursor)
         rows = [writes.update_pr_embed_hashes(hashes)] if hashes else []
-        return Collected(answered, failed, rows, embedding_tokens=tokens, keys=keys)
+        return Collected(answered, failed, rows, embedding_tokens=tokens, cursor=cursor)
 
-    async def _store(self, piece: Sequence[tuple[Signals, str]], hashes: list[EmbedHash]) -> dict[str, str]:
+    async def _store(
+        self, piece: Sequence[tuple[Signals, str]], hashes: list[EmbedHash], cursor: EmbedCursor
+    ) -> EmbedCursor:
         """Store the vectors of pull requests that are still open, and add to the hashes of what is stored."""
         still_open = await self.slice.open_pulls(signals.pr_id for signals, _ in piece)
-        kept = [(signals, hash) for signals, hash in piece if signals.pr_id in still_open]
-        hashes += [EmbedHash(id=signals.pr_id, embed_hash=hash) for signals, hash in kept]
-        return await store_signals(self.store, self.slice.repo_id, [signals for signals, _ in kept])
+        still = [(signals, hash) for signals, hash in piece if signals.pr_id in still_open]
+        hashes += [EmbedHash(id=signals.pr_id, embed_hash=hash) for signals, hash in still]
+        tokens = await store_signals(self.store, self.slice.repo_id, [signals for signals, _ in still])
+        return tokens.kept_in(cursor)
 
-    async def _make_ready(self, cursor: BatchCursor, dimensions: int) -> Outcome | None:
+    async def _make_ready(self, round: Submitted, dimensions: int) -> Outcome | None:
         """Make the collections ready; when they are emptied for it, collect again, and begin all anew."""
         # Nothing comes before the first pull request, so this says that it has begun anew.
-        again = cursor.model_copy(update={"until": 0})
-        restarted = cursor.until == 0
-        return await make_ready(
-            self.slice, self.store, dimensions, restarted=restarted, cursor={"batch": stored(again)}
-        )
+        again = kept(replace(round, until=0))
+        return await make_ready(self.slice, self.store, dimensions, restarted=round.until == 0, batch=again)
 
     def _read(self, item: _Item, result: BatchResult) -> tuple[Signals, int] | None:
         """The vectors of an item and the tokens they took; None when it is to be embedded in the ordinary way."""
@@ -151,13 +152,14 @@ class PullBatches:
         return Signals(item.pr_id, item.pr_number, answer.vectors[0], code), answer.input_tokens
 
 
-async def embed_in_batches(slice: Slice, store: VectorStore) -> Outcome | None:
-    """Take the next step of embedding what has changed in batches; None when there is none (any more)."""
-    if "batch" not in slice.cursor and (not slice.config.embedding.batch or number(slice.cursor, "total") < 2):
-        return None
+async def embed_in_batches(slice: Slice[EmbedCursor], store: VectorStore) -> Outcome | Ordinary:
+    """Take the next step of embedding what has changed in batches, if there is one (still)."""
+    total = slice.cursor.total or 0
+    if slice.cursor.batch is None and (not slice.config.embedding.batch or total < 2):
+        return Ordinary()
     model = Providers(slice.services, slice.config).batch_embedding_model()
     if model is None:
-        return None
-    progress = Progress(done=0, total=number(slice.cursor, "total"), note=None)
+        return Ordinary()
+    progress = Progress(done=0, total=total, note=None)
     work = PullBatches(slice, store, model, await slice.shared_lines())
     return await run_batches(slice, work, bool(slice.config.embedding.batch), progress)

@@ -1,11 +1,10 @@
 """Phase `rank`: asks the chat model to score the members of each verified group, and stores the groups."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ossgard.pipeline.answers import RankAnswer, Scored, ranked, unranked
 from ossgard.pipeline.batch.chat import ask_in_batches
-from ossgard.pipeline.cursor import number
 from ossgard.pipeline.groups import Asked, Question, ask_about, kept, member_ids
 from ossgard.pipeline.lineage import GroupOrigin
 from ossgard.pipeline.outcome import Fail, NextPhase, NextSlice, Outcome
@@ -16,6 +15,7 @@ from ossgard.pipeline.relations import kept_first, related
 from ossgard.pipeline.warnings import warning
 from ossgard.providers.chat import UnusableAnswer
 from ossgard.spec import writes
+from ossgard.spec.cursors import RankCursor
 from ossgard.spec.entities import Progress, RankedMember, ScanWarning, Verdict, WarningCode
 from ossgard.spec.phases import PHASES
 from ossgard.write import Write
@@ -28,17 +28,17 @@ LEFT_OVER = "The best pull request of this group, #{}, has been merged."
 class RankPhase:
     """Ranks groups, best member first; the members of one whose answer is of no use are shown in order of number."""
 
-    async def run(self, slice: Slice) -> Outcome:
+    async def run(self, slice: Slice[RankCursor]) -> Outcome:
         """Rank some groups, after all of them have been asked about in batches if the account wants that.
 
         The last slice ends the scan.
         """
         db = slice.services.db
-        position, done = number(slice.cursor, "position"), number(slice.cursor, "done")
-        total = number(slice.cursor, "total") or await db.count_candidate_groups(slice.scan_id, VERIFIED)
-        waiting = await ask_in_batches(slice, QUESTION, total)
-        if waiting is not None:
-            return waiting
+        position, done = slice.cursor.position, slice.cursor.done
+        total = slice.cursor.total or await db.count_candidate_groups(slice.scan_id, VERIFIED)
+        step = await ask_in_batches(slice, QUESTION, total)
+        if isinstance(step, Outcome):
+            return step
         groups = await db.list_candidate_groups(slice.scan_id, VERIFIED, position, SLICE_SIZE)
         answers = await ask_about(slice, QUESTION, groups)
         found = [one for one in map(_rank, answers.asked) if one is not None]
@@ -47,7 +47,7 @@ class RankPhase:
         rows = [] if position else [writes.delete_dupe_groups_by_scan(slice.scan_id)]
         rows += [_stored(slice, one, verdicts) for one in found]
         rows += kept(slice, [one.asked for one in found if one.error is None])
-        stored = number(slice.cursor, "stored") + len(found)
+        stored = slice.cursor.stored + len(found)
         progress = None
         if answers.problem is not None:
             next: Fail | NextPhase | NextSlice = Fail(answers.problem)
@@ -56,8 +56,10 @@ class RankPhase:
         else:
             done += len(groups)
             progress = Progress(done=min(done, total), total=total, note=None)
-            cursor = {"position": groups[-1].position, "done": done, "total": total, "stored": stored}
-            next = NextSlice({**slice.cursor, **cursor, "works": answers.works})
+            last = groups[-1].position
+            next = NextSlice(
+                replace(slice.cursor, position=last, done=done, total=total, stored=stored, works=answers.works)
+            )
         return Outcome(
             next,
             rows,
@@ -95,7 +97,7 @@ def _rank(asked: Asked[RankAnswer]) -> _Ranked | None:
     return _Ranked(asked, origin, unranked(asked.pulls), error)
 
 
-def _stored(slice: Slice, found: _Ranked, verdicts: Sequence[Verdict]) -> Write:
+def _stored(slice: Slice[RankCursor], found: _Ranked, verdicts: Sequence[Verdict]) -> Write:
     """The write of a group with what was said of its members."""
     ids = {one.pull.id for one in found.members}
     among = [verdict for verdict in verdicts if ids.issuperset((verdict.pr_id, verdict.other_id))]

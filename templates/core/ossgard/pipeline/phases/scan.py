@@ -10,6 +10,7 @@ from ossgard.pipeline.phase import Slice
 from ossgard.providers.factory import Providers
 from ossgard.providers.github import KnownRepository
 from ossgard.spec import writes
+from ossgard.spec.cursors import IngestCursor, ScanCursor
 from ossgard.spec.entities import RepoIdentity
 from ossgard.write import Write
 
@@ -17,15 +18,16 @@ from ossgard.write import Write
 class ScanPhase:
     """Opens the scan."""
 
-    async def run(self, slice: Slice) -> Outcome:
+    async def run(self, slice: Slice[ScanCursor]) -> Outcome:
         """Pass the scan on when this host can serve the account, and GitHub the repository."""
         github = Providers(slice.services, slice.config).github()
         found = await github.check_repository(slice.owner, slice.name)
         same = await slice.db.list_same_repos(slice.repo_id, found.id, found.owner, found.name)
-        return Outcome(NextPhase({**slice.cursor, "page": 1}), _identify(slice, found, same))
+        ingest = IngestCursor(full=slice.cursor.full, max_prs=slice.cursor.max_prs, page=1)
+        return Outcome(NextPhase(ingest), _identify(slice, found, same))
 
 
-def _identify(slice: Slice, found: KnownRepository, tracked: list[RepoIdentity]) -> list[Write]:
+def _identify(slice: Slice[ScanCursor], found: KnownRepository, tracked: list[RepoIdentity]) -> list[Write]:
     """Record what GitHub calls the repository, and merge what is tracked of it under another name.
 
     Args:

@@ -10,13 +10,13 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 
 from ossgard.model import JsonObject
 from ossgard.pipeline.answers import ConfirmedGroup, Judged, PairsAnswer, VerifyAnswer, judged
 from ossgard.pipeline.batch.chat import ask_in_batches
 from ossgard.pipeline.cover import cover
-from ossgard.pipeline.cursor import flag, number, text
 from ossgard.pipeline.groups import Answers, Asked, Pulls, Question, ask_about, kept, members_of, model_key
 from ossgard.pipeline.lineage import GroupOrigin, origins, remainders
 from ossgard.pipeline.linkage import average_linkage
@@ -28,6 +28,7 @@ from ossgard.pipeline.warnings import warning
 from ossgard.providers.chat import ChatLimits, UnusableAnswer
 from ossgard.providers.factory import Providers
 from ossgard.spec import writes
+from ossgard.spec.cursors import RankCursor, VerifyCursor
 from ossgard.spec.entities import (
     PR,
     CandidateGroup,
@@ -67,9 +68,9 @@ ABOUT_GROUPS = Question(GROUPS, GROUPS, verify_prompt, VerifyAnswer, is_lasting=
 class VerifyPhase:
     """Finds the duplicates among candidates; what had no usable answer is asked again by the next scan."""
 
-    async def run(self, slice: Slice) -> Outcome:
+    async def run(self, slice: Slice[VerifyCursor]) -> Outcome:
         """Take the next step."""
-        match text(slice.cursor, "stage"):
+        match slice.cursor.stage:
             case "plan":
                 return await _plan(slice)
             case "pairs":
@@ -84,10 +85,10 @@ class VerifyPhase:
                 return await _describe(slice)
 
 
-async def _describe(slice: Slice) -> Outcome:
+async def _describe(slice: Slice[VerifyCursor]) -> Outcome:
     """Bring the hashes of some pull requests up to date."""
     limits = _limits(slice)
-    after, hashes = number(slice.cursor, "afterNumber"), []
+    after, hashes = slice.cursor.after_number, []
     for _ in range(PAGES):
         pulls = await slice.db.list_open_prs_after(slice.repo_id, after, PAGE_SIZE)
         hashes += [ShownHash(id=pull.id, shown_hash=shown_hash(pull, limits)) for pull in pulls]
@@ -96,26 +97,26 @@ async def _describe(slice: Slice) -> Outcome:
         after = pulls[-1].number
     rows = [writes.update_shown_hashes(hashes)] if hashes else []
     is_all = len(hashes) < PAGES * PAGE_SIZE
-    next = NextSlice({"stage": "plan"} if is_all else {"stage": "describe", "afterNumber": after})
+    next = NextSlice(VerifyCursor(stage="plan") if is_all else VerifyCursor(after_number=after))
     return Outcome(next, rows)
 
 
-async def _plan(slice: Slice) -> Outcome:
+async def _plan(slice: Slice[VerifyCursor]) -> Outcome:
     """Write down which questions there are about pairs."""
     found = await slice.services.db.list_unjudged_pairs(slice.scan_id, model_key(slice), PAIRS_VERSION)
     questions = cover((one.pr_id, other) for one in found for other in one.others)
     if not questions:
-        return Outcome(NextSlice({"stage": "link"}))
+        return Outcome(NextSlice(VerifyCursor(stage="link")))
     progress = Progress(done=0, total=len(questions), note=None)
     rows = [writes.insert_candidate_groups(slice.scan_id, PAIRS, _in_order(questions))]
-    return Outcome(NextSlice({"stage": PAIRS, "total": len(questions)}), rows, progress=progress)
+    return Outcome(NextSlice(VerifyCursor(stage=PAIRS, total=len(questions))), rows, progress=progress)
 
 
-async def _ask_pairs(slice: Slice) -> Outcome:
+async def _ask_pairs(slice: Slice[VerifyCursor]) -> Outcome:
     """Ask some questions about pairs, after all of them have been asked in batches if the account wants that."""
-    waiting = await ask_in_batches(slice, ABOUT_PAIRS, number(slice.cursor, "total"))
-    if waiting is not None:
-        return waiting
+    step = await ask_in_batches(slice, ABOUT_PAIRS, slice.cursor.total)
+    if isinstance(step, Outcome):
+        return step
     groups = await _next_groups(slice, PAIRS)
     answers = await ask_about(slice, ABOUT_PAIRS, groups)
     limits, found, rows = _limits(slice), [], []
@@ -138,7 +139,7 @@ async def _ask_pairs(slice: Slice) -> Outcome:
     warnings = _failed(failed)
     if missing:
         warnings.append(warning(WarningCode.NOT_ASKED_ABOUT, missing))
-    return _asked(slice, groups, answers, rows, warnings, {"stage": "link"})
+    return _asked(slice, groups, answers, rows, warnings, "link")
 
 
 def _judged(asked: Asked[PairsAnswer]) -> tuple[dict[int, Judged], str | None]:
@@ -164,22 +165,22 @@ def _verdict(subject: PR, candidate: PR, found: Judged, limits: ChatLimits) -> V
     )
 
 
-async def _link(slice: Slice) -> Outcome:
+async def _link(slice: Slice[VerifyCursor]) -> Outcome:
     """Make groups of all votes, and write down which of them are to be looked at as a whole."""
     parts = (await read_votes(slice)).parts()
-    kept_keys = {"works": flag(slice.cursor, "works")}
+    works = slice.cursor.works
     if not parts:
-        return Outcome(NextSlice({"stage": "join", **kept_keys}))
+        return Outcome(NextSlice(VerifyCursor(stage="join", works=works)))
     progress = Progress(done=0, total=len(parts), note="looking at whole groups")
     rows = [writes.insert_candidate_groups(slice.scan_id, GROUPS, _in_order(parts))]
-    return Outcome(NextSlice({"stage": GROUPS, "total": len(parts), **kept_keys}), rows, progress=progress)
+    return Outcome(NextSlice(VerifyCursor(stage=GROUPS, total=len(parts), works=works)), rows, progress=progress)
 
 
-async def _ask_groups(slice: Slice) -> Outcome:
+async def _ask_groups(slice: Slice[VerifyCursor]) -> Outcome:
     """Ask about some groups as a whole, after all of them have been in batches if the account wants that."""
-    waiting = await ask_in_batches(slice, ABOUT_GROUPS, number(slice.cursor, "total"))
-    if waiting is not None:
-        return waiting
+    step = await ask_in_batches(slice, ABOUT_GROUPS, slice.cursor.total)
+    if isinstance(step, Outcome):
+        return step
     groups = await _next_groups(slice, GROUPS)
     answers = await ask_about(slice, ABOUT_GROUPS, groups)
     notes = [
@@ -194,10 +195,10 @@ async def _ask_groups(slice: Slice) -> Outcome:
     if notes:
         rows.append(writes.record_group_notes(slice.scan_id, GROUPS, notes))
     rows += kept(slice, answers.asked)
-    return _asked(slice, groups, answers, rows, _failed(failed), {"stage": "join"}, "looking at whole groups")
+    return _asked(slice, groups, answers, rows, _failed(failed), "join", "looking at whole groups")
 
 
-async def _join(slice: Slice) -> Outcome:
+async def _join(slice: Slice[VerifyCursor]) -> Outcome:
     """Make the groups that are ranked, and tell which groups of the scan before they go on from."""
     votes = await read_votes(slice)
     opinions = [said for group in await _all_groups(slice) if (said := opinion(group)) is not None]
@@ -214,7 +215,7 @@ async def _join(slice: Slice) -> Outcome:
     ]
     placed = [one.model_copy(update={"position": place}) for place, one in enumerate(candidates, 1)]
     rows = [writes.insert_candidate_groups(slice.scan_id, VERIFIED, placed)] if placed else []
-    return Outcome(NextPhase({"total": len(placed), "works": flag(slice.cursor, "works")}), rows)
+    return Outcome(NextPhase(RankCursor(total=len(placed), works=slice.cursor.works)), rows)
 
 
 def _verified(group: Sequence[int], origin: GroupOrigin, parts: Mapping[int, ConfirmedGroup]) -> CandidateInput:
@@ -232,7 +233,7 @@ def _notes(origin: GroupOrigin) -> JsonObject:
     return origin.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 
 
-async def _all_groups(slice: Slice) -> list[CandidateGroup]:
+async def _all_groups(slice: Slice[VerifyCursor]) -> list[CandidateGroup]:
     groups: list[CandidateGroup] = []
     while True:
         after = groups[-1].position if groups else 0
@@ -242,30 +243,29 @@ async def _all_groups(slice: Slice) -> list[CandidateGroup]:
             return groups
 
 
-async def _next_groups(slice: Slice, stage: str) -> list[CandidateGroup]:
-    position = number(slice.cursor, "position")
-    return await slice.services.db.list_candidate_groups(slice.scan_id, stage, position, SLICE_SIZE)
+async def _next_groups(slice: Slice[VerifyCursor], stage: str) -> list[CandidateGroup]:
+    return await slice.services.db.list_candidate_groups(slice.scan_id, stage, slice.cursor.position, SLICE_SIZE)
 
 
 def _asked(
-    slice: Slice,
+    slice: Slice[VerifyCursor],
     groups: Sequence[CandidateGroup],
     answers: Answers[PairsAnswer] | Answers[VerifyAnswer],
     rows: Sequence[Write],
     warnings: Sequence[ScanWarning],
-    after: dict[str, str],
+    after: str,
     note: str | None = None,
 ) -> Outcome:
-    """What follows when some groups have been asked about; `after` is the cursor when these were the last."""
+    """What follows when some groups have been asked about; `after` is the stage that follows the last ones."""
     progress = None
     if answers.problem is not None:
         next: Fail | NextSlice = Fail(answers.problem)
     elif len(groups) < SLICE_SIZE:
-        next = NextSlice({**after, "works": answers.works})
+        next = NextSlice(VerifyCursor(stage=after, works=answers.works))
     else:
-        last, total = groups[-1].position, number(slice.cursor, "total")
+        last, total = groups[-1].position, slice.cursor.total
         progress = Progress(done=min(last, total), total=total, note=note)
-        next = NextSlice({**slice.cursor, "position": last, "works": answers.works})
+        next = NextSlice(replace(slice.cursor, position=last, works=answers.works))
     return Outcome(
         next,
         rows,
@@ -289,5 +289,5 @@ def _in_order(groups: Sequence[Sequence[int]]) -> list[CandidateInput]:
     ]
 
 
-def _limits(slice: Slice) -> ChatLimits:
+def _limits(slice: Slice[VerifyCursor]) -> ChatLimits:
     return Providers(slice.services, slice.config).chat_model().limits

@@ -12,7 +12,7 @@ from typing import Protocol
 from ossgard.config import parse_stored
 from ossgard.errors import PermanentError, RetryableError
 from ossgard.log import log
-from ossgard.pipeline.batch.rounds import batch_cursor
+from ossgard.pipeline.batch.states import Over, kept_state
 from ossgard.pipeline.outbox import job_id
 from ossgard.pipeline.runner import ENDED, Runner
 from ossgard.ports import Clock
@@ -152,8 +152,8 @@ class BatchPoller:
     async def _has_ended(self, poll: BatchPoll, waiting: ScanMessage) -> bool:
         """Whether the phase can go on: with the results, or by saying why there are none."""
         api = self._api(poll, waiting)
-        cursor = batch_cursor(waiting.phase_cursor or {})
-        if api is None or (cursor is not None and cursor.model != api.name):
+        state = kept_state(waiting.phase_cursor)
+        if api is None or (state is not None and (isinstance(state, Over) or state.model != api.name)):
             # The account uses another model by now: it is for the phase to say what becomes of the batch.
             return True
         status = await api.status(poll.batch_id)

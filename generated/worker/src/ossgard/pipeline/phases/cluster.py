@@ -11,12 +11,12 @@ The lists are kept from scan to scan: only for pull requests that are new or cha
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from ossgard.concurrency import gather_bounded
 from ossgard.errors import PermanentError
 from ossgard.log import log
-from ossgard.pipeline.cursor import number, text
 from ossgard.pipeline.outcome import NextPhase, NextSlice, Outcome
 from ossgard.pipeline.phase import Slice
 from ossgard.pipeline.signals import embed_pulls, ensure_collections, has_other_size, size_of, store_signals
@@ -24,6 +24,7 @@ from ossgard.pipeline.texts import CODE_COLLECTION, INTENT_COLLECTION, code_poin
 from ossgard.pipeline.token_index import TokenIndex, documents_of, title_words
 from ossgard.providers.factory import Providers
 from ossgard.spec import writes
+from ossgard.spec.cursors import ClusterCursor, VerifyCursor
 from ossgard.spec.entities import EmbedHash, Neighbour, NeighbourListInput, PRKey, Progress
 from ossgard.spec.phases import PHASES
 
@@ -32,7 +33,7 @@ SLICE_SIZE = PHASES["cluster"].slice_size
 NEIGHBOURS = 15
 SCORE_DIGITS = 5
 # For how many pull requests one slice looks through the words and lines of all.
-WORDS_SIZE = 2000
+WORDS_SIZE = 1000
 CANDIDATES_PER_PR = 2
 # Counts the changes of the statement that chooses.
 CHOICE_VERSION = 1
@@ -49,11 +50,11 @@ CODE, INTENT, WORDS, LINES = "code", "intent", "words", "lines"
 class ClusterPhase:
     """Makes candidates of pull requests that are near to each other."""
 
-    async def run(self, slice: Slice) -> Outcome:
+    async def run(self, slice: Slice[ClusterCursor]) -> Outcome:
         """Wait for the indexes, then work on a slice of the stage that the cursor names."""
         if not await _settled(slice):
             return _wait(slice)
-        match slice.cursor.get("stage"):
+        match slice.cursor.stage:
             case "words":
                 return await _compare_words(slice)
             case "choose":
@@ -62,60 +63,64 @@ class ClusterPhase:
                 return await _search(slice)
 
 
-async def _settled(slice: Slice) -> bool:
+async def _settled(slice: Slice[ClusterCursor]) -> bool:
     """Whether searches see the vectors that the embed phase has stored; a token is in the cursor until they do."""
     store = slice.services.vectors(slice.config.vector_store)
-    for collection, key in ((CODE_COLLECTION, "codeToken"), (INTENT_COLLECTION, "intentToken")):
-        token = text(slice.cursor, key)
+    tokens = {CODE_COLLECTION: slice.cursor.code_token, INTENT_COLLECTION: slice.cursor.intent_token}
+    for collection, token in tokens.items():
         if token and not await store.settled(collection, token):
             return False
     return True
 
 
-def _wait(slice: Slice) -> Outcome:
-    tries = number(slice.cursor, "tries") + 1
+def _wait(slice: Slice[ClusterCursor]) -> Outcome:
+    tries = slice.cursor.tries + 1
     if tries > SETTLE_TRIES:
         raise PermanentError(
             f"The vector index has not caught up after {SETTLE_SECONDS * SETTLE_TRIES} seconds. "
             "Start the scan again later; what is embedded already will not be embedded again"
         )
     progress = Progress(done=0, total=0, note="waiting for the vector index")
-    return Outcome(NextSlice({**slice.cursor, "tries": tries}, SETTLE_SECONDS), progress=progress)
+    return Outcome(NextSlice(replace(slice.cursor, tries=tries), SETTLE_SECONDS), progress=progress)
 
 
-async def _search(slice: Slice) -> Outcome:
+async def _search(slice: Slice[ClusterCursor]) -> Outcome:
     """Find what is near to some pull requests by their vectors."""
-    after, done = number(slice.cursor, "afterNumber"), number(slice.cursor, "done")
+    after, done = slice.cursor.after_number, slice.cursor.done
     pulls = await slice.db.list_unsearched_prs(slice.repo_id, after, SLICE_SIZE)
-    total = number(slice.cursor, "total") or await slice.db.count_unsearched_prs(slice.repo_id)
+    total = slice.cursor.total or await slice.db.count_unsearched_prs(slice.repo_id)
     lists, lost = await _nearest(slice, pulls)
     # Once each: a store that loses them again would be filled for ever.
-    again = [pull for pull in lost if pull.number > number(slice.cursor, "embeddedTo")][:LOST_SIZE]
+    again = [pull for pull in lost if pull.number > slice.cursor.embedded_to][:LOST_SIZE]
     if again:
         progress = Progress(done=min(done, total), total=total, note="embedding again what the vector store has lost")
-        return await _embed_again(slice, again, {"afterNumber": after, "done": done, "total": total}, progress)
+        here = ClusterCursor(after_number=after, done=done, total=total, embedded_to=again[-1].number)
+        return await _embed_again(slice, again, here, progress)
     done += len(pulls)
     progress = Progress(done=min(done, total), total=total, note=None)
     rows = [writes.insert_neighbour_lists(slice.scan_id, lists)] if lists else []
     if len(pulls) < SLICE_SIZE:
-        return Outcome(NextSlice({"stage": "words"}), rows, progress=progress)
-    cursor = {"afterNumber": pulls[-1].number, "done": done, "total": total}
-    return Outcome(NextSlice({**cursor}), rows, progress=progress)
+        return Outcome(NextSlice(ClusterCursor(stage="words")), rows, progress=progress)
+    cursor = ClusterCursor(after_number=pulls[-1].number, done=done, total=total)
+    return Outcome(NextSlice(cursor), rows, progress=progress)
 
 
-async def _embed_again(slice: Slice, lost: Sequence[PRKey], here: dict[str, int], progress: Progress) -> Outcome:
-    """Store the vectors of pull requests anew; when searches see them, the phase goes on from where it is."""
+async def _embed_again(
+    slice: Slice[ClusterCursor], lost: Sequence[PRKey], here: ClusterCursor, progress: Progress
+) -> Outcome:
+    """Store the vectors of pull requests anew; when searches see them, the phase goes on from `here`."""
     log(logging.WARNING, "vectors are lost", scan=slice.scan_id, count=len(lost))
-    cursor = NextSlice({**here, "embeddedTo": lost[-1].number})
     found = await slice.open_pulls(pull.id for pull in lost)
     pulls = [found[pull.id] for pull in lost if pull.id in found]
     if not pulls:
-        return Outcome(cursor, progress=progress)
+        return Outcome(NextSlice(here), progress=progress)
     embedded = await embed_pulls(slice.services, slice.config, pulls, await slice.shared_lines())
     # What the provider refuses now has no vectors, whatever it did before.
     rows = [writes.update_pr_embed_hash(pull.id, None) for pull in embedded.refused]
     if not embedded.signals:
-        return Outcome(cursor, rows, embedding_tokens=embedded.tokens, progress=progress, warnings=embedded.warnings)
+        return Outcome(
+            NextSlice(here), rows, embedding_tokens=embedded.tokens, progress=progress, warnings=embedded.warnings
+        )
     store = slice.services.vectors(slice.config.vector_store)
     if await has_other_size(store, size_of(embedded.signals)):
         await slice.db.clear_repo_embed_hashes(slice.repo_id)
@@ -132,11 +137,16 @@ async def _embed_again(slice: Slice, lost: Sequence[PRKey], here: dict[str, int]
         if pull.id in stored
     ]
     rows.append(writes.update_pr_embed_hashes(hashes))
-    next = NextSlice({**cursor.cursor, **tokens})
-    return Outcome(next, rows, embedding_tokens=embedded.tokens, progress=progress, warnings=embedded.warnings)
+    return Outcome(
+        NextSlice(tokens.kept_in(here)),
+        rows,
+        embedding_tokens=embedded.tokens,
+        progress=progress,
+        warnings=embedded.warnings,
+    )
 
 
-async def _nearest(slice: Slice, pulls: Sequence[PRKey]) -> tuple[list[NeighbourListInput], list[PRKey]]:
+async def _nearest(slice: Slice[ClusterCursor], pulls: Sequence[PRKey]) -> tuple[list[NeighbourListInput], list[PRKey]]:
     """What is nearest to each by both vectors; and those of which a vector is lost, by number."""
     store = slice.services.vectors(slice.config.vector_store)
     lost: set[int] = set()
@@ -157,7 +167,7 @@ async def _nearest(slice: Slice, pulls: Sequence[PRKey]) -> tuple[list[Neighbour
     return found, [pull for pull in pulls if pull.number in lost]
 
 
-async def _compare_words(slice: Slice) -> Outcome:
+async def _compare_words(slice: Slice[ClusterCursor]) -> Outcome:
     """Find what is near to some pull requests by the words of their titles, and by the lines that they change."""
     titles = await slice.db.list_pr_titles(slice.repo_id, slice.scan_id)
     waiting = [one for one in titles if not one.is_searched]
@@ -172,7 +182,7 @@ async def _compare_words(slice: Slice) -> Outcome:
             lists.append(_list(one.id, LINES, lines.nearest(one.id, NEIGHBOURS)))
     rows = [writes.insert_neighbour_lists(slice.scan_id, lists)] if lists else []
     is_all = len(chosen) == len(waiting)
-    return Outcome(NextSlice({"stage": "choose" if is_all else "words"}), rows)
+    return Outcome(NextSlice(ClusterCursor(stage="choose" if is_all else "words")), rows)
 
 
 def _list(pr_id: int, signal: str, nearest: Sequence[tuple[int, float]]) -> NeighbourListInput:
@@ -184,7 +194,7 @@ def _list(pr_id: int, signal: str, nearest: Sequence[tuple[int, float]]) -> Neig
     )
 
 
-async def _choose(slice: Slice) -> Outcome:
+async def _choose(slice: Slice[ClusterCursor]) -> Outcome:
     """Choose the pairs to be asked about."""
     scan = slice.config.scan
     a_pull = (scan.candidates_per_pr if scan else None) or CANDIDATES_PER_PR
@@ -192,6 +202,6 @@ async def _choose(slice: Slice) -> Outcome:
     rule = json.dumps([CHOICE_VERSION, a_pull, *floors])
     most = a_pull * await slice.db.count_open_prs(slice.repo_id)
     return Outcome(
-        NextPhase(),
+        NextPhase(VerifyCursor()),
         [writes.choose_candidate_pairs(slice.scan_id, slice.repo_id, most, *floors, rule)],
     )

@@ -10,12 +10,11 @@ done, and in the end left as it was stored. When GitHub gives nothing at all, th
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from ossgard.concurrency import gather_bounded
 from ossgard.errors import RetryableError
-from ossgard.model import JsonObject
-from ossgard.pipeline.cursor import flag, number
 from ossgard.pipeline.outcome import NextPhase, NextSlice, Outcome
 from ossgard.pipeline.phase import Slice
 from ossgard.pipeline.reading import Failed, Reader
@@ -23,6 +22,7 @@ from ossgard.pipeline.warnings import warning
 from ossgard.providers.factory import Providers
 from ossgard.providers.github import PAGE_SIZE, Pull, UnreadableEntry
 from ossgard.spec import writes
+from ossgard.spec.cursors import EmbedCursor, IngestCursor
 from ossgard.spec.entities import ListedPR, PRInput, Progress, PRStateChange, ScanWarning, WarningCode
 from ossgard.spec.phases import PHASES, RETRIES
 
@@ -35,9 +35,9 @@ TRYING_AGAIN = "waiting to ask GitHub again for what it did not give"
 class IngestPhase:
     """Brings the stored pull requests up to date."""
 
-    async def run(self, slice: Slice) -> Outcome:
+    async def run(self, slice: Slice[IngestCursor]) -> Outcome:
         """Work on a slice of the stage that the cursor names."""
-        match slice.cursor.get("stage"):
+        match slice.cursor.stage:
             case "read":
                 return await _read(slice)
             case "close":
@@ -46,9 +46,9 @@ class IngestPhase:
                 return await _list(slice)
 
 
-async def _list(slice: Slice) -> Outcome:
+async def _list(slice: Slice[IngestCursor]) -> Outcome:
     """Record one page of the listing."""
-    page, limit = number(slice.cursor, "page", 1), number(slice.cursor, "maxPrs")
+    page, limit = slice.cursor.page or 1, slice.cursor.max_prs
     github = Providers(slice.services, slice.config).github()
     listing = await github.list_open_pulls(slice.owner, slice.name, page)
     before = (page - 1) * PAGE_SIZE
@@ -59,7 +59,7 @@ async def _list(slice: Slice) -> Outcome:
         # There is nothing to go on with, and it will hardly be the pull requests.
         raise RetryableError(unreadable[-1].reason)
     listed = before + len(entries)
-    rows = [writes.insert_listed_prs(slice.scan_id, slice.repo_id, flag(slice.cursor, "full"), _listed(pulls))]
+    rows = [writes.insert_listed_prs(slice.scan_id, slice.repo_id, slice.cursor.full, _listed(pulls))]
     warnings = []
     if unreadable:
         numbers = [entry.number for entry in unreadable if entry.number is not None]
@@ -67,7 +67,7 @@ async def _list(slice: Slice) -> Outcome:
         warnings.append(warning(WarningCode.PULL_UNREADABLE, numbers, unreadable[-1].reason, len(unreadable)))
     progress = Progress(done=0, total=listed, note="listing pull requests")
     if listing.has_next and not (limit and listed >= limit):
-        next = NextSlice({**slice.cursor, "page": page + 1})
+        next = NextSlice(replace(slice.cursor, page=page + 1))
     else:
         next = _stage(slice, "read")
     return Outcome(next, rows, progress=progress, pr_count=listed, warnings=warnings)
@@ -82,10 +82,10 @@ def _unreadable(entries: Sequence[Pull | UnreadableEntry], readable: set[int]) -
     return list(found.values())
 
 
-async def _read(slice: Slice) -> Outcome:
+async def _read(slice: Slice[IngestCursor]) -> Outcome:
     """Read the files and diffs of some pull requests that are new or changed."""
     db = slice.services.db
-    after = number(slice.cursor, "afterNumber")
+    after = slice.cursor.after_number
     pending = await db.list_pending_prs(slice.scan_id, slice.repo_id, after, SLICE_SIZE)
     providers = Providers(slice.services, slice.config)
     reader = Reader(slice, providers.github())
@@ -110,7 +110,7 @@ async def _read(slice: Slice) -> Outcome:
         following: NextSlice | NextPhase = _go_on(slice, pending[-1].number, wait)
     elif wait:
         following, note = _try_again(slice, wait), TRYING_AGAIN
-    elif number(slice.cursor, "maxPrs") or flag(slice.cursor, "closed"):
+    elif slice.cursor.max_prs or slice.cursor.closed:
         # Part of a listing cannot tell what is missing from it.
         following = _embed(slice)
     else:
@@ -125,10 +125,10 @@ async def _read(slice: Slice) -> Outcome:
     )
 
 
-async def _close(slice: Slice) -> Outcome:
+async def _close(slice: Slice[IngestCursor]) -> Outcome:
     """Look up some pull requests that are stored as open but were not listed."""
     db = slice.services.db
-    after, slipped = number(slice.cursor, "afterNumber"), flag(slice.cursor, "slipped")
+    after, slipped = slice.cursor.after_number, slice.cursor.slipped
     numbers = await db.list_unlisted_prs(slice.scan_id, slice.repo_id, after, SLICE_SIZE)
     providers = Providers(slice.services, slice.config)
     reader = Reader(slice, providers.github())
@@ -138,7 +138,7 @@ async def _close(slice: Slice) -> Outcome:
     still_open = [one for one in found if isinstance(one, Pull)]
     rows = [
         writes.close_prs(slice.repo_id, [one for one in found if isinstance(one, PRStateChange)]),
-        writes.insert_listed_prs(slice.scan_id, slice.repo_id, flag(slice.cursor, "full"), _listed(still_open)),
+        writes.insert_listed_prs(slice.scan_id, slice.repo_id, slice.cursor.full, _listed(still_open)),
     ]
     slipped = slipped or bool(still_open)
     counts = await db.count_listed_prs(slice.scan_id)
@@ -161,20 +161,20 @@ async def _close(slice: Slice) -> Outcome:
     )
 
 
-def _sorted(slice: Slice, found: Sequence[object]) -> tuple[list[Failed], list[Failed], list[Failed]]:
+def _sorted(slice: Slice[IngestCursor], found: Sequence[object]) -> tuple[list[Failed], list[Failed], list[Failed]]:
     """Those that failed: whom to try again later, and of the others those that are lost, and those without a diff."""
     failed = [one for one in found if isinstance(one, Failed)]
-    later = [one for one in failed if one.may_pass and number(slice.cursor, "round") < len(TRY_AGAIN_SECONDS)]
+    later = [one for one in failed if one.may_pass and slice.cursor.round < len(TRY_AGAIN_SECONDS)]
     settled = [one for one in failed if one not in later]
     return later, [one for one in settled if one.rest is None], [one for one in settled if one.rest is not None]
 
 
-def _wait(slice: Slice, later: Sequence[Failed]) -> int:
+def _wait(slice: Slice[IngestCursor], later: Sequence[Failed]) -> int:
     """The seconds for which those that failed in this round so far are left alone; 0 when there are none."""
-    waits = [number(slice.cursor, "wait")]
+    waits = [slice.cursor.wait]
     for one in later:
         asked = one.error.retry_after if isinstance(one.error, RetryableError) else None
-        own = TRY_AGAIN_SECONDS[number(slice.cursor, "round")]
+        own = TRY_AGAIN_SECONDS[slice.cursor.round]
         waits.append(max(own, math.ceil(min(asked or 0, RETRIES.asked_seconds))))
     return max(waits)
 
@@ -201,24 +201,23 @@ def _listed(pulls: Sequence[Pull]) -> list[ListedPR]:
     ]
 
 
-def _embed(slice: Slice) -> NextPhase:
+def _embed(slice: Slice[IngestCursor]) -> NextPhase:
     """The phase that follows; a full scan goes on as one."""
-    return NextPhase({"full": flag(slice.cursor, "full")})
+    return NextPhase(EmbedCursor(full=slice.cursor.full))
 
 
-def _stage(slice: Slice, stage: str, wait_seconds: int = 0, **cursor: int | bool) -> NextSlice:
-    """The next slice, of this stage; what the user asked for stays in the cursor."""
-    asked: JsonObject = {key: slice.cursor[key] for key in ("full", "maxPrs", "closed") if key in slice.cursor}
-    return NextSlice({**asked, "stage": stage, **cursor}, wait_seconds)
+def _stage(slice: Slice[IngestCursor], stage: str, *, closed: bool = False) -> NextSlice:
+    """The first slice of another stage; what the user asked for stays in the cursor."""
+    asked = slice.cursor
+    return NextSlice(IngestCursor(full=asked.full, max_prs=asked.max_prs, closed=closed or asked.closed, stage=stage))
 
 
-def _go_on(slice: Slice, after_number: int, wait: int, **cursor: bool) -> NextSlice:
+def _go_on(slice: Slice[IngestCursor], after_number: int, wait: int, *, slipped: bool = False) -> NextSlice:
     """The next slice of the same stage and round; `wait` is for those that are to be tried again after it."""
-    stage, round = str(slice.cursor["stage"]), number(slice.cursor, "round")
-    return _stage(slice, stage, afterNumber=after_number, round=round, wait=wait, **cursor)
+    return NextSlice(replace(slice.cursor, after_number=after_number, wait=wait, slipped=slipped))
 
 
-def _try_again(slice: Slice, wait: int, **cursor: bool) -> NextSlice:
+def _try_again(slice: Slice[IngestCursor], wait: int, *, slipped: bool = False) -> NextSlice:
     """The first slice of the same stage's next round, after a while."""
-    stage, round = str(slice.cursor["stage"]), number(slice.cursor, "round")
-    return _stage(slice, stage, wait, round=round + 1, **cursor)
+    again = replace(slice.cursor, after_number=0, wait=0, round=slice.cursor.round + 1, slipped=slipped)
+    return NextSlice(again, wait)
