@@ -81,7 +81,7 @@ def pull_document(base: str, repository: Repository, pull: PullRequest, detailed
     author = account(base, pull.author) if pull.author is not None else None
     known = repository_document(base, repository)
     head_repository = None if pull.head_repository_deleted else known
-    ref = f"change-{pull.number}"
+    ref = pull.branch or f"change-{pull.number}"
     answer: dict[str, Any] = {
         "url": url,
         "id": repository.id * 1_000_000 + pull.number,
@@ -115,8 +115,8 @@ def pull_document(base: str, repository: Repository, pull: PullRequest, detailed
             "repo": head_repository,
         },
         "base": {
-            "label": f"{repository.owner}:main",
-            "ref": "main",
+            "label": f"{repository.owner}:{pull.base}",
+            "ref": pull.base,
             "sha": "0" * 40,
             "user": account(base, repository.owner),
             "repo": known,

@@ -14,7 +14,7 @@ START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 
 @dataclass
 class PullRequest:
-    """One pull request; `cosmetic` changes its diff in what does not matter."""
+    """One pull request; `cosmetic` changes its diff in what does not matter, `branch` is `change-N` when None."""
 
     number: int
     title: str
@@ -29,6 +29,8 @@ class PullRequest:
     draft: bool = False
     cosmetic: int = 0
     head_repository_deleted: bool = False
+    base: str = "main"
+    branch: str | None = None
 
 
 @dataclass(frozen=True)

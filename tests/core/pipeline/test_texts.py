@@ -92,18 +92,18 @@ def test_files_are_sorted_by_path_even_when_it_holds_spaces_or_was_renamed() -> 
     assert normalise_diff("\n".join(parts)) == normalise_diff("\n".join(reversed(parts)))
 
 
-def test_the_embed_hash_is_the_one_of_older_data_files() -> None:
+def test_the_embed_hash_counts_the_version_of_the_cleaning() -> None:
     # Computed with JSON.stringify and node:crypto.
-    content = 'abc|Fix "it"|Body\nof two lines|["src/a b.py","docs/é.md","q\\"q\\\\q\\u0001.txt"]'
+    content = 'cleaning 1|abc|Fix "it"|Body\nof two lines|["src/a b.py","docs/é.md","q\\"q\\\\q\\u0001.txt"]'
     paths = ["src/a b.py", "docs/é.md", 'q"q\\q\u0001.txt']
     expected = hashlib.sha256(content.encode()).hexdigest()[:16]
     assert embed_hash("abc", 'Fix "it"', "Body\nof two lines", paths) == expected
-    assert embed_hash(None, "t", None, []) == hashlib.sha256(b"|t||[]").hexdigest()[:16]
+    assert embed_hash(None, "t", None, []) == hashlib.sha256(b"cleaning 1||t||[]").hexdigest()[:16]
 
 
 def test_texts_and_ids() -> None:
     assert code_text(["a", "b"]) == "a\nb"
     assert code_text([]) == ""
-    assert intent_text("title", None, ["a", "b"]) == "title\n\na\nb"
+    assert intent_text("title", "", ["a", "b"]) == "title\n\na\nb"
     assert intent_text("title", "body", []) == "title\n\nbody"
     assert (code_point_id(7, 42), intent_point_id(7, 42)) == ("7-42-code", "7-42-intent")

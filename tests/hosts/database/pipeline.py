@@ -6,11 +6,13 @@ from ossgard.spec.entities import (
     CandidateInput,
     EmbedHash,
     ListedPR,
-    NeighbourEdge,
+    Neighbour,
+    NeighbourListInput,
     PRState,
     PRStateChange,
     RankedMember,
     Relationship,
+    SharedLinesInput,
 )
 from tests.hosts.database.rows import (
     ANVIL_ID,
@@ -37,18 +39,32 @@ BIG_PRS, FIRST_BIG = 20, 8
 
 def listed(number: int, **fields: Any) -> ListedPR:
     """A pull request in the listing."""
-    values = {"title": f"PR {number}", "body": None, "author": "ada", "created_at": T1, "updated_at": T1}
+    values: dict[str, Any] = {
+        "title": f"PR {number}",
+        "body": None,
+        "author": "ada",
+        "created_at": T1,
+        "updated_at": T1,
+    }
+    values |= {"base_ref": "main", "head_ref": None, "is_draft": False, "pushed_at": None}
     return ListedPR(number=number, **{**values, **fields})
 
 
 def pending(number: int, **fields: Any) -> dict[str, Any]:
     """What is to be read, in wire form."""
     row = listed(number).model_dump(mode="json", by_alias=True)
-    return {**row, "diffHash": None, "githubEtag": None, **fields}
+    return {**row, "diffHash": None, "githubEtag": None, "committedAt": None, "sketch": None, **fields}
 
 
-def edge(pr_id: int, neighbour_id: int, signal: str, score: float) -> NeighbourEdge:
-    return NeighbourEdge(pr_id=pr_id, neighbour_id=neighbour_id, signal=signal, score=score)
+def near(pr_id: int, signal: str, others: dict[int, float]) -> NeighbourListInput:
+    """A list of neighbours: scores by ids."""
+    nearest = [Neighbour(id=id, score=score) for id, score in others.items()]
+    return NeighbourListInput(pr_id=pr_id, signal=signal, nearest=nearest)
+
+
+def titled(id: int, number: int, title: str, is_searched: bool = False) -> dict[str, Any]:
+    """What a pull request is found by, in wire form."""
+    return {"id": id, "number": number, "title": title, "closes": [], "isSearched": is_searched}
 
 
 def group(position: int, pr_ids: list[int], label: str | None = None) -> CandidateInput:
@@ -73,7 +89,7 @@ def purge(id: int, number: int, repo_id: int = 1, store: Any = None) -> dict[str
     return {"id": id, "repoId": repo_id, "number": number, "vectorStore": store, "begun": 0}
 
 
-WITH_ETAG = pr_input(8, diff_hash="d8", github_etag='W/"8"')
+WITH_ETAG = pr_input(8, diff_hash="d8", github_etag='W/"8"', sketch=[5, 9])
 STORED_8 = {**PR_8, "diffHash": "d8", "githubEtag": 'W/"8"'}
 CLOSED_10 = {**PR_10, "state": "merged"}
 FAR_PAGE = [listed(number, title=f"{UNUSUAL} {number}") for number in range(1, 3001)]
@@ -105,17 +121,17 @@ INGEST = [
         0,
         10,
         gives=[
-            pending(8, updatedAt=T2, diffHash="d8", githubEtag='W/"8"'),
-            pending(9),
+            pending(8, updatedAt=T2, diffHash="d8", githubEtag='W/"8"', committedAt=T1, sketch=[5, 9]),
+            pending(9, committedAt=T1),
             pending(11, title=UNUSUAL, body=UNUSUAL, author=""),
         ],
     ),
-    call("list_pending_prs", 1, 1, 8, 1, gives=[pending(9)], why="that come after one"),
+    call("list_pending_prs", 1, 1, 8, 1, gives=[pending(9, committedAt=T1)], why="that come after one"),
     call("list_pending_prs", 1, 1, 11, 10, gives=[], why="that come after the last"),
     call("mark_prs_read", 1, [8, 9, 7, 99], gives=3),
     call("mark_prs_read", 1, [], gives=0, why="of none"),
     call("count_listed_prs", 1, gives={"listed": 4, "pending": 1}, why="when some are read"),
-    call("get_read_pr", 1, 1, gives=pending(7), why="neither changed since nor new"),
+    call("get_read_pr", 1, 1, gives=pending(7, committedAt=T1), why="neither changed since nor new"),
     call("get_read_pr", SECOND_SCAN, 1, gives=None, why="of a scan that has listed none"),
     call("insert_listed_prs", SECOND_SCAN, 1, True, [listed(7)], gives=1, why="all to be read"),
     call("get_read_pr", SECOND_SCAN, 1, gives=None, why="of a scan that is to read all"),
@@ -178,53 +194,59 @@ EMBED = [
     call("update_pr_embed_hashes", [], gives=0, why="of none"),
     call("get_prs_by_ids", 1, [1, P8], gives=[PR_7_AGAIN, {**STORED_8, "embedHash": UNUSUAL}], why="that are embedded"),
     call("list_vector_purges", 0, 10, gives=[purge(1, 10)], why="that others' vectors leave alone"),
-    call("upsert_prs", 1, [pr_input(10)], gives=1, why="reopened"),
+    call("upsert_prs", 1, [pr_input(10, body=UNUSUAL, sketch=[7, 9])], gives=1, why="reopened"),
     call("update_pr_embed_hashes", [EmbedHash(id=P10, embed_hash="e10")], gives=1, why="of one that was to be purged"),
     call("list_vector_purges", 0, 10, gives=[], why="that new vectors have called off"),
 ]
 
-KEY_8 = {"id": P8, "number": 8, "diffHash": "d8", "isEmbedded": True, "hasFiles": False}
+# First by intent for each other, and first by words for the one.
+SCORE = 3 / 11
+KEY_7 = {"id": 1, "number": 7, "isEmbedded": True, "hasFiles": False}
+KEY_8 = {"id": P8, "number": 8, "isEmbedded": True, "hasFiles": False}
+KEY_10 = {"id": P10, "number": 10, "isEmbedded": True, "hasFiles": False}
 CLUSTER = [
+    call("list_bodies", 1, 1, 99, 10, gives=[{"number": 10, "body": UNUSUAL}]),
+    call("list_bodies", 1, 1, 10, 10, gives=[], why="of smaller numbers"),
+    call("list_bodies", 2, 1, 99, 10, gives=[], why="of another account"),
+    call("update_shared_lines", 1, SharedLinesInput(lines=[UNUSUAL, "what"]), gives=1),
+    call("get_shared_lines", 1, 1, gives={"sharedLines": [UNUSUAL, "what"]}),
+    call("get_shared_lines", 2, 1, gives=None, why="of another account"),
+    call("list_unsearched_prs", 1, 1, 0, 10, gives=[KEY_7, KEY_8, KEY_10]),
+    call("list_unsearched_prs", 1, 1, 7, 1, gives=[KEY_8], why="one after one"),
+    call("list_unsearched_prs", 2, 1, 0, 10, gives=[], why="of another account"),
+    call("count_unsearched_prs", 1, 1, gives=3),
+    call("count_unsearched_prs", 2, 1, gives=0, why="of another account"),
+    call("list_pr_titles", 1, 1, 1, gives=[titled(1, 7, "again"), titled(P8, 8, "PR 8"), titled(P10, 10, "PR 10")]),
+    call("list_pr_titles", 2, 1, 1, gives=[], why="of another account"),
+    call("list_shared_lines", 1, 1, gives=[{"prIds": [P8, P10]}]),
+    call("list_shared_lines", 2, 1, gives=[], why="of another account"),
     call(
-        "list_open_pr_keys",
-        1,
-        1,
-        0,
-        10,
-        gives=[
-            {"id": 1, "number": 7, "diffHash": None, "isEmbedded": True, "hasFiles": False},
-            KEY_8,
-            {"id": P10, "number": 10, "diffHash": None, "isEmbedded": True, "hasFiles": False},
-        ],
-    ),
-    call("list_open_pr_keys", 1, 1, 7, 1, gives=[KEY_8], why="one after one"),
-    call("list_open_pr_keys", 2, 1, 0, 10, gives=[], why="of another account"),
-    call(
-        "insert_neighbour_edges",
+        "insert_neighbour_lists",
         1,
         [
-            edge(P8, P10, "code", 1),
-            edge(1, P10, "code", 0.875),
-            edge(1, P8, "intent", 0.95),
-            edge(1, P8, "code", 0.9),
-            edge(1, P8, "code", 0.1),
-            edge(1, 999, "code", 0.99),
-            edge(999, 1000, "code", 0.99),
+            near(1, "intent", {P8: 0.95, P10: 0.5}),
+            near(P8, "intent", {1: 0.95, 999: 0.9, 1000: 0.8}),
+            near(P8, "words", {}),
+            near(999, "intent", {1: 0.9}),
         ],
-        gives=4,
-        why="of which some are twice and some of no pull request",
+        gives=3,
+        why="of which one is of no pull request",
     ),
-    call("insert_neighbour_edges", 1, [edge(1, P8, "code", 0.9)], gives=0, why="from the other end"),
-    call("insert_neighbour_edges", 1, [], gives=0, why="of none"),
+    call("insert_neighbour_lists", 1, [near(1, "words", {P8: 3.5})], gives=1, why="by another signal"),
+    call("insert_neighbour_lists", 1, [], gives=0, why="of none"),
+    call("list_unsearched_prs", 1, 1, 0, 10, gives=[KEY_8, KEY_10], why="whose neighbours are not there any more"),
+    call("count_unsearched_prs", 1, 1, gives=2, why="whose neighbours are not there any more"),
     call(
-        "list_neighbours",
+        "list_pr_titles",
         1,
-        gives=[
-            {"prId": 1, "neighbours": [{"id": P8, "score": 0.95}, {"id": P10, "score": 0.875}]},
-            {"prId": P8, "neighbours": [{"id": P10, "score": 1.0}]},
-        ],
+        1,
+        1,
+        gives=[titled(1, 7, "again", True), titled(P8, 8, "PR 8", True), titled(P10, 10, "PR 10")],
+        why="when others are searched",
     ),
-    call("list_neighbours", 99, gives=[], why="of no scan"),
+    call("choose_candidate_pairs", 1, 1, 1, None, None, "rule", gives=1),
+    call("list_candidate_pairs", 1, gives=[{"prId": 1, "otherId": P8, "score": SCORE, "certain": False}]),
+    call("list_candidate_pairs", 99, gives=[], why="of no scan"),
     call("insert_candidate_groups", 1, "candidate", [group(1, [1, P8, P10]), group(2, [])], gives=2),
     call("insert_candidate_groups", 1, "verified", [group(101, [P8, 1], UNUSUAL)], gives=1, why="of another stage"),
     call("insert_candidate_groups", 1, "verified", [], gives=0, why="of none"),
@@ -415,7 +437,6 @@ RANK = [
     call("clear_scratch", 1, gives=2),
     call("clear_scratch", 1, gives=0, why="when it is clear"),
     call("count_listed_prs", 1, gives={"listed": 0, "pending": 0}, why="when it is clear"),
-    call("list_neighbours", 1, gives=[], why="when it is clear"),
     call(
         "list_candidate_groups",
         1,

@@ -143,7 +143,7 @@ def pr_input(number: int, **fields: Any) -> PRInput:
 
 def pr(id: int, number: int, **fields: Any) -> dict[str, Any]:
     """A stored pull request of repository 1, in wire form."""
-    stored = pr_input(number).model_dump(mode="json", by_alias=True)
+    stored = pr_input(number).model_dump(mode="json", by_alias=True, exclude={"sketch"})
     return {"id": id, "repoId": 1, **stored, "embedHash": None, **fields}
 
 

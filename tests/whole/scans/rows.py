@@ -34,7 +34,7 @@ def assert_whole(rows: Rows, scan_id: int, killed: bool = False, unembedded: Seq
         assert ranks == list(range(1, group["pr_count"] + 1)), "every member has a rank of its own"
     assert len({member["pr_id"] for member in members}) == len(members), "no pull request is in two groups"
     # Groups that the model had no answer for stay, with the reason.
-    for table in ("listed_prs", "neighbour_edges", "candidate_groups WHERE error IS NULL"):
+    for table in ("listed_prs", "candidate_groups WHERE error IS NULL"):
         left = rows(f"SELECT scan_id FROM {table}")
         assert {"scan_id": scan_id} not in left, f"the scan leaves nothing in {table}"
     if scan["status"] == "done":

@@ -30,13 +30,14 @@ from ossgard.spec.entities import (
     Job,
     ListedCounts,
     ListedPR,
-    NeighbourEdge,
-    NeighbourList,
+    NeighbourListInput,
     PairList,
     PendingPR,
+    PRBody,
     PRInput,
     PRKey,
     PRStateChange,
+    PRTitle,
     RankedMember,
     Relationship,
     Repo,
@@ -47,6 +48,9 @@ from ossgard.spec.entities import (
     ScanMessage,
     ScanStatus,
     ScanStep,
+    SharedLine,
+    SharedLines,
+    SharedLinesInput,
     ShownHash,
     UpdateAccountConfigChanges,
     UpdateScanStatusChanges,
@@ -115,6 +119,15 @@ class BridgeDatabase:
 
     async def merge_repo(self, id: int, into: int) -> int:
         return await self._bridge.run("mergeRepo", id, into)
+
+    async def list_bodies(self, account_id: int, repo_id: int, before_number: int, limit: int) -> list[PRBody]:
+        return await self._bridge.many(PRBody, "listBodies", account_id, repo_id, before_number, limit)
+
+    async def get_shared_lines(self, account_id: int, repo_id: int) -> SharedLines | None:
+        return await self._bridge.first(SharedLines, "getSharedLines", account_id, repo_id)
+
+    async def update_shared_lines(self, id: int, shared: SharedLinesInput) -> int:
+        return await self._bridge.run("updateSharedLines", id, shared)
 
     async def update_repo_last_scan_at(self, id: int, last_scan_at: str) -> int:
         return await self._bridge.run("updateRepoLastScanAt", id, last_scan_at)
@@ -231,17 +244,28 @@ class BridgeDatabase:
     async def update_pr_embed_hashes(self, hashes: Sequence[EmbedHash]) -> int:
         return await self._bridge.run("updatePREmbedHashes", hashes)
 
-    async def list_open_pr_keys(self, account_id: int, repo_id: int, after_number: int, limit: int) -> list[PRKey]:
-        return await self._bridge.many(PRKey, "listOpenPRKeys", account_id, repo_id, after_number, limit)
+    async def list_unsearched_prs(self, account_id: int, repo_id: int, after_number: int, limit: int) -> list[PRKey]:
+        return await self._bridge.many(PRKey, "listUnsearchedPRs", account_id, repo_id, after_number, limit)
 
-    async def insert_neighbour_edges(self, scan_id: int, edges: Sequence[NeighbourEdge]) -> int:
-        return await self._bridge.run("insertNeighbourEdges", scan_id, edges)
+    async def count_unsearched_prs(self, account_id: int, repo_id: int) -> int:
+        return await self._bridge.value(int, "countUnsearchedPRs", account_id, repo_id)
 
-    async def list_neighbours(self, scan_id: int) -> list[NeighbourList]:
-        return await self._bridge.many(NeighbourList, "listNeighbours", scan_id)
+    async def list_pr_titles(self, account_id: int, repo_id: int, scan_id: int) -> list[PRTitle]:
+        return await self._bridge.many(PRTitle, "listPRTitles", account_id, repo_id, scan_id)
+
+    async def list_shared_lines(self, account_id: int, repo_id: int) -> list[SharedLine]:
+        return await self._bridge.many(SharedLine, "listSharedLines", account_id, repo_id)
+
+    async def insert_neighbour_lists(self, scan_id: int, lists: Sequence[NeighbourListInput]) -> int:
+        return await self._bridge.run("insertNeighbourLists", scan_id, lists)
 
     async def insert_candidate_pairs(self, scan_id: int, pairs: Sequence[CandidatePairInput]) -> int:
         return await self._bridge.run("insertCandidatePairs", scan_id, pairs)
+
+    async def choose_candidate_pairs(
+        self, scan_id: int, repo_id: int, most: int, code_floor: float | None, intent_floor: float | None, rule: str
+    ) -> int:
+        return await self._bridge.run("chooseCandidatePairs", scan_id, repo_id, most, code_floor, intent_floor, rule)
 
     async def list_candidate_pairs(self, scan_id: int) -> list[CandidatePair]:
         return await self._bridge.many(CandidatePair, "listCandidatePairs", scan_id)

@@ -20,11 +20,12 @@ import {
   toGroupAnswer,
   toJob,
   toListedCounts,
-  toNeighbourList,
   toPairList,
   toPendingPR,
   toPR,
+  toPRBody,
   toPRKey,
+  toPRTitle,
   toRepo,
   toRepoIdentity,
   toRepoOverview,
@@ -32,6 +33,8 @@ import {
   toScan,
   toScanMessage,
   toScanStep,
+  toSharedLine,
+  toSharedLines,
   toVectorPurge,
   toVerdict,
   toVerdictRow,
@@ -63,14 +66,15 @@ import type {
   JsonObject,
   ListedCounts,
   ListedPR,
-  NeighbourEdge,
-  NeighbourList,
+  NeighbourListInput,
   PairList,
   PendingPR,
   PR,
+  PRBody,
   PRInput,
   PRKey,
   PRStateChange,
+  PRTitle,
   RankedMember,
   Relationship,
   Repo,
@@ -81,6 +85,9 @@ import type {
   ScanMessage,
   ScanStatus,
   ScanStep,
+  SharedLine,
+  SharedLines,
+  SharedLinesInput,
   ShownHash,
   UpdateAccountConfigChanges,
   UpdateScanStatusChanges,
@@ -162,6 +169,18 @@ export class BunDatabase extends SqlMethods implements IDatabase {
 
   async mergeRepo(id: number, into: number): Promise<number> {
     return this.run(queries.MERGE_REPO, [id, into]);
+  }
+
+  async listBodies(accountId: number, repoId: number, beforeNumber: number, limit: number): Promise<PRBody[]> {
+    return this.list(queries.LIST_BODIES, [accountId, repoId, beforeNumber, limit], toPRBody);
+  }
+
+  async getSharedLines(accountId: number, repoId: number): Promise<SharedLines | null> {
+    return this.first(queries.GET_SHARED_LINES, [accountId, repoId], toSharedLines);
+  }
+
+  async updateSharedLines(id: number, shared: SharedLinesInput): Promise<number> {
+    return this.run(queries.UPDATE_SHARED_LINES, [id, shared]);
   }
 
   async updateRepoLastScanAt(id: number, lastScanAt: string): Promise<number> {
@@ -318,20 +337,39 @@ export class BunDatabase extends SqlMethods implements IDatabase {
     return this.run(queries.UPDATE_PR_EMBED_HASHES, [hashes]);
   }
 
-  async listOpenPRKeys(accountId: number, repoId: number, afterNumber: number, limit: number): Promise<PRKey[]> {
-    return this.list(queries.LIST_OPEN_PR_KEYS, [accountId, repoId, afterNumber, limit], toPRKey);
+  async listUnsearchedPRs(accountId: number, repoId: number, afterNumber: number, limit: number): Promise<PRKey[]> {
+    return this.list(queries.LIST_UNSEARCHED_PRS, [accountId, repoId, afterNumber, limit], toPRKey);
   }
 
-  async insertNeighbourEdges(scanId: number, edges: NeighbourEdge[]): Promise<number> {
-    return this.run(queries.INSERT_NEIGHBOUR_EDGES, [scanId, edges]);
+  async countUnsearchedPRs(accountId: number, repoId: number): Promise<number> {
+    return this.value<number>(queries.COUNT_UNSEARCHED_PRS, [accountId, repoId]);
   }
 
-  async listNeighbours(scanId: number): Promise<NeighbourList[]> {
-    return this.pages(queries.LIST_NEIGHBOURS, [scanId], toNeighbourList);
+  async listPRTitles(accountId: number, repoId: number, scanId: number): Promise<PRTitle[]> {
+    return this.pages(queries.LIST_PR_TITLES, [accountId, repoId, scanId], toPRTitle);
+  }
+
+  async listSharedLines(accountId: number, repoId: number): Promise<SharedLine[]> {
+    return this.list(queries.LIST_SHARED_LINES, [accountId, repoId], toSharedLine);
+  }
+
+  async insertNeighbourLists(scanId: number, lists: NeighbourListInput[]): Promise<number> {
+    return this.run(queries.INSERT_NEIGHBOUR_LISTS, [scanId, lists]);
   }
 
   async insertCandidatePairs(scanId: number, pairs: CandidatePairInput[]): Promise<number> {
     return this.run(queries.INSERT_CANDIDATE_PAIRS, [scanId, pairs]);
+  }
+
+  async chooseCandidatePairs(
+    scanId: number,
+    repoId: number,
+    most: number,
+    codeFloor: number | null,
+    intentFloor: number | null,
+    rule: string,
+  ): Promise<number> {
+    return this.run(queries.CHOOSE_CANDIDATE_PAIRS, [scanId, repoId, most, codeFloor, intentFloor, rule]);
   }
 
   async listCandidatePairs(scanId: number): Promise<CandidatePair[]> {

@@ -17,11 +17,12 @@ import type {
   GroupAnswer,
   Job,
   ListedCounts,
-  NeighbourList,
   PairList,
   PendingPR,
   PR,
+  PRBody,
   PRKey,
+  PRTitle,
   Repo,
   RepoIdentity,
   RepoOverview,
@@ -29,6 +30,8 @@ import type {
   Scan,
   ScanMessage,
   ScanStep,
+  SharedLine,
+  SharedLines,
   VectorPurge,
   Verdict,
   VerdictRow,
@@ -275,8 +278,14 @@ export function toPendingPR(row: Row): PendingPR {
     author: row.author,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
+    baseRef: row.base_ref,
+    headRef: row.head_ref,
+    isDraft: flag(row.is_draft),
+    pushedAt: row.pushed_at,
     diffHash: row.diff_hash,
     githubEtag: row.github_etag,
+    committedAt: row.committed_at,
+    sketch: optionalJson(row.sketch),
   };
 }
 
@@ -291,16 +300,37 @@ export function toPRKey(row: Row): PRKey {
   return {
     id: row.id,
     number: row.number,
-    diffHash: row.diff_hash,
     isEmbedded: flag(row.is_embedded),
     hasFiles: flag(row.has_files),
   };
 }
 
-export function toNeighbourList(row: Row): NeighbourList {
+export function toPRBody(row: Row): PRBody {
   return {
-    prId: row.pr_id,
-    neighbours: json(row.neighbours),
+    number: row.number,
+    body: row.body,
+  };
+}
+
+export function toSharedLines(row: Row): SharedLines {
+  return {
+    sharedLines: json(row.shared_lines),
+  };
+}
+
+export function toPRTitle(row: Row): PRTitle {
+  return {
+    id: row.id,
+    number: row.number,
+    title: row.title,
+    closes: json(row.closes),
+    isSearched: flag(row.is_searched),
+  };
+}
+
+export function toSharedLine(row: Row): SharedLine {
+  return {
+    prIds: json(row.pr_ids),
   };
 }
 

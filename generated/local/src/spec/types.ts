@@ -113,6 +113,10 @@ export interface ListedPR {
   author: string;
   createdAt: string;
   updatedAt: string;
+  baseRef: string | null;
+  headRef: string | null;
+  isDraft: boolean;
+  pushedAt: string | null;
 }
 
 /** What became of a pull request that is no longer listed. */
@@ -127,18 +131,22 @@ export interface EmbedHash {
   embedHash: string;
 }
 
-/** Two pull requests whose vectors are near; `pr_id` is the smaller id. */
-export interface NeighbourEdge {
-  prId: number;
-  neighbourId: number;
-  signal: string;
-  score: number;
-}
-
-/** The other end of an edge, with the best score of both signals. */
+/** A pull request that is near to another one; the score is the same from both ends. */
 export interface Neighbour {
   id: number;
   score: number;
+}
+
+/** The pull requests that are nearest to one by a signal, the best first. */
+export interface NeighbourListInput {
+  prId: number;
+  signal: string;
+  nearest: Neighbour[];
+}
+
+/** Lines that many descriptions of a repository share, normalised. */
+export interface SharedLinesInput {
+  lines: string[];
 }
 
 /** Two pull requests to be asked about; `pr_id` is the smaller id. See migrations/0008_candidate_pairs.sql. */
@@ -437,8 +445,14 @@ export interface PendingPR {
   author: string;
   createdAt: string;
   updatedAt: string;
+  baseRef: string | null;
+  headRef: string | null;
+  isDraft: boolean;
+  pushedAt: string | null;
   diffHash: string | null;
   githubEtag: string | null;
+  committedAt: string | null;
+  sketch: number[] | null;
 }
 
 /** How many pull requests a scan has listed, and how many of them are still to be read. */
@@ -451,15 +465,33 @@ export interface ListedCounts {
 export interface PRKey {
   id: number;
   number: number;
-  diffHash: string | null;
   isEmbedded: boolean;
   hasFiles: boolean;
 }
 
-/** The neighbours of a pull request with larger ids. */
-export interface NeighbourList {
-  prId: number;
-  neighbours: Neighbour[];
+/** The description of a pull request. */
+export interface PRBody {
+  number: number;
+  body: string;
+}
+
+/** Lines that many descriptions of a repository share, normalised. */
+export interface SharedLines {
+  sharedLines: string[];
+}
+
+/** The words by which a pull request is found. */
+export interface PRTitle {
+  id: number;
+  number: number;
+  title: string;
+  closes: number[];
+  isSearched: boolean;
+}
+
+/** The pull requests that change an equal line, as far as their sketches tell. */
+export interface SharedLine {
+  prIds: number[];
 }
 
 /** Two pull requests to be asked about; the greater the score, the nearer. Those with equal diffs on one base are certain. */
@@ -657,6 +689,12 @@ export interface IDatabase {
    * repository. Fails when both have an active scan. See migrations/0005_repository_names.sql.
    */
   mergeRepo(id: number, into: number): Promise<number>;
+  /** The beginnings of the descriptions of the newest open pull requests with a smaller number than `before_number`. */
+  listBodies(accountId: number, repoId: number, beforeNumber: number, limit: number): Promise<PRBody[]>;
+  /** The lines that many descriptions of a repository share, as its last scan has found them. */
+  getSharedLines(accountId: number, repoId: number): Promise<SharedLines | null>;
+  /** Record which lines many descriptions of a repository share. */
+  updateSharedLines(id: number, shared: SharedLinesInput): Promise<number>;
   /** Record when the last completed scan of a repository ended. */
   updateRepoLastScanAt(id: number, lastScanAt: string): Promise<number>;
   /**
@@ -778,16 +816,53 @@ export interface IDatabase {
   closePRs(repoId: number, states: PRStateChange[]): Promise<number>;
   /** The open pull requests with a larger number than `after_number`, by number. */
   listOpenPRsAfter(accountId: number, repoId: number, afterNumber: number, limit: number): Promise<PR[]>;
-  /** Record which content of pull requests is embedded; vectors that are new must not be purged. */
+  /**
+   * Record which content of pull requests is embedded.
+   *
+   * Vectors that are new must not be purged, and what was near to the old ones is to be searched again.
+   */
   updatePREmbedHashes(hashes: EmbedHash[]): Promise<number>;
-  /** What clustering needs of the open pull requests with a larger number than `after_number`, by number. */
-  listOpenPRKeys(accountId: number, repoId: number, afterNumber: number, limit: number): Promise<PRKey[]>;
-  /** Store pairs of near pull requests; a pair found from both ends is stored once. */
-  insertNeighbourEdges(scanId: number, edges: NeighbourEdge[]): Promise<number>;
-  /** Every pair of near pull requests of a scan, by the smaller id. */
-  listNeighbours(scanId: number): Promise<NeighbourList[]>;
+  /**
+   * The open pull requests with a larger number than `after_number` whose vectors are to be searched by, by number.
+   *
+   * They are new, or changed, or half of those that were near to them are not open any more.
+   */
+  listUnsearchedPRs(accountId: number, repoId: number, afterNumber: number, limit: number): Promise<PRKey[]>;
+  /** How many pull requests `listUnsearchedPRs` would list in all. */
+  countUnsearchedPRs(accountId: number, repoId: number): Promise<number>;
+  /**
+   * The titles of the open pull requests of a repository, by number.
+   *
+   * `is_searched` is false of those whose lists of words and lines are older than that by intent, or not there; and, without
+   * one by intent, of those that this scan has not searched by words.
+   */
+  listPRTitles(accountId: number, repoId: number, scanId: number): Promise<PRTitle[]>;
+  /** For each changed line that open pull requests of a repository share, who does. */
+  listSharedLines(accountId: number, repoId: number): Promise<SharedLine[]>;
+  /** Keep what a scan has found near to pull requests, in place of what was kept for the same signals. */
+  insertNeighbourLists(scanId: number, lists: NeighbourListInput[]): Promise<number>;
   /** Store pairs to be asked about; one that is stored already is replaced. */
   insertCandidatePairs(scanId: number, pairs: CandidatePairInput[]): Promise<number>;
+  /**
+   * Write down which pairs of a repository's open pull requests are to be asked about.
+   *
+   * The score of a pair is the sum of 1 / (10 + place) over the places up to ten that each has in the other's lists; the
+   * list by code counts half, since much is done in the same files. The `most` best are chosen. Of two that have both
+   * not been searched since the pairs of the last scan were chosen, by the same `rule`, the pair stays as it was then:
+   * so a change of one pull request changes no pairs of others.
+   *
+   * Chosen in any case are equal diffs on one base branch, which are certain, each with the ten before it, and equal titles,
+   * each with the five before it. Never chosen are equal diffs on different bases (backports), and a branch with what is
+   * stacked on it. With a floor, only pairs count whose vectors are at least so near by a signal.
+   */
+  chooseCandidatePairs(
+    scanId: number,
+    repoId: number,
+    most: number,
+    codeFloor: number | null,
+    intentFloor: number | null,
+    rule: string,
+  ): Promise<number>;
   /** Every pair of a scan that is to be asked about, the nearest first. */
   listCandidatePairs(scanId: number): Promise<CandidatePair[]>;
   /** Store groups of a stage (`pairs`, `groups` or `verified`); one that is stored at a position is replaced. */

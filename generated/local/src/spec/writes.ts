@@ -11,12 +11,13 @@ import type {
   GroupNotes,
   JsonObject,
   ListedPR,
-  NeighbourEdge,
+  NeighbourListInput,
   PRInput,
   PRStateChange,
   RankedMember,
   Relationship,
   ScanStatus,
+  SharedLinesInput,
   ShownHash,
   UpdateAccountConfigChanges,
   UpdateScanStatusChanges,
@@ -72,6 +73,11 @@ export function identifyRepo(id: number, githubId: number, owner: string, name: 
  */
 export function mergeRepo(id: number, into: number): Write {
   return { method: "mergeRepo", parameters: [id, into] };
+}
+
+/** Record which lines many descriptions of a repository share. */
+export function updateSharedLines(id: number, shared: SharedLinesInput): Write {
+  return { method: "updateSharedLines", parameters: [id, shared] };
 }
 
 /** Record when the last completed scan of a repository ended. */
@@ -215,19 +221,46 @@ export function closePRs(repoId: number, states: PRStateChange[]): Write {
   return { method: "closePRs", parameters: [repoId, states] };
 }
 
-/** Record which content of pull requests is embedded; vectors that are new must not be purged. */
+/**
+ * Record which content of pull requests is embedded.
+ *
+ * Vectors that are new must not be purged, and what was near to the old ones is to be searched again.
+ */
 export function updatePREmbedHashes(hashes: EmbedHash[]): Write {
   return { method: "updatePREmbedHashes", parameters: [hashes] };
 }
 
-/** Store pairs of near pull requests; a pair found from both ends is stored once. */
-export function insertNeighbourEdges(scanId: number, edges: NeighbourEdge[]): Write {
-  return { method: "insertNeighbourEdges", parameters: [scanId, edges] };
+/** Keep what a scan has found near to pull requests, in place of what was kept for the same signals. */
+export function insertNeighbourLists(scanId: number, lists: NeighbourListInput[]): Write {
+  return { method: "insertNeighbourLists", parameters: [scanId, lists] };
 }
 
 /** Store pairs to be asked about; one that is stored already is replaced. */
 export function insertCandidatePairs(scanId: number, pairs: CandidatePairInput[]): Write {
   return { method: "insertCandidatePairs", parameters: [scanId, pairs] };
+}
+
+/**
+ * Write down which pairs of a repository's open pull requests are to be asked about.
+ *
+ * The score of a pair is the sum of 1 / (10 + place) over the places up to ten that each has in the other's lists; the
+ * list by code counts half, since much is done in the same files. The `most` best are chosen. Of two that have both
+ * not been searched since the pairs of the last scan were chosen, by the same `rule`, the pair stays as it was then:
+ * so a change of one pull request changes no pairs of others.
+ *
+ * Chosen in any case are equal diffs on one base branch, which are certain, each with the ten before it, and equal titles,
+ * each with the five before it. Never chosen are equal diffs on different bases (backports), and a branch with what is
+ * stacked on it. With a floor, only pairs count whose vectors are at least so near by a signal.
+ */
+export function chooseCandidatePairs(
+  scanId: number,
+  repoId: number,
+  most: number,
+  codeFloor: number | null,
+  intentFloor: number | null,
+  rule: string,
+): Write {
+  return { method: "chooseCandidatePairs", parameters: [scanId, repoId, most, codeFloor, intentFloor, rule] };
 }
 
 /** Store groups of a stage (`pairs`, `groups` or `verified`); one that is stored at a position is replaced. */

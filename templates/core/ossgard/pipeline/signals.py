@@ -1,10 +1,11 @@
 """The two signals of a pull request, the code it touches and its intent: embedded, stored and found again."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from ossgard.concurrency import gather_bounded
+from ossgard.pipeline.text_cleaning import clean_body
 from ossgard.pipeline.texts import (
     CODE_COLLECTION,
     INTENT_COLLECTION,
@@ -36,9 +37,9 @@ class Signals:
     code: Vector | None
 
 
-def signal_texts(pull: PR) -> list[str]:
-    """What is embedded of a pull request: its intent, then its code if it changes any."""
-    intent = intent_text(pull.title, pull.body, pull.file_paths)
+def signal_texts(pull: PR, shared_lines: Collection[str]) -> list[str]:
+    """What is embedded of a pull request: its intent, then its code if it changes any; see `clean_body`."""
+    intent = intent_text(pull.title, clean_body(pull.body, shared_lines), pull.file_paths)
     return [intent, code_text(pull.file_paths)] if pull.file_paths else [intent]
 
 
@@ -59,10 +60,12 @@ class Embedded:
         return [warning(WarningCode.NOT_EMBEDDED, [pull.number for pull in self.refused], self.refusal)]
 
 
-async def embed_pulls(services: Services, config: Config, pulls: Sequence[PR]) -> Embedded:
+async def embed_pulls(
+    services: Services, config: Config, pulls: Sequence[PR], shared_lines: Collection[str]
+) -> Embedded:
     """The vectors of pull requests, both signals asked for at the same time."""
     model = Providers(services, config).embedding_model()
-    texts = [signal_texts(pull) for pull in pulls]
+    texts = [signal_texts(pull, shared_lines) for pull in pulls]
 
     async def embed(chosen: Sequence[str]) -> Embeddings:
         return await model.embed(chosen) if chosen else Embeddings([], 0)

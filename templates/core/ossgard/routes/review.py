@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ossgard.errors import HttpError, PermanentError, RetryableError
 from ossgard.http import AccountContext
-from ossgard.pipeline.reading import NOT_ALL_READ
+from ossgard.pipeline.reading import NOT_ALL_READ, Changes, as_read, changes_in
 from ossgard.pipeline.signals import embed_pulls, ensure_collections, has_other_size, size_of, store_signals
 from ossgard.pipeline.texts import (
     CODE_COLLECTION,
@@ -109,7 +109,8 @@ async def _embed(context: AccountContext, config: Config, pull: PR) -> _Matches:
     The stored vectors may show only later.
     """
     services, repo_id = context.services, pull.repo_id
-    embedded = await embed_pulls(services, config, [pull])
+    shared = await context.db.get_shared_lines(repo_id)
+    embedded = await embed_pulls(services, config, [pull], shared.shared_lines if shared else ())
     if embedded.refusal is not None:
         raise PermanentError(embedded.refusal)
     signals = embedded.signals
@@ -143,27 +144,10 @@ async def _fetch(context: AccountContext, config: Config, row: ReviewRow, number
     # Without it, files and words are compared, and the next scan asks for it again.
     with suppress(PullUnreadable):
         diff = await github.diff(owner, name, number)
-    return await context.services.db.upsert_pr(
-        row.repo_id,
-        PRInput(
-            number=number,
-            title=pull.title,
-            body=pull.body,
-            author=pull.author,
-            diff_hash=diff_hash(diff.text) if isinstance(diff, Diff) else None,
-            file_paths=paths,
-            state=pull.state,
-            github_etag=diff.etag if isinstance(diff, Diff) else None,
-            created_at=pull.created_at,
-            updated_at=pull.updated_at if diff is not None else NOT_ALL_READ,
-            base_ref=None,
-            head_ref=None,
-            is_draft=False,
-            closes=[],
-            committed_at=None,
-            sketch=None,
-        ),
-    )
+    changes = changes_in(diff, pull) if isinstance(diff, Diff) else Changes()
+    updated_at = pull.updated_at if diff is not None else NOT_ALL_READ
+    read = as_read(f"{owner}/{name}", pull, pull.state, paths, changes, updated_at)
+    return await context.services.db.upsert_pr(row.repo_id, read)
 
 
 async def _similar(context: AccountContext, repo_id: int, pull: ReviewedPR, matches: _Matches) -> list[SimilarPR]:

@@ -35,6 +35,11 @@ class Slice(Generic[C_co]):
     db: AccountDatabase
     services: Services
 
+    async def shared_lines(self) -> frozenset[str]:
+        """The lines of the repository's template; see `ossgard.pipeline.text_cleaning`."""
+        found = await self.db.get_shared_lines(self.repo_id)
+        return frozenset(found.shared_lines if found else ())
+
     async def open_pulls(self, ids: Iterable[int]) -> dict[int, PR]:
         """Those of these pull requests that are still open, by id."""
         wanted = sorted(set(ids))

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from ossgard.errors import PermanentError, RetryableError
 from ossgard.pipeline.phase import Slice
+from ossgard.pipeline.references import referenced_issues
+from ossgard.pipeline.sketch import sketch
 from ossgard.pipeline.texts import diff_hash
 from ossgard.providers.github import Diff, GitHub, NotModified, Pull, PullGone, TokenRefused, TooLarge
 from ossgard.spec.cursors import IngestCursor
@@ -43,12 +45,18 @@ class Reader:
     async def read(self, pull: PendingPR) -> PRInput | PRStateChange | Failed:
         """A listed pull request with its files and the hash of its diff."""
         owner, name = self.slice.owner, self.slice.name
-        etag = None if self.slice.cursor.full else pull.github_etag
+        stored = Changes(pull.diff_hash, pull.github_etag, pull.committed_at, pull.sketch)
+        # Without a sketch, it was read before there were any.
+        etag = None if self.slice.cursor.full or pull.sketch is None else pull.github_etag
+
+        def as_pull(paths: Sequence[str], changes: Changes, updated_at: str) -> PRInput:
+            return as_read(f"{owner}/{name}", pull, PRState.OPEN, paths, changes, updated_at)
+
         rest = None
         try:
             paths = await self.github.files(owner, name, pull.number)
             # Until there is a newer diff, the last one that was read stands.
-            rest = _stored(pull, paths, pull.diff_hash, pull.github_etag, NOT_ALL_READ)
+            rest = as_pull(paths, stored, NOT_ALL_READ)
             diff = await self.github.diff(owner, name, pull.number, etag)
         except PullGone:
             return PRStateChange(number=pull.number, state=PRState.CLOSED)
@@ -56,11 +64,11 @@ class Reader:
             return Failed(pull.number, _own(error), rest)
         match diff:
             case NotModified():
-                return _stored(pull, paths, pull.diff_hash, pull.github_etag, pull.updated_at)
+                return as_pull(paths, stored, pull.updated_at)
             case Diff():
-                return _stored(pull, paths, diff_hash(diff.text), diff.etag, pull.updated_at)
+                return as_pull(paths, changes_in(diff, pull), pull.updated_at)
             case TooLarge():
-                return _stored(pull, paths, None, None, pull.updated_at)
+                return as_pull(paths, Changes(), pull.updated_at)
 
     async def look_up(self, number: int) -> Pull | PRStateChange | Failed:
         """What became of a pull request; the pull request itself when it is still open."""
@@ -103,23 +111,47 @@ def _own(error: RetryableError | PermanentError) -> RetryableError | PermanentEr
     return error
 
 
-def _stored(pull: PendingPR, paths: Sequence[str], diff_hash: str | None, etag: str | None, updated_at: str) -> PRInput:
-    """A listed pull request as it is stored."""
+@dataclass(frozen=True)
+class Changes:
+    """What is kept of a pull request's diff; `committed_at` is a moment that its last commit is not younger than."""
+
+    diff_hash: str | None = None
+    etag: str | None = None
+    committed_at: str | None = None
+    sketch: list[int] | None = None
+
+
+def changes_in(diff: Diff, pull: PendingPR | Pull) -> Changes:
+    """What is kept of the diff of a pull request.
+
+    No request tells when it was committed, but that was before its last update, and before the last push.
+    """
+    hash = diff_hash(diff.text)
+    committed_at = min(pull.updated_at, pull.pushed_at or pull.updated_at)
+    if isinstance(pull, PendingPR) and pull.committed_at and pull.diff_hash == hash:
+        committed_at = pull.committed_at
+    return Changes(hash, diff.etag, committed_at, sketch(diff.text))
+
+
+def as_read(
+    repository: str, pull: PendingPR | Pull, state: PRState, paths: Sequence[str], changes: Changes, updated_at: str
+) -> PRInput:
+    """A pull request of a repository (`owner/name`) as it is stored."""
     return PRInput(
         number=pull.number,
         title=pull.title,
         body=pull.body,
         author=pull.author,
-        diff_hash=diff_hash,
+        diff_hash=changes.diff_hash,
         file_paths=list(paths),
-        state=PRState.OPEN,
-        github_etag=etag,
+        state=state,
+        github_etag=changes.etag,
         created_at=pull.created_at,
         updated_at=updated_at,
-        base_ref=None,
-        head_ref=None,
-        is_draft=False,
-        closes=[],
-        committed_at=None,
-        sketch=None,
+        base_ref=pull.base_ref,
+        head_ref=pull.head_ref,
+        is_draft=pull.is_draft,
+        closes=referenced_issues(repository, pull.number, pull.title, pull.body),
+        committed_at=changes.committed_at,
+        sketch=changes.sketch,
     )

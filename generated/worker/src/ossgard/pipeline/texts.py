@@ -4,6 +4,8 @@ import hashlib
 import json
 from collections.abc import Sequence
 
+from ossgard.pipeline.text_cleaning import CLEANING_VERSION
+
 CODE_COLLECTION = "ossgard-code"
 INTENT_COLLECTION = "ossgard-intent"
 
@@ -30,16 +32,20 @@ def code_text(file_paths: Sequence[str]) -> str:
     return "\n".join(file_paths)
 
 
-def intent_text(title: str, body: str | None, file_paths: Sequence[str]) -> str:
-    """The text that stands for what a pull request is meant to do."""
+def intent_text(title: str, body: str, file_paths: Sequence[str]) -> str:
+    """The text that stands for what a pull request is meant to do; `body` is a cleaned one."""
     return "\n\n".join(part for part in (title, body, code_text(file_paths)) if part)
 
 
 def embed_hash(diff_hash: str | None, title: str, body: str | None, file_paths: Sequence[str]) -> str:
-    """Stands for all that the vectors of a pull request are computed from; older data files hold the same hashes."""
+    """Stands for all that the vectors of a pull request are computed from.
+
+    The description counts as it is: what is cleaned out of it changes with the descriptions of others, too, and their
+    changes embed nothing again.
+    """
     # As JavaScript writes it: no spaces, and every letter as itself.
     paths = json.dumps(list(file_paths), ensure_ascii=False, separators=(",", ":"))
-    content = "|".join((diff_hash or "", title, body or "", paths))
+    content = "|".join((f"cleaning {CLEANING_VERSION}", diff_hash or "", title, body or "", paths))
     return hashlib.sha256(content.encode("utf-8", "replace")).hexdigest()[:_EMBED_HASH_DIGITS]
 
 

@@ -83,6 +83,12 @@ class Pull:
     state: PRState
     created_at: str
     updated_at: str
+    base_ref: str | None = None
+    # None when the branch is in another repository.
+    head_ref: str | None = None
+    is_draft: bool = False
+    # When something was last pushed to the repository that its branch is in, where that is known.
+    pushed_at: str | None = None
     # The id of the repository that it is in, where GitHub tells.
     repository_id: int | None = None
 
@@ -426,11 +432,15 @@ def _known_repository(item: object) -> KnownRepository:
     return KnownRepository(item["id"], _text(item.get("owner"), "login"), _text(item, "name"))
 
 
-def _repository_id(pull: dict[str, object]) -> int | None:
-    base = pull.get("base")
-    repository = base.get("repo") if isinstance(base, dict) else None
-    id = repository.get("id") if isinstance(repository, dict) else None
-    return id if isinstance(id, int) else None
+def _member(item: object, *keys: str) -> object:
+    """What an object holds at a path of keys; None where it does not."""
+    for key in keys:
+        item = item.get(key) if isinstance(item, dict) else None
+    return item
+
+
+def _text_or_none(value: object) -> str | None:
+    return _clean(value) if isinstance(value, str) and value else None
 
 
 def _entry(item: object) -> Pull | UnreadableEntry:
@@ -453,8 +463,8 @@ def _pull(item: object) -> Pull:
     number = item.get("number") if isinstance(item, dict) else None
     if not isinstance(item, dict) or not _is_number(number):
         raise malformed(_SENDER, "a pull request with a number")
-    user, body = item.get("user"), item.get("body")
-    login = user.get("login") if isinstance(user, dict) else None
+    body, login = item.get("body"), _member(item, "user", "login")
+    base_id, head_id = _member(item, "base", "repo", "id"), _member(item, "head", "repo", "id")
     state = PRState.OPEN
     if item.get("state") == "closed":
         state = PRState.MERGED if item.get("merged_at") or item.get("merged") else PRState.CLOSED
@@ -466,7 +476,11 @@ def _pull(item: object) -> Pull:
         state=state,
         created_at=_text(item, "created_at"),
         updated_at=_text(item, "updated_at"),
-        repository_id=_repository_id(item),
+        base_ref=_text_or_none(_member(item, "base", "ref")),
+        head_ref=_text_or_none(_member(item, "head", "ref")) if base_id == head_id is not None else None,
+        is_draft=item.get("draft") is True,
+        pushed_at=_text_or_none(_member(item, "head", "repo", "pushed_at")),
+        repository_id=base_id if isinstance(base_id, int) else None,
     )
 
 

@@ -30,13 +30,14 @@ from ossgard.spec.entities import (
     Job,
     ListedCounts,
     ListedPR,
-    NeighbourEdge,
-    NeighbourList,
+    NeighbourListInput,
     PairList,
     PendingPR,
+    PRBody,
     PRInput,
     PRKey,
     PRStateChange,
+    PRTitle,
     RankedMember,
     Relationship,
     Repo,
@@ -47,6 +48,9 @@ from ossgard.spec.entities import (
     ScanMessage,
     ScanStatus,
     ScanStep,
+    SharedLine,
+    SharedLines,
+    SharedLinesInput,
     ShownHash,
     UpdateAccountConfigChanges,
     UpdateScanStatusChanges,
@@ -137,6 +141,20 @@ class Database(Protocol):
         So do the pull requests that `into` lacks, to be embedded again, since the ids of vectors hold that of the
         repository. Fails when both have an active scan. See migrations/0005_repository_names.sql.
         """
+        ...
+
+    async def list_bodies(self, account_id: int, repo_id: int, before_number: int, limit: int) -> list[PRBody]:
+        """The beginnings of the descriptions of the newest open pull requests with a smaller number than
+        `before_number`.
+        """
+        ...
+
+    async def get_shared_lines(self, account_id: int, repo_id: int) -> SharedLines | None:
+        """The lines that many descriptions of a repository share, as its last scan has found them."""
+        ...
+
+    async def update_shared_lines(self, id: int, shared: SharedLinesInput) -> int:
+        """Record which lines many descriptions of a repository share."""
         ...
 
     async def update_repo_last_scan_at(self, id: int, last_scan_at: str) -> int:
@@ -325,23 +343,64 @@ class Database(Protocol):
         ...
 
     async def update_pr_embed_hashes(self, hashes: Sequence[EmbedHash]) -> int:
-        """Record which content of pull requests is embedded; vectors that are new must not be purged."""
+        """Record which content of pull requests is embedded.
+
+        Vectors that are new must not be purged, and what was near to the old ones is to be searched again.
+        """
         ...
 
-    async def list_open_pr_keys(self, account_id: int, repo_id: int, after_number: int, limit: int) -> list[PRKey]:
-        """What clustering needs of the open pull requests with a larger number than `after_number`, by number."""
+    async def list_unsearched_prs(self, account_id: int, repo_id: int, after_number: int, limit: int) -> list[PRKey]:
+        """The open pull requests with a larger number than `after_number` whose vectors are to be searched by, by
+        number.
+
+        They are new, or changed, or half of those that were near to them are not open any more.
+        """
         ...
 
-    async def insert_neighbour_edges(self, scan_id: int, edges: Sequence[NeighbourEdge]) -> int:
-        """Store pairs of near pull requests; a pair found from both ends is stored once."""
+    async def count_unsearched_prs(self, account_id: int, repo_id: int) -> int:
+        """How many pull requests `listUnsearchedPRs` would list in all."""
         ...
 
-    async def list_neighbours(self, scan_id: int) -> list[NeighbourList]:
-        """Every pair of near pull requests of a scan, by the smaller id."""
+    async def list_pr_titles(self, account_id: int, repo_id: int, scan_id: int) -> list[PRTitle]:
+        """The titles of the open pull requests of a repository, by number.
+
+        `is_searched` is false of those whose lists of words and lines are older than that by intent, or not
+        there; and, without
+        one by intent, of those that this scan has not searched by words.
+        """
+        ...
+
+    async def list_shared_lines(self, account_id: int, repo_id: int) -> list[SharedLine]:
+        """For each changed line that open pull requests of a repository share, who does."""
+        ...
+
+    async def insert_neighbour_lists(self, scan_id: int, lists: Sequence[NeighbourListInput]) -> int:
+        """Keep what a scan has found near to pull requests, in place of what was kept for the same signals."""
         ...
 
     async def insert_candidate_pairs(self, scan_id: int, pairs: Sequence[CandidatePairInput]) -> int:
         """Store pairs to be asked about; one that is stored already is replaced."""
+        ...
+
+    async def choose_candidate_pairs(
+        self, scan_id: int, repo_id: int, most: int, code_floor: float | None, intent_floor: float | None, rule: str
+    ) -> int:
+        """Write down which pairs of a repository's open pull requests are to be asked about.
+
+        The score of a pair is the sum of 1 / (10 + place) over the places up to ten that each has in the other's
+        lists; the
+        list by code counts half, since much is done in the same files. The `most` best are chosen. Of two that
+        have both
+        not been searched since the pairs of the last scan were chosen, by the same `rule`, the pair stays as it
+        was then:
+        so a change of one pull request changes no pairs of others.
+
+        Chosen in any case are equal diffs on one base branch, which are certain, each with the ten before it, and
+        equal titles,
+        each with the five before it. Never chosen are equal diffs on different bases (backports), and a branch
+        with what is
+        stacked on it. With a floor, only pairs count whose vectors are at least so near by a signal.
+        """
         ...
 
     async def list_candidate_pairs(self, scan_id: int) -> list[CandidatePair]:
@@ -702,6 +761,16 @@ class AccountDatabase:
         """
         return await self._database.list_same_repos(self.account_id, id, github_id, owner, name)
 
+    async def list_bodies(self, repo_id: int, before_number: int, limit: int) -> list[PRBody]:
+        """The beginnings of the descriptions of the newest open pull requests with a smaller number than
+        `before_number`.
+        """
+        return await self._database.list_bodies(self.account_id, repo_id, before_number, limit)
+
+    async def get_shared_lines(self, repo_id: int) -> SharedLines | None:
+        """The lines that many descriptions of a repository share, as its last scan has found them."""
+        return await self._database.get_shared_lines(self.account_id, repo_id)
+
     async def start_scan(self, owner: str, name: str, options: JsonObject, phase: str, due_at: str) -> Scan | None:
         """Track the repository if it is new, create a scan and put its first message into the outbox.
 
@@ -747,9 +816,30 @@ class AccountDatabase:
         """The open pull requests with a larger number than `after_number`, by number."""
         return await self._database.list_open_prs_after(self.account_id, repo_id, after_number, limit)
 
-    async def list_open_pr_keys(self, repo_id: int, after_number: int, limit: int) -> list[PRKey]:
-        """What clustering needs of the open pull requests with a larger number than `after_number`, by number."""
-        return await self._database.list_open_pr_keys(self.account_id, repo_id, after_number, limit)
+    async def list_unsearched_prs(self, repo_id: int, after_number: int, limit: int) -> list[PRKey]:
+        """The open pull requests with a larger number than `after_number` whose vectors are to be searched by, by
+        number.
+
+        They are new, or changed, or half of those that were near to them are not open any more.
+        """
+        return await self._database.list_unsearched_prs(self.account_id, repo_id, after_number, limit)
+
+    async def count_unsearched_prs(self, repo_id: int) -> int:
+        """How many pull requests `listUnsearchedPRs` would list in all."""
+        return await self._database.count_unsearched_prs(self.account_id, repo_id)
+
+    async def list_pr_titles(self, repo_id: int, scan_id: int) -> list[PRTitle]:
+        """The titles of the open pull requests of a repository, by number.
+
+        `is_searched` is false of those whose lists of words and lines are older than that by intent, or not
+        there; and, without
+        one by intent, of those that this scan has not searched by words.
+        """
+        return await self._database.list_pr_titles(self.account_id, repo_id, scan_id)
+
+    async def list_shared_lines(self, repo_id: int) -> list[SharedLine]:
+        """For each changed line that open pull requests of a repository share, who does."""
+        return await self._database.list_shared_lines(self.account_id, repo_id)
 
     async def list_verdicts(self, owner: str, name: str) -> list[VerdictRow]:
         """What persons have said of pairs of a repository's pull requests, the latest first.

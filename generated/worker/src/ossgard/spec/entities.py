@@ -159,6 +159,10 @@ class ListedPR(CamelModel):
     author: str
     created_at: str
     updated_at: str
+    base_ref: str | None
+    head_ref: str | None
+    is_draft: bool
+    pushed_at: str | None
 
 
 class PRStateChange(CamelModel):
@@ -175,20 +179,25 @@ class EmbedHash(CamelModel):
     embed_hash: str
 
 
-class NeighbourEdge(CamelModel):
-    """Two pull requests whose vectors are near; `pr_id` is the smaller id."""
-
-    pr_id: int
-    neighbour_id: int
-    signal: str
-    score: float
-
-
 class Neighbour(CamelModel):
-    """The other end of an edge, with the best score of both signals."""
+    """A pull request that is near to another one; the score is the same from both ends."""
 
     id: int
     score: float
+
+
+class NeighbourListInput(CamelModel):
+    """The pull requests that are nearest to one by a signal, the best first."""
+
+    pr_id: int
+    signal: str
+    nearest: list[Neighbour]
+
+
+class SharedLinesInput(CamelModel):
+    """Lines that many descriptions of a repository share, normalised."""
+
+    lines: list[str]
 
 
 class CandidatePairInput(CamelModel):
@@ -513,8 +522,14 @@ class PendingPR(CamelModel):
     author: str
     created_at: str
     updated_at: str
+    base_ref: str | None
+    head_ref: str | None
+    is_draft: bool
+    pushed_at: str | None
     diff_hash: str | None
     github_etag: str | None
+    committed_at: str | None
+    sketch: Annotated[list[int] | None, JsonText]
 
 
 class ListedCounts(CamelModel):
@@ -529,16 +544,37 @@ class PRKey(CamelModel):
 
     id: int
     number: int
-    diff_hash: str | None
     is_embedded: bool
     has_files: bool
 
 
-class NeighbourList(CamelModel):
-    """The neighbours of a pull request with larger ids."""
+class PRBody(CamelModel):
+    """The description of a pull request."""
 
-    pr_id: int
-    neighbours: Annotated[list[Neighbour], JsonText]
+    number: int
+    body: str
+
+
+class SharedLines(CamelModel):
+    """Lines that many descriptions of a repository share, normalised."""
+
+    shared_lines: Annotated[list[str], JsonText]
+
+
+class PRTitle(CamelModel):
+    """The words by which a pull request is found."""
+
+    id: int
+    number: int
+    title: str
+    closes: Annotated[list[int], JsonText]
+    is_searched: bool
+
+
+class SharedLine(CamelModel):
+    """The pull requests that change an equal line, as far as their sketches tell."""
+
+    pr_ids: Annotated[list[int], JsonText]
 
 
 class CandidatePair(CamelModel):

@@ -106,11 +106,15 @@ class ScanConfig(Model):
     """How scans of this account behave."""
 
     concurrency: Annotated[WholeNumber, Field(ge=1, le=6)] | None = None
+    candidates_per_pr: Annotated[WholeNumber, Field(ge=1, le=3)] | None = Field(
+        default=None,
+        description="Pairs to ask about for each pull request: 1 is cheap, 2 (when absent) usual, 3 thorough.",
+    )
     code_similarity_threshold: Annotated[StrictFloat, Field(ge=0, le=1)] | None = Field(
-        default=None, description="0.85 when absent."
+        default=None, description="How near two must be by code to be candidates; no floor when absent."
     )
     intent_similarity_threshold: Annotated[StrictFloat, Field(ge=0, le=1)] | None = Field(
-        default=None, description="0.80 when absent."
+        default=None, description="The same by intent; with both, one of them is enough."
     )
 
 

@@ -1616,6 +1616,15 @@ OPENAPI = rb"""{
       "minimum": 1,
       "maximum": 6
      },
+     "candidates_per_pr": {
+      "type": [
+       "integer",
+       "null"
+      ],
+      "minimum": 1,
+      "maximum": 3,
+      "description": "Pairs to ask about for each pull request: 1 is cheap, 2 (when absent) usual, 3 thorough."
+     },
      "code_similarity_threshold": {
       "type": [
        "number",
@@ -1623,7 +1632,7 @@ OPENAPI = rb"""{
       ],
       "minimum": 0,
       "maximum": 1,
-      "description": "0.85 when absent."
+      "description": "How near two must be by code to be candidates; no floor when absent."
      },
      "intent_similarity_threshold": {
       "type": [
@@ -1632,7 +1641,7 @@ OPENAPI = rb"""{
       ],
       "minimum": 0,
       "maximum": 1,
-      "description": "0.80 when absent."
+      "description": "The same by intent; with both, one of them is enough."
      }
     }
    },

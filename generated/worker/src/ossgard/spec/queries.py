@@ -205,6 +205,29 @@ WHERE id = ?2""",
     ),
 )
 
+LIST_BODIES = Query(
+    (
+        Statement(
+            """SELECT number, substr(body, 1, 10000) AS body
+FROM prs JOIN repos ON repos.id = prs.repo_id
+WHERE repo_id = ?1 AND state = 'open' AND repos.account_id = ?2 AND number < ?3 AND body <> ''
+ORDER BY number DESC
+LIMIT ?4""",
+            (1, 0, 2, 3),
+        ),
+    ),
+    rows_from=0,
+)
+
+GET_SHARED_LINES = Query(
+    (Statement("SELECT shared_lines FROM repos WHERE id = ?1 AND account_id = ?2", (1, 0)),),
+    rows_from=0,
+)
+
+UPDATE_SHARED_LINES = Query(
+    (Statement("UPDATE repos SET shared_lines = ?1 ->> '$.lines' WHERE id = ?2", (1, 0)),),
+)
+
 UPDATE_REPO_LAST_SCAN_AT = Query(
     (Statement("UPDATE repos SET last_scan_at = ?1 WHERE id = ?2", (1, 0)),),
 )
@@ -606,13 +629,17 @@ DELETE_DUPE_GROUPS_BY_SCAN = Query(
 INSERT_LISTED_PRS = Query(
     (
         Statement(
-            """INSERT INTO listed_prs (scan_id, number, title, body, author, created_at, updated_at, pending)
+            """INSERT INTO listed_prs (
+  scan_id, number, title, body, author, created_at, updated_at, base_ref, head_ref, is_draft, pushed_at, pending
+)
 SELECT ?1, value ->> '$.number', value ->> '$.title', value ->> '$.body', value ->> '$.author',
-       value ->> '$.createdAt', value ->> '$.updatedAt',
+       value ->> '$.createdAt', value ->> '$.updatedAt', value ->> '$.baseRef', value ->> '$.headRef',
+       value ->> '$.isDraft', value ->> '$.pushedAt',
        ?2 OR NOT EXISTS (
          SELECT 1 FROM prs
          WHERE prs.repo_id = ?3 AND prs.number = value ->> '$.number'
            AND prs.updated_at = value ->> '$.updatedAt' AND prs.state = 'open'
+           AND prs.base_ref IS value ->> '$.baseRef' AND prs.is_draft = value ->> '$.isDraft'
        )
 FROM json_each(?4)
 WHERE true
@@ -649,7 +676,8 @@ LIST_PENDING_PRS = Query(
     (
         Statement(
             """SELECT listed_prs.number, listed_prs.title, listed_prs.body, listed_prs.author, listed_prs.created_at,
-       listed_prs.updated_at, prs.diff_hash, prs.github_etag
+       listed_prs.updated_at, listed_prs.base_ref, listed_prs.head_ref, listed_prs.is_draft, listed_prs.pushed_at,
+       prs.diff_hash, prs.github_etag, prs.committed_at, prs.sketch
 FROM listed_prs
 LEFT JOIN prs ON prs.repo_id = ?1 AND prs.number = listed_prs.number
 WHERE scan_id = ?2 AND pending AND listed_prs.number > ?3
@@ -665,7 +693,8 @@ GET_READ_PR = Query(
     (
         Statement(
             """SELECT listed_prs.number, listed_prs.title, listed_prs.body, listed_prs.author, listed_prs.created_at,
-       listed_prs.updated_at, prs.diff_hash, prs.github_etag
+       listed_prs.updated_at, listed_prs.base_ref, listed_prs.head_ref, listed_prs.is_draft, listed_prs.pushed_at,
+       prs.diff_hash, prs.github_etag, prs.committed_at, prs.sketch
 FROM listed_prs
 JOIN prs ON prs.repo_id = ?1 AND prs.number = listed_prs.number
 WHERE scan_id = ?2 AND NOT pending AND prs.state = 'open'
@@ -744,6 +773,7 @@ LIMIT ?4""",
 
 UPDATE_PR_EMBED_HASHES = Query(
     (
+        Statement("DELETE FROM neighbour_lists WHERE pr_id IN (SELECT value ->> '$.id' FROM json_each(?1))", (0,)),
         Statement(
             """DELETE FROM vector_purges
 WHERE (repo_id, number) IN (
@@ -761,12 +791,18 @@ WHERE id IN (SELECT value ->> '$.id' FROM json_each(?1))""",
     chunked=0,
 )
 
-LIST_OPEN_PR_KEYS = Query(
+LIST_UNSEARCHED_PRS = Query(
     (
         Statement(
-            """SELECT prs.id, number, diff_hash, embed_hash IS NOT NULL AS is_embedded, file_paths <> '[]' AS has_files
+            """SELECT prs.id, number, embed_hash IS NOT NULL AS is_embedded, file_paths <> '[]' AS has_files
 FROM prs JOIN repos ON repos.id = prs.repo_id
 WHERE repo_id = ?1 AND state = 'open' AND repos.account_id = ?2 AND number > ?3
+  AND NOT EXISTS (
+    SELECT 1 FROM neighbour_lists
+    WHERE pr_id = prs.id AND signal = 'intent' AND (
+      SELECT count(*) FROM json_each(nearest) JOIN prs AS near ON near.id = value ->> '$.id' AND near.state = 'open'
+    ) * 2 >= json_array_length(nearest)
+  )
 ORDER BY number
 LIMIT ?4""",
             (1, 0, 2, 3),
@@ -775,40 +811,69 @@ LIMIT ?4""",
     rows_from=0,
 )
 
-INSERT_NEIGHBOUR_EDGES = Query(
+COUNT_UNSEARCHED_PRS = Query(
     (
         Statement(
-            """INSERT INTO neighbour_edges (scan_id, pr_id, neighbour_id, signal, score)
-SELECT ?1, value ->> '$.prId', value ->> '$.neighbourId', value ->> '$.signal', value ->> '$.score'
-FROM json_each(?2)
-WHERE EXISTS (SELECT 1 FROM prs WHERE prs.id = value ->> '$.prId')
-  AND EXISTS (SELECT 1 FROM prs WHERE prs.id = value ->> '$.neighbourId')
-ON CONFLICT DO NOTHING""",
+            """SELECT count(*) AS unsearched
+FROM prs JOIN repos ON repos.id = prs.repo_id
+WHERE repo_id = ?1 AND state = 'open' AND repos.account_id = ?2
+  AND NOT EXISTS (
+    SELECT 1 FROM neighbour_lists
+    WHERE pr_id = prs.id AND signal = 'intent' AND (
+      SELECT count(*) FROM json_each(nearest) JOIN prs AS near ON near.id = value ->> '$.id' AND near.state = 'open'
+    ) * 2 >= json_array_length(nearest)
+  )""",
+            (1, 0),
+        ),
+    ),
+    rows_from=0,
+)
+
+LIST_PR_TITLES = Query(
+    (
+        Statement(
+            """SELECT prs.id, number, title, closes,
+       ifnull(words.searched_in >= ifnull(intent.searched_in, ?1), 0) AS is_searched
+FROM prs JOIN repos ON repos.id = prs.repo_id
+LEFT JOIN neighbour_lists AS words ON words.pr_id = prs.id AND words.signal = 'words'
+LEFT JOIN neighbour_lists AS intent ON intent.pr_id = prs.id AND intent.signal = 'intent'
+WHERE repo_id = ?2 AND state = 'open' AND repos.account_id = ?3 AND number > ?4
+ORDER BY number
+LIMIT ?5""",
+            (2, 1, 0, 3, 4),
+        ),
+    ),
+    rows_from=0,
+    page_by="number",
+    page_size=5000,
+)
+
+LIST_SHARED_LINES = Query(
+    (
+        Statement(
+            """SELECT json_group_array(prs.id) AS pr_ids
+FROM prs JOIN repos ON repos.id = prs.repo_id, json_each(sketch)
+WHERE repo_id = ?1 AND state = 'open' AND repos.account_id = ?2 AND sketch IS NOT NULL
+GROUP BY value
+HAVING count(*) > 1""",
+            (1, 0),
+        ),
+    ),
+    rows_from=0,
+)
+
+INSERT_NEIGHBOUR_LISTS = Query(
+    (
+        Statement(
+            """INSERT INTO neighbour_lists (pr_id, signal, searched_in, nearest)
+SELECT prs.id, value ->> '$.signal', ?1, value ->> '$.nearest'
+FROM json_each(?2) JOIN prs ON prs.id = value ->> '$.prId'
+WHERE true
+ON CONFLICT (pr_id, signal) DO UPDATE SET searched_in = excluded.searched_in, nearest = excluded.nearest""",
             (0, 1),
         ),
     ),
     chunked=1,
-)
-
-LIST_NEIGHBOURS = Query(
-    (
-        Statement(
-            """SELECT pr_id, json_group_array(json_object('id', neighbour_id, 'score', score)) AS neighbours
-FROM (
-  SELECT pr_id, neighbour_id, max(score) AS score FROM neighbour_edges
-  WHERE scan_id = ?1 AND pr_id > ?2
-  GROUP BY pr_id, neighbour_id
-  ORDER BY pr_id, neighbour_id
-)
-GROUP BY pr_id
-ORDER BY pr_id
-LIMIT ?3""",
-            (0, 1, 2),
-        ),
-    ),
-    rows_from=0,
-    page_by="pr_id",
-    page_size=2000,
 )
 
 INSERT_CANDIDATE_PAIRS = Query(
@@ -824,6 +889,99 @@ ON CONFLICT (scan_id, pr_id, other_id) DO UPDATE SET score = excluded.score, cer
         ),
     ),
     chunked=1,
+)
+
+CHOOSE_CANDIDATE_PAIRS = Query(
+    (
+        Statement(
+            """INSERT INTO candidate_pairs (scan_id, pr_id, other_id, score)
+WITH last AS (
+  SELECT max(candidate_pairs.scan_id) AS scan_id
+  FROM candidate_pairs JOIN scans ON scans.id = candidate_pairs.scan_id JOIN repos ON repos.id = scans.repo_id
+  WHERE repos.id = ?1 AND scans.id < ?2 AND repos.candidate_rule = ?3
+),
+mine AS MATERIALIZED (
+  SELECT prs.id, base_ref, head_ref, diff_hash, max(searched_in) AS searched_in,
+         max(searched_in) > ifnull((SELECT scan_id FROM last), 0) AS is_fresh
+  FROM prs JOIN neighbour_lists ON pr_id = prs.id
+  WHERE repo_id = ?1 AND state = 'open'
+  GROUP BY prs.id
+),
+near AS (
+  SELECT neighbour_lists.pr_id, value ->> '$.id' AS other_id, signal, value ->> '$.score' AS score,
+         one.searched_in AS searched_in, other.searched_in AS other_searched_in
+  FROM mine AS one JOIN neighbour_lists ON neighbour_lists.pr_id = one.id, json_each(nearest)
+  JOIN mine AS other ON other.id = value ->> '$.id'
+),
+listed AS (
+  -- Of two lists, the younger one knows; what is only in the other's is put into its place here.
+  SELECT pr_id, other_id, signal, score FROM near WHERE searched_in >= other_searched_in
+  UNION ALL
+  SELECT other_id, pr_id, signal, score FROM near WHERE searched_in > other_searched_in
+),
+placed AS (
+  SELECT pr_id, other_id, signal, score,
+         row_number() OVER (PARTITION BY pr_id, signal ORDER BY score DESC, other_id) AS place
+  FROM listed
+),
+scored AS (
+  SELECT min(pr_id, other_id) AS pr_id, max(pr_id, other_id) AS other_id,
+         sum(iif(signal = 'code', 0.5, 1.0) / (10 + place)) AS score,
+         max(signal = 'code' AND score >= ifnull(?4, -1)
+           OR signal = 'intent' AND score >= ifnull(?5, -1)) AS is_near
+  FROM placed
+  WHERE place <= 10
+  GROUP BY 1, 2
+),
+best AS (
+  SELECT scored.pr_id, scored.other_id, scored.score, one.is_fresh OR other.is_fresh AS is_fresh
+  FROM scored JOIN mine AS one ON one.id = scored.pr_id JOIN mine AS other ON other.id = scored.other_id
+  WHERE (is_near OR ?4 IS NULL AND ?5 IS NULL)
+    AND ifnull(one.base_ref <> other.head_ref, 1) AND ifnull(other.base_ref <> one.head_ref, 1)
+    AND ifnull(one.base_ref = other.base_ref OR one.diff_hash <> other.diff_hash, 1)
+  ORDER BY scored.score DESC, scored.pr_id, scored.other_id
+  LIMIT ?6
+)
+SELECT ?2, pr_id, other_id, score FROM best WHERE is_fresh
+UNION ALL
+SELECT ?2, pr_id, other_id, score
+FROM candidate_pairs JOIN mine AS one ON one.id = pr_id JOIN mine AS other ON other.id = other_id
+WHERE candidate_pairs.scan_id = (SELECT scan_id FROM last) AND NOT one.is_fresh AND NOT other.is_fresh
+  AND NOT certain""",
+            (1, 0, 5, 3, 4, 2),
+        ),
+        Statement(
+            """INSERT INTO candidate_pairs (scan_id, pr_id, other_id, score, certain)
+WITH equal AS (
+  SELECT id, json_group_array(id) OVER (
+    PARTITION BY diff_hash, base_ref ORDER BY id ROWS BETWEEN 10 PRECEDING AND 1 PRECEDING
+  ) AS before
+  FROM prs
+  WHERE repo_id = ?1 AND state = 'open' AND diff_hash IS NOT NULL
+)
+SELECT ?2, value, equal.id, 1, 1 FROM equal, json_each(before)
+WHERE true
+ON CONFLICT (scan_id, pr_id, other_id) DO UPDATE SET score = excluded.score, certain = 1""",
+            (1, 0),
+        ),
+        Statement(
+            """INSERT INTO candidate_pairs (scan_id, pr_id, other_id, score)
+WITH equal AS (
+  SELECT id, json_group_array(id) OVER (
+    PARTITION BY lower(trim(title)) ORDER BY id ROWS BETWEEN 5 PRECEDING AND 1 PRECEDING
+  ) AS before
+  FROM prs
+  WHERE repo_id = ?1 AND state = 'open' AND trim(title) <> ''
+)
+SELECT ?2, one.id, other.id, 0.2
+FROM equal, json_each(before) JOIN prs AS one ON one.id = value JOIN prs AS other ON other.id = equal.id
+WHERE ifnull(one.base_ref <> other.head_ref, 1) AND ifnull(other.base_ref <> one.head_ref, 1)
+  AND ifnull(one.base_ref = other.base_ref OR one.diff_hash <> other.diff_hash, 1)
+ON CONFLICT DO NOTHING""",
+            (1, 0),
+        ),
+        Statement("UPDATE repos SET candidate_rule = ?1 WHERE id = ?2", (5, 1)),
+    ),
 )
 
 LIST_CANDIDATE_PAIRS = Query(
@@ -1199,8 +1357,14 @@ CLEAR_SCRATCH = Query(
     (
         Statement("DELETE FROM listed_prs WHERE scan_id IN (SELECT id FROM scans WHERE repo_id = ?1)", (0,)),
         Statement("DELETE FROM batch_answers WHERE scan_id IN (SELECT id FROM scans WHERE repo_id = ?1)", (0,)),
-        Statement("DELETE FROM neighbour_edges WHERE scan_id IN (SELECT id FROM scans WHERE repo_id = ?1)", (0,)),
-        Statement("DELETE FROM candidate_pairs WHERE scan_id IN (SELECT id FROM scans WHERE repo_id = ?1)", (0,)),
+        Statement(
+            """DELETE FROM candidate_pairs WHERE scan_id IN (
+  SELECT id FROM scans WHERE repo_id = ?1 AND id < (
+    SELECT max(scan_id) FROM candidate_pairs WHERE scan_id IN (SELECT id FROM scans WHERE repo_id = ?1)
+  )
+)""",
+            (0,),
+        ),
         Statement(
             """DELETE FROM candidate_groups
 WHERE error IS NULL AND scan_id IN (SELECT id FROM scans WHERE repo_id = ?1)""",
@@ -1244,8 +1408,6 @@ FORGET_SCAN_WORK = Query(
     (
         Statement("DELETE FROM listed_prs WHERE scan_id = ?1", (0,)),
         Statement("DELETE FROM batch_answers WHERE scan_id = ?1", (0,)),
-        Statement("DELETE FROM neighbour_edges WHERE scan_id = ?1", (0,)),
-        Statement("DELETE FROM candidate_pairs WHERE scan_id = ?1", (0,)),
         Statement("DELETE FROM candidate_groups WHERE scan_id = ?1", (0,)),
         Statement("DELETE FROM scan_steps WHERE scan_id = ?1", (0,)),
     ),
@@ -1681,6 +1843,7 @@ WRITES: dict[str, Query] = {
     "deleteRepo": DELETE_REPO,
     "identifyRepo": IDENTIFY_REPO,
     "mergeRepo": MERGE_REPO,
+    "updateSharedLines": UPDATE_SHARED_LINES,
     "updateRepoLastScanAt": UPDATE_REPO_LAST_SCAN_AT,
     "startScan": START_SCAN,
     "updateScanStatus": UPDATE_SCAN_STATUS,
@@ -1702,8 +1865,9 @@ WRITES: dict[str, Query] = {
     "markPRsRead": MARK_PRS_READ,
     "closePRs": CLOSE_PRS,
     "updatePREmbedHashes": UPDATE_PR_EMBED_HASHES,
-    "insertNeighbourEdges": INSERT_NEIGHBOUR_EDGES,
+    "insertNeighbourLists": INSERT_NEIGHBOUR_LISTS,
     "insertCandidatePairs": INSERT_CANDIDATE_PAIRS,
+    "chooseCandidatePairs": CHOOSE_CANDIDATE_PAIRS,
     "insertCandidateGroups": INSERT_CANDIDATE_GROUPS,
     "recordGroupError": RECORD_GROUP_ERROR,
     "recordGroupNotes": RECORD_GROUP_NOTES,

@@ -31,13 +31,14 @@ from ossgard.spec.entities import (
     Job,
     ListedCounts,
     ListedPR,
-    NeighbourEdge,
-    NeighbourList,
+    NeighbourListInput,
     PairList,
     PendingPR,
+    PRBody,
     PRInput,
     PRKey,
     PRStateChange,
+    PRTitle,
     RankedMember,
     Relationship,
     Repo,
@@ -48,6 +49,9 @@ from ossgard.spec.entities import (
     ScanMessage,
     ScanStatus,
     ScanStep,
+    SharedLine,
+    SharedLines,
+    SharedLinesInput,
     ShownHash,
     UpdateAccountConfigChanges,
     UpdateScanStatusChanges,
@@ -116,6 +120,15 @@ class SqlDatabase(SqlMethods):
 
     async def merge_repo(self, id: int, into: int) -> int:
         return await self._run(queries.MERGE_REPO, id, into)
+
+    async def list_bodies(self, account_id: int, repo_id: int, before_number: int, limit: int) -> list[PRBody]:
+        return await self._list(PRBody, queries.LIST_BODIES, account_id, repo_id, before_number, limit)
+
+    async def get_shared_lines(self, account_id: int, repo_id: int) -> SharedLines | None:
+        return await self._first(SharedLines, queries.GET_SHARED_LINES, account_id, repo_id)
+
+    async def update_shared_lines(self, id: int, shared: SharedLinesInput) -> int:
+        return await self._run(queries.UPDATE_SHARED_LINES, id, shared)
 
     async def update_repo_last_scan_at(self, id: int, last_scan_at: str) -> int:
         return await self._run(queries.UPDATE_REPO_LAST_SCAN_AT, id, last_scan_at)
@@ -232,17 +245,28 @@ class SqlDatabase(SqlMethods):
     async def update_pr_embed_hashes(self, hashes: Sequence[EmbedHash]) -> int:
         return await self._run(queries.UPDATE_PR_EMBED_HASHES, hashes)
 
-    async def list_open_pr_keys(self, account_id: int, repo_id: int, after_number: int, limit: int) -> list[PRKey]:
-        return await self._list(PRKey, queries.LIST_OPEN_PR_KEYS, account_id, repo_id, after_number, limit)
+    async def list_unsearched_prs(self, account_id: int, repo_id: int, after_number: int, limit: int) -> list[PRKey]:
+        return await self._list(PRKey, queries.LIST_UNSEARCHED_PRS, account_id, repo_id, after_number, limit)
 
-    async def insert_neighbour_edges(self, scan_id: int, edges: Sequence[NeighbourEdge]) -> int:
-        return await self._run(queries.INSERT_NEIGHBOUR_EDGES, scan_id, edges)
+    async def count_unsearched_prs(self, account_id: int, repo_id: int) -> int:
+        return await self._value(int, queries.COUNT_UNSEARCHED_PRS, account_id, repo_id)
 
-    async def list_neighbours(self, scan_id: int) -> list[NeighbourList]:
-        return await self._pages(NeighbourList, queries.LIST_NEIGHBOURS, scan_id)
+    async def list_pr_titles(self, account_id: int, repo_id: int, scan_id: int) -> list[PRTitle]:
+        return await self._pages(PRTitle, queries.LIST_PR_TITLES, account_id, repo_id, scan_id)
+
+    async def list_shared_lines(self, account_id: int, repo_id: int) -> list[SharedLine]:
+        return await self._list(SharedLine, queries.LIST_SHARED_LINES, account_id, repo_id)
+
+    async def insert_neighbour_lists(self, scan_id: int, lists: Sequence[NeighbourListInput]) -> int:
+        return await self._run(queries.INSERT_NEIGHBOUR_LISTS, scan_id, lists)
 
     async def insert_candidate_pairs(self, scan_id: int, pairs: Sequence[CandidatePairInput]) -> int:
         return await self._run(queries.INSERT_CANDIDATE_PAIRS, scan_id, pairs)
+
+    async def choose_candidate_pairs(
+        self, scan_id: int, repo_id: int, most: int, code_floor: float | None, intent_floor: float | None, rule: str
+    ) -> int:
+        return await self._run(queries.CHOOSE_CANDIDATE_PAIRS, scan_id, repo_id, most, code_floor, intent_floor, rule)
 
     async def list_candidate_pairs(self, scan_id: int) -> list[CandidatePair]:
         return await self._list(CandidatePair, queries.LIST_CANDIDATE_PAIRS, scan_id)

@@ -13,12 +13,13 @@ from ossgard.spec.entities import (
     GroupAnswerInput,
     GroupNotes,
     ListedPR,
-    NeighbourEdge,
+    NeighbourListInput,
     PRInput,
     PRStateChange,
     RankedMember,
     Relationship,
     ScanStatus,
+    SharedLinesInput,
     ShownHash,
     UpdateAccountConfigChanges,
     UpdateScanStatusChanges,
@@ -76,6 +77,11 @@ def merge_repo(id: int, into: int) -> Write:
     repository. Fails when both have an active scan. See migrations/0005_repository_names.sql.
     """
     return Write("mergeRepo", (id, into))
+
+
+def update_shared_lines(id: int, shared: SharedLinesInput) -> Write:
+    """Record which lines many descriptions of a repository share."""
+    return Write("updateSharedLines", (id, shared))
 
 
 def update_repo_last_scan_at(id: int, last_scan_at: str) -> Write:
@@ -215,18 +221,43 @@ def close_prs(repo_id: int, states: Sequence[PRStateChange]) -> Write:
 
 
 def update_pr_embed_hashes(hashes: Sequence[EmbedHash]) -> Write:
-    """Record which content of pull requests is embedded; vectors that are new must not be purged."""
+    """Record which content of pull requests is embedded.
+
+    Vectors that are new must not be purged, and what was near to the old ones is to be searched again.
+    """
     return Write("updatePREmbedHashes", (hashes,))
 
 
-def insert_neighbour_edges(scan_id: int, edges: Sequence[NeighbourEdge]) -> Write:
-    """Store pairs of near pull requests; a pair found from both ends is stored once."""
-    return Write("insertNeighbourEdges", (scan_id, edges))
+def insert_neighbour_lists(scan_id: int, lists: Sequence[NeighbourListInput]) -> Write:
+    """Keep what a scan has found near to pull requests, in place of what was kept for the same signals."""
+    return Write("insertNeighbourLists", (scan_id, lists))
 
 
 def insert_candidate_pairs(scan_id: int, pairs: Sequence[CandidatePairInput]) -> Write:
     """Store pairs to be asked about; one that is stored already is replaced."""
     return Write("insertCandidatePairs", (scan_id, pairs))
+
+
+def choose_candidate_pairs(
+    scan_id: int, repo_id: int, most: int, code_floor: float | None, intent_floor: float | None, rule: str
+) -> Write:
+    """Write down which pairs of a repository's open pull requests are to be asked about.
+
+    The score of a pair is the sum of 1 / (10 + place) over the places up to ten that each has in the other's
+    lists; the
+    list by code counts half, since much is done in the same files. The `most` best are chosen. Of two that have
+    both
+    not been searched since the pairs of the last scan were chosen, by the same `rule`, the pair stays as it was
+    then:
+    so a change of one pull request changes no pairs of others.
+
+    Chosen in any case are equal diffs on one base branch, which are certain, each with the ten before it, and
+    equal titles,
+    each with the five before it. Never chosen are equal diffs on different bases (backports), and a branch with
+    what is
+    stacked on it. With a floor, only pairs count whose vectors are at least so near by a signal.
+    """
+    return Write("chooseCandidatePairs", (scan_id, repo_id, most, code_floor, intent_floor, rule))
 
 
 def insert_candidate_groups(scan_id: int, stage: str, groups: Sequence[CandidateInput]) -> Write:

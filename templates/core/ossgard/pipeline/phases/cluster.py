@@ -1,10 +1,14 @@
-"""Phase `cluster`: finds the nearest neighbours of every open pull request, and joins them into candidate groups.
+"""Phase `cluster`: finds what is near to each open pull request, and chooses the pairs that are to be asked about.
 
-The slices of the first stage write neighbours above the thresholds to a table; one slice in the end reads them all and
-joins them with equal diffs. A pull request whose vectors the store has lost is embedded again, once a scan, and its
-slice searched again.
+1. search: the nearest by both vectors. A pull request whose vectors the store has lost is embedded again, once a scan,
+   and its slice searched again;
+2. words: the nearest by the words of the title, and by the changed lines;
+3. choose: the database adds up the places in these lists, see `chooseCandidatePairs` in spec/database.yaml.
+
+The lists are kept from scan to scan: only for pull requests that are new or changed is anything searched.
 """
 
+import json
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,43 +17,50 @@ from functools import partial
 from ossgard.concurrency import gather_bounded
 from ossgard.errors import PermanentError
 from ossgard.log import log
-from ossgard.pipeline.clustering import Edge, equal_diffs
 from ossgard.pipeline.outcome import NextPhase, NextSlice, Outcome
 from ossgard.pipeline.phase import Slice
 from ossgard.pipeline.signals import embed_pulls, ensure_collections, has_other_size, size_of, store_signals
 from ossgard.pipeline.texts import CODE_COLLECTION, INTENT_COLLECTION, code_point_id, embed_hash, intent_point_id
+from ossgard.pipeline.token_index import TokenIndex, documents_of, title_words
 from ossgard.providers.factory import Providers
 from ossgard.spec import writes
 from ossgard.spec.cursors import ClusterCursor, VerifyCursor
-from ossgard.spec.entities import CandidatePairInput, EmbedHash, NeighbourEdge, PRKey, Progress
+from ossgard.spec.entities import EmbedHash, Neighbour, NeighbourListInput, PRKey, Progress
 from ossgard.spec.phases import PHASES
-from ossgard.write import Write
 
 SLICE_SIZE = PHASES["cluster"].slice_size
-NEIGHBOURS = 10
-CODE_THRESHOLD = 0.85
-INTENT_THRESHOLD = 0.80
+# What a list holds: more than the ten that count, since others leave when they are closed.
+NEIGHBOURS = 15
+SCORE_DIGITS = 5
+# For how many pull requests one slice looks through the words and lines of all.
+WORDS_SIZE = 1000
+CANDIDATES_PER_PR = 2
+# Counts the changes of the statement that chooses.
+CHOICE_VERSION = 1
 # How long, and how often, the indexes are waited for: ten minutes in all.
 SETTLE_SECONDS = 5
 SETTLE_TRIES = 120
 # How many pull requests whose vectors are lost one slice embeds again at most.
 LOST_SIZE = 50
-# How many pull requests are read at once when all are.
-KEYS_PAGE = 5000
 
-PAIRS_PAGE = 5000
+# The signals, as lists are kept by them.
+CODE, INTENT, WORDS, LINES = "code", "intent", "words", "lines"
 
 
 class ClusterPhase:
-    """Puts near pull requests together."""
+    """Makes candidates of pull requests that are near to each other."""
 
     async def run(self, slice: Slice[ClusterCursor]) -> Outcome:
-        """Wait for the indexes, then find neighbours, then join them."""
+        """Wait for the indexes, then work on a slice of the stage that the cursor names."""
         if not await _settled(slice):
             return _wait(slice)
-        if slice.cursor.stage == "join":
-            return await _join(slice)
-        return await _find_neighbours(slice)
+        match slice.cursor.stage:
+            case "words":
+                return await _compare_words(slice)
+            case "choose":
+                return await _choose(slice)
+            case _:
+                return await _search(slice)
 
 
 async def _settled(slice: Slice[ClusterCursor]) -> bool:
@@ -73,12 +84,12 @@ def _wait(slice: Slice[ClusterCursor]) -> Outcome:
     return Outcome(NextSlice(replace(slice.cursor, tries=tries), SETTLE_SECONDS), progress=progress)
 
 
-async def _find_neighbours(slice: Slice[ClusterCursor]) -> Outcome:
-    """Write down the neighbours of some pull requests."""
+async def _search(slice: Slice[ClusterCursor]) -> Outcome:
+    """Find what is near to some pull requests by their vectors."""
     after, done = slice.cursor.after_number, slice.cursor.done
-    pulls = await slice.db.list_open_pr_keys(slice.repo_id, after, SLICE_SIZE)
-    total = slice.cursor.total or await slice.db.count_open_prs(slice.repo_id)
-    edges, lost = await _edges(slice, pulls)
+    pulls = await slice.db.list_unsearched_prs(slice.repo_id, after, SLICE_SIZE)
+    total = slice.cursor.total or await slice.db.count_unsearched_prs(slice.repo_id)
+    lists, lost = await _nearest(slice, pulls)
     # Once each: a store that loses them again would be filled for ever.
     again = [pull for pull in lost if pull.number > slice.cursor.embedded_to][:LOST_SIZE]
     if again:
@@ -87,9 +98,9 @@ async def _find_neighbours(slice: Slice[ClusterCursor]) -> Outcome:
         return await _embed_again(slice, again, here, progress)
     done += len(pulls)
     progress = Progress(done=min(done, total), total=total, note=None)
-    rows = [writes.insert_neighbour_edges(slice.scan_id, edges)] if edges else []
+    rows = [writes.insert_neighbour_lists(slice.scan_id, lists)] if lists else []
     if len(pulls) < SLICE_SIZE:
-        return Outcome(NextSlice(ClusterCursor(stage="join")), rows, progress=progress)
+        return Outcome(NextSlice(ClusterCursor(stage="words")), rows, progress=progress)
     cursor = ClusterCursor(after_number=pulls[-1].number, done=done, total=total)
     return Outcome(NextSlice(cursor), rows, progress=progress)
 
@@ -103,7 +114,7 @@ async def _embed_again(
     pulls = [found[pull.id] for pull in lost if pull.id in found]
     if not pulls:
         return Outcome(NextSlice(here), progress=progress)
-    embedded = await embed_pulls(slice.services, slice.config, pulls)
+    embedded = await embed_pulls(slice.services, slice.config, pulls, await slice.shared_lines())
     # What the provider refuses now has no vectors, whatever it did before.
     rows = [writes.update_pr_embed_hash(pull.id, None) for pull in embedded.refused]
     if not embedded.signals:
@@ -135,73 +146,62 @@ async def _embed_again(
     )
 
 
-async def _edges(slice: Slice[ClusterCursor], pulls: list[PRKey]) -> tuple[list[NeighbourEdge], list[PRKey]]:
-    """The pairs above the thresholds, the smaller id first; and those of which a vector is lost, by number."""
+async def _nearest(slice: Slice[ClusterCursor], pulls: Sequence[PRKey]) -> tuple[list[NeighbourListInput], list[PRKey]]:
+    """What is nearest to each by both vectors; and those of which a vector is lost, by number."""
     store = slice.services.vectors(slice.config.vector_store)
-    scan = slice.config.scan
-    thresholds = {
-        CODE_COLLECTION: _given(scan.code_similarity_threshold if scan else None, CODE_THRESHOLD),
-        INTENT_COLLECTION: _given(scan.intent_similarity_threshold if scan else None, INTENT_THRESHOLD),
-    }
-    point_ids = {CODE_COLLECTION: code_point_id, INTENT_COLLECTION: intent_point_id}
     lost: set[int] = set()
 
-    async def near(pull: PRKey, collection: str) -> list[NeighbourEdge]:
-        point_id = point_ids[collection](slice.repo_id, pull.number)
+    async def near(pull: PRKey, signal: str, collection: str, point_id: str) -> NeighbourListInput:
         matches = await store.search_by_id(collection, point_id, repo_id=slice.repo_id, limit=NEIGHBOURS)
         if matches is None:
-            if pull.is_embedded and (pull.has_files or collection == INTENT_COLLECTION):
-                lost.add(pull.number)
-            return []
-        return [
-            NeighbourEdge(
-                pr_id=min(pull.id, match.pr_id),
-                neighbour_id=max(pull.id, match.pr_id),
-                signal=collection,
-                score=match.score,
-            )
-            for match in matches
-            if match.score >= thresholds[collection] and match.pr_id != pull.id
-        ]
+            lost.add(pull.number)
+        return _list(pull.id, signal, [(match.pr_id, match.score) for match in matches or ()])
 
-    searches = [partial(near, pull, collection) for pull in pulls for collection in thresholds]
+    searches = []
+    for pull in pulls:
+        if pull.is_embedded:
+            searches.append(partial(near, pull, INTENT, INTENT_COLLECTION, intent_point_id(slice.repo_id, pull.number)))
+        if pull.is_embedded and pull.has_files:
+            searches.append(partial(near, pull, CODE, CODE_COLLECTION, code_point_id(slice.repo_id, pull.number)))
     found = await gather_bounded(searches, Providers(slice.services, slice.config).at_once)
-    return [edge for edges in found for edge in edges], [pull for pull in pulls if pull.number in lost]
+    return found, [pull for pull in pulls if pull.number in lost]
 
 
-def _given(value: float | None, default: float) -> float:
-    return default if value is None else value
+async def _compare_words(slice: Slice[ClusterCursor]) -> Outcome:
+    """Find what is near to some pull requests by the words of their titles, and by the lines that they change."""
+    titles = await slice.db.list_pr_titles(slice.repo_id, slice.scan_id)
+    waiting = [one for one in titles if not one.is_searched]
+    chosen = waiting[:WORDS_SIZE]
+    lists: list[NeighbourListInput] = []
+    if chosen:
+        words = TokenIndex({one.id: [*title_words(one.title), *map(str, one.closes)] for one in titles})
+        shared = documents_of(one.pr_ids for one in await slice.db.list_shared_lines(slice.repo_id))
+        lines = TokenIndex(shared)
+        for one in chosen:
+            lists.append(_list(one.id, WORDS, words.nearest(one.id, NEIGHBOURS)))
+            lists.append(_list(one.id, LINES, lines.nearest(one.id, NEIGHBOURS)))
+    rows = [writes.insert_neighbour_lists(slice.scan_id, lists)] if lists else []
+    is_all = len(chosen) == len(waiting)
+    return Outcome(NextSlice(ClusterCursor(stage="choose" if is_all else "words")), rows)
 
 
-async def _join(slice: Slice[ClusterCursor]) -> Outcome:
-    """Make candidate groups of all neighbours and equal diffs."""
-    keys: list[PRKey] = []
-    while True:
-        page = await slice.db.list_open_pr_keys(slice.repo_id, keys[-1].number if keys else 0, KEYS_PAGE)
-        keys += page
-        if len(page) < KEYS_PAGE:
-            break
-    edges = [
-        Edge(near.pr_id, neighbour.id, neighbour.score)
-        for near in await slice.services.db.list_neighbours(slice.scan_id)
-        for neighbour in near.neighbours
-    ]
-    rows = _pairs(slice.scan_id, edges, equal_diffs({key.id: key.diff_hash for key in keys}))
-    return Outcome(NextPhase(VerifyCursor()), rows)
+def _list(pr_id: int, signal: str, nearest: Sequence[tuple[int, float]]) -> NeighbourListInput:
+    """A list as it is kept; of digits, as many as matter."""
+    return NeighbourListInput(
+        pr_id=pr_id,
+        signal=signal,
+        nearest=[Neighbour(id=id, score=round(score, SCORE_DIGITS)) for id, score in nearest if id != pr_id],
+    )
 
 
-def _pairs(scan_id: int, edges: Sequence[Edge], equal: Sequence[Edge]) -> list[Write]:
-    """Neighbours and equal diffs as pairs to be asked about."""
-    pairs = {
-        edge[:2]: CandidatePairInput(pr_id=edge.pr_id, other_id=edge.neighbour_id, score=edge.score, certain=False)
-        for edge in edges
-    }
-    pairs |= {
-        edge[:2]: CandidatePairInput(pr_id=edge.pr_id, other_id=edge.neighbour_id, score=1.0, certain=True)
-        for edge in equal
-    }
-    rows = list(pairs.values())
-    return [
-        writes.insert_candidate_pairs(scan_id, rows[start : start + PAIRS_PAGE])
-        for start in range(0, len(rows), PAIRS_PAGE)
-    ]
+async def _choose(slice: Slice[ClusterCursor]) -> Outcome:
+    """Choose the pairs to be asked about."""
+    scan = slice.config.scan
+    a_pull = (scan.candidates_per_pr if scan else None) or CANDIDATES_PER_PR
+    floors = (scan.code_similarity_threshold, scan.intent_similarity_threshold) if scan else (None, None)
+    rule = json.dumps([CHOICE_VERSION, a_pull, *floors])
+    most = a_pull * await slice.db.count_open_prs(slice.repo_id)
+    return Outcome(
+        NextPhase(VerifyCursor()),
+        [writes.choose_candidate_pairs(slice.scan_id, slice.repo_id, most, *floors, rule)],
+    )

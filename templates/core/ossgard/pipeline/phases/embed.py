@@ -6,17 +6,21 @@ from ossgard.pipeline.batch.embed import changed_hash, embed_in_batches
 from ossgard.pipeline.outcome import NextPhase, NextSlice, Outcome
 from ossgard.pipeline.phase import Slice
 from ossgard.pipeline.signals import embed_pulls, is_missing, size_of, store_signals
+from ossgard.pipeline.text_cleaning import find_shared_lines
 from ossgard.pipeline.vector_size import make_ready
 from ossgard.ports import VectorStore
 from ossgard.spec import writes
 from ossgard.spec.cursors import ClusterCursor, EmbedCursor
-from ossgard.spec.entities import PR, EmbedHash, Progress
+from ossgard.spec.entities import PR, EmbedHash, Progress, SharedLinesInput
 from ossgard.spec.phases import PHASES
+from ossgard.sql_methods import MAX_INTEGER
 
 SLICE_SIZE = PHASES["embed"].slice_size
 # How many stored pull requests one slice looks through for changed ones, in how large pieces.
 PAGES = 8
 PAGE_SIZE = 100
+# How many pages of descriptions are read to find what they share.
+BODIES_PAGES = 5
 
 
 class EmbedPhase:
@@ -35,7 +39,8 @@ class EmbedPhase:
             return step
         cursor = slice.cursor
         changed, seen, last = await _find_changed(slice, cursor.after_number)
-        embedded = await embed_pulls(slice.services, slice.config, [pull for pull, _ in changed])
+        shared = await slice.shared_lines() if changed else ()
+        embedded = await embed_pulls(slice.services, slice.config, [pull for pull, _ in changed], shared)
         rows = []
         if embedded.signals:
             # Nothing has been stored since it began anew.
@@ -71,7 +76,22 @@ async def _begin(slice: Slice[EmbedCursor], store: VectorStore) -> Slice[EmbedCu
             await slice.db.clear_embed_hashes()
     elif slice.cursor.full:
         await slice.db.clear_repo_embed_hashes(slice.repo_id)
+    await _find_template(slice)
     return replace(slice, cursor=EmbedCursor(total=await slice.db.count_open_prs(slice.repo_id)))
+
+
+async def _find_template(slice: Slice[EmbedCursor]) -> None:
+    """Record which lines the newest descriptions share."""
+    bodies: list[str] = []
+    before = MAX_INTEGER
+    for _ in range(BODIES_PAGES):
+        page = await slice.db.list_bodies(slice.repo_id, before, PAGE_SIZE)
+        bodies += [one.body for one in page]
+        if len(page) < PAGE_SIZE:
+            break
+        before = page[-1].number
+    shared = SharedLinesInput(lines=find_shared_lines(bodies, await slice.shared_lines()))
+    await slice.services.db.update_shared_lines(slice.repo_id, shared)
 
 
 async def _find_changed(slice: Slice[EmbedCursor], after: int) -> tuple[list[tuple[PR, str]], int, int | None]:

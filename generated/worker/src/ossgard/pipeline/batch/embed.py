@@ -1,6 +1,6 @@
 """Pull requests embedded in batches, one request for both signals of each."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from ossgard.errors import PermanentError, RetryableError
@@ -62,6 +62,7 @@ class PullBatches:
     slice: Slice[EmbedCursor]
     store: VectorStore
     model: BatchEmbeddingModel
+    shared_lines: Collection[str]
 
     @property
     def api(self) -> BatchApi:
@@ -88,7 +89,7 @@ class PullBatches:
         return after
 
     def _add(self, file: RequestFile, pull: PR, hash: str) -> bool:
-        texts = [prepare(text, self.model.limits) for text in signal_texts(pull)]
+        texts = [prepare(text, self.model.limits) for text in signal_texts(pull, self.shared_lines)]
         item = _Item(pull.id, pull.number, len(texts), hash)
         return file.add(str(item), self.model.body(texts), sum(estimate_tokens(text) for text in texts))
 
@@ -160,4 +161,5 @@ async def embed_in_batches(slice: Slice[EmbedCursor], store: VectorStore) -> Out
     if model is None:
         return Ordinary()
     progress = Progress(done=0, total=total, note=None)
-    return await run_batches(slice, PullBatches(slice, store, model), bool(slice.config.embedding.batch), progress)
+    work = PullBatches(slice, store, model, await slice.shared_lines())
+    return await run_batches(slice, work, bool(slice.config.embedding.batch), progress)

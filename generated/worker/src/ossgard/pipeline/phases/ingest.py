@@ -192,6 +192,10 @@ def _listed(pulls: Sequence[Pull]) -> list[ListedPR]:
             author=pull.author,
             created_at=pull.created_at,
             updated_at=pull.updated_at,
+            base_ref=pull.base_ref,
+            head_ref=pull.head_ref,
+            is_draft=pull.is_draft,
+            pushed_at=pull.pushed_at,
         )
         for pull in pulls
     ]
