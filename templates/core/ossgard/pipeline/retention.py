@@ -1,4 +1,4 @@
-"""Deletes what scans leave behind, once it is old: messages, what phases handed on, groups that none shows, unused answers."""
+"""Deletes what scans leave behind, once it is old: messages, what phases handed on, groups and answers of no use."""
 
 from datetime import timedelta
 
