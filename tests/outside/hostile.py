@@ -243,7 +243,7 @@ KINDS: Mapping[str, _Kind] = {
     ),
     "418": _kind(_REFUSED, status=418, body=""),
     "422": _kind({**_REFUSED, "chat": _NO_ANSWER}, status=422, body=_UNAVAILABLE),
-    "501": _kind(_REFUSED, status=501, body="no"),
+    "501": _kind({**_REFUSED, "submission": _fails("has no batch interface")}, status=501, body="no"),
     "503 in HTML": _kind(_LATER, status=503, body="<html>Later</html>"),
     "SAML": _kind(
         {"repository,listing": _fails(re.escape(_SSO))},

@@ -21,7 +21,7 @@ from tests.outside.faults import Fault, Watch
 from tests.outside.qdrant import Qdrant
 from tests.support.server import serve
 
-TIMEOUT_SECONDS = 0.5
+TIMEOUT_SECONDS = 3
 KEY = "qdrant-key"
 
 
