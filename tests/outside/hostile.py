@@ -304,9 +304,9 @@ KINDS: Mapping[str, _Kind] = {
         {"chat": _fails("has not given a usable answer")}, change=said(lambda text: _NONSENSE)
     ),
     # Items
-    # What the listing spoils is read by itself.
+    # What the listing spoils is read by itself; a listing that names nobody is asked for again.
     "titles are null": _kind({"listing": DONE}, change=fields(title=None)),
-    "numbers are texts": _kind({"listing": _told("PULL_UNREADABLE")}, change=fields(number="1")),
+    "numbers are texts": _kind({"listing": WAITS}, change=fields(number="1")),
 }
 
 
