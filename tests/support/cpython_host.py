@@ -106,7 +106,7 @@ def cpython_host(
     services = Services(
         db=db,
         queue=queue,
-        batches=TableScheduler(db, clock, lambda: None),
+        pollers=TableScheduler(db, clock, lambda: None),
         http=http or HttpxClient(),
         clock=clock,
         entropy=SystemEntropy(),

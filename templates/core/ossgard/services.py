@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ossgard.ports import BatchScheduler, Clock, Entropy, HttpClient, JobQueue, VectorStore
+from ossgard.ports import Clock, Entropy, HttpClient, JobQueue, PollerScheduler, VectorStore
 from ossgard.refusals import KnownRefusals
 from ossgard.spec.database import Database
 from ossgard.spec.models import VectorStoreConfig
@@ -50,7 +50,7 @@ class Services:
 
     db: Database
     queue: JobQueue
-    batches: BatchScheduler
+    pollers: PollerScheduler
     http: HttpClient
     clock: Clock
     entropy: Entropy

@@ -74,7 +74,7 @@ class BatchPoller(DurableObject):
         """Poll, and have another alarm whatever happens: the platform gives up one that fails too often."""
         store = ObjectPollStore(self.ctx.storage)
         try:
-            await polling.BatchPoller(build_services(self.env), store).alarm()
+            await polling.BatchWatch(build_services(self.env), store).alarm()
         except Exception as error:
             log(logging.ERROR, "an alarm failed; there will be another", error=error, poller=self.ctx.id.name)
             await store.postpone(SystemClock().now() + timedelta(seconds=POLLING.longest_seconds))

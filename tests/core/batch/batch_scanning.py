@@ -45,7 +45,7 @@ class BatchScanning(Scanning):
         super().__init__(outside, repository, self.config, vectors)
         self.outside = outside
         self.key = self.config["llm"]["api_key"]
-        self.services = replace(self.services, batches=TableScheduler(self.db, self.clock, lambda: None))
+        self.services = replace(self.services, pollers=TableScheduler(self.db, self.clock, lambda: None))
         outside.batches.now = lambda: self.clock.now().timestamp()
 
     # ---- going on

@@ -7,7 +7,7 @@ from typing import Any
 
 from ossgard.ports import HttpResponse
 from ossgard.providers.anthropic import AnthropicChat
-from ossgard.providers.batch.api import BatchApi, BatchResult
+from ossgard.providers.batch.api import BatchApi, BatchItemResult
 from ossgard.providers.batch.openai import OpenAIBatches
 from ossgard.providers.openai import OpenAIChat, OpenAIEmbeddings
 from tests.core.providers.scripted import Pieces, ScriptedClient
@@ -35,17 +35,17 @@ def anthropic_chat(client: ScriptedClient, model: str = "claude-haiku-4-5") -> A
     return AnthropicChat(client, CLOCK, ANTHROPIC, model, KEY)
 
 
-def read_all(api: BatchApi, batch_id: str = "batch_1", claim: str = CLAIM) -> list[BatchResult]:
-    async def read() -> list[BatchResult]:
+def read_all(api: BatchApi, batch_id: str = "batch_1", claim: str = CLAIM) -> list[BatchItemResult]:
+    async def read() -> list[BatchItemResult]:
         async with aclosing(api.results(claim, batch_id)) as results:
             return [result async for result in results]
 
     return asyncio.run(read())
 
 
-def read_some(api: BatchApi, number: int, batch_id: str = "batch_1") -> list[BatchResult]:
+def read_some(api: BatchApi, number: int, batch_id: str = "batch_1") -> list[BatchItemResult]:
     """The first results, as far as they come before an error."""
-    found: list[BatchResult] = []
+    found: list[BatchItemResult] = []
 
     async def read() -> None:
         async with aclosing(api.results(CLAIM, batch_id)) as results:

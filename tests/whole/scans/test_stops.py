@@ -59,7 +59,7 @@ async def _die_everywhere(
     safe = Services(
         db=db,
         queue=queue,
-        batches=ListScheduler(),
+        pollers=ListScheduler(),
         http=HttpxClient(),
         clock=clock,
         entropy=SystemEntropy(),
@@ -133,7 +133,7 @@ def _services_of(host: Any, outside: World, queue: MemoryQueue) -> Services:
     return Services(
         db=SqlDatabase(host.executor),
         queue=queue,
-        batches=ListScheduler(),
+        pollers=ListScheduler(),
         http=HttpxClient(),
         clock=SystemClock(),
         entropy=SystemEntropy(),

@@ -52,9 +52,9 @@ class BridgeDatabase:
     def __init__(self, bridge: Bridge) -> None:
         self._bridge = bridge
 
-    async def batch(self, writes: Sequence[Write]) -> None:
+    async def commit(self, writes: Sequence[Write]) -> None:
         """Commit writes in order as one transaction: all of them or none."""
-        await self._bridge.batch(writes)
+        await self._bridge.commit(writes)
 
     async def create_account(self, api_key_hash: str, label: str | None, config: JsonObject) -> Account:
         return await self._bridge.one(Account, "createAccount", api_key_hash, label, config)

@@ -42,7 +42,7 @@ class Slice(Generic[C_co]):
         return {pull.id: pull for pull in pulls if pull.state is PRState.OPEN}
 
 
-class PhaseProcessor(Protocol[C_contra]):
+class Phase(Protocol[C_contra]):
     """The code of a phase."""
 
     async def run(self, slice: Slice[C_contra]) -> Outcome:
@@ -59,5 +59,5 @@ class PhaseProcessor(Protocol[C_contra]):
 class Processor(Generic[C]):
     """The code of a phase, with the type of its cursor."""
 
-    phase: PhaseProcessor[C]
+    phase: Phase[C]
     cursor_type: type[C]

@@ -33,7 +33,7 @@ def start(host: HostFunctions, variables_json: str) -> "Core":
         Services(
             db=db,
             queue=BunJobQueue(host),
-            batches=TableScheduler(db, clock, host.pollStarted),
+            pollers=TableScheduler(db, clock, host.pollStarted),
             http=BunHttpClient(host),
             clock=clock,
             entropy=SystemEntropy(),

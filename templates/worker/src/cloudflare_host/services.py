@@ -28,7 +28,7 @@ def build_services(env: Any) -> Services:
     return Services(
         db=D1Database(getattr(env, bindings.DATABASE)),
         queue=CloudflareQueue(getattr(env, bindings.PIPELINE_QUEUE)),
-        batches=DurableObjectScheduler(getattr(env, bindings.BATCH_POLLER)),
+        pollers=DurableObjectScheduler(getattr(env, bindings.BATCH_POLLER)),
         http=FetchClient(),
         clock=clock,
         entropy=SystemEntropy(),

@@ -52,7 +52,7 @@ class Database(Protocol):
     otherwise.
     """
 
-    async def batch(self, writes: Sequence[Write]) -> None:
+    async def commit(self, writes: Sequence[Write]) -> None:
         """Commit writes in order as one transaction: all of them or none."""
         ...
 

@@ -11,7 +11,7 @@ from ossgard.errors import PermanentError, RetryableError
 from ossgard.model import JsonObject
 from ossgard.outgoing import BATCH_LIST
 from ossgard.ports import Clock
-from ossgard.providers.batch.api import BatchResult, BatchState, BatchStatus, SubmittedBatch
+from ossgard.providers.batch.api import BatchItemResult, BatchState, BatchStatus, SubmittedBatch
 from ossgard.providers.batch.request_file import BatchLimits, FileForm, RequestFile
 from ossgard.providers.http_api import ModelApi, NotFound, RequestRefused, malformed
 
@@ -77,7 +77,7 @@ class BatchClient(ABC):
         with self._about(batch_id):
             return self._status(await self._get(batch_id))
 
-    async def results(self, claim: str, batch_id: str) -> AsyncGenerator[BatchResult, None]:
+    async def results(self, claim: str, batch_id: str) -> AsyncGenerator[BatchItemResult, None]:
         """The results of a batch that has ended, one by one; see `BatchApi`."""
         with self._about(batch_id):
             batch = await self._get(batch_id)
@@ -140,7 +140,7 @@ class BatchClient(ABC):
         """Where the results are."""
 
     @abstractmethod
-    def _result(self, claim: str, line: JsonObject) -> BatchResult | None:
+    def _result(self, claim: str, line: JsonObject) -> BatchItemResult | None:
         """The result in a line; None when it belongs to another claim."""
 
     @abstractmethod

@@ -15,8 +15,8 @@ __all__ = [
     "BatchApi",
     "BatchChatModel",
     "BatchEmbeddingModel",
+    "BatchItemResult",
     "BatchLimits",
-    "BatchResult",
     "BatchState",
     "BatchStatus",
     "RequestFile",
@@ -59,7 +59,7 @@ class SubmittedBatch:
 
 
 @dataclass(frozen=True)
-class BatchResult:
+class BatchItemResult:
     """What became of one request: the body that it would have been answered with alone, or why there is none."""
 
     item: str
@@ -132,7 +132,7 @@ class BatchApi(Protocol):
         """How far the provider is."""
         ...
 
-    def results(self, claim: str, batch_id: str) -> AsyncGenerator[BatchResult, None]:
+    def results(self, claim: str, batch_id: str) -> AsyncGenerator[BatchItemResult, None]:
         """The results of a batch that has ended, in any order, read one by one; only those of a claim.
 
         Fewer results than the provider counts, or a broken connection, are a RetryableError at the end. Who stops

@@ -10,7 +10,7 @@ from ossgard.errors import RetryableError
 from ossgard.model import JsonObject
 from ossgard.outgoing import BATCH_FILE
 from ossgard.ports import Clock
-from ossgard.providers.batch.api import BatchResult, BatchState, BatchStatus, SubmittedBatch
+from ossgard.providers.batch.api import BatchItemResult, BatchState, BatchStatus, SubmittedBatch
 from ossgard.providers.batch.client import PAGE_SIZE, BatchClient
 from ossgard.providers.batch.request_file import MAX_FILE_BYTES, BatchLimits, FileForm, RequestFile, item_of
 from ossgard.providers.chat import count
@@ -136,7 +136,7 @@ class OpenAIBatches(BatchClient):
         files = (batch.get("output_file_id"), batch.get("error_file_id"))
         return [f"/files/{quote(id, safe='')}/content" for id in files if isinstance(id, str) and id]
 
-    def _result(self, claim: str, line: JsonObject) -> BatchResult | None:
+    def _result(self, claim: str, line: JsonObject) -> BatchItemResult | None:
         item = item_of(claim, line.get("custom_id"))
         if item is None:
             return None
@@ -144,11 +144,11 @@ class OpenAIBatches(BatchClient):
         if isinstance(response, dict):
             body, status = response.get("body"), response.get("status_code")
             if isinstance(status, int) and status >= 400:
-                return BatchResult(item, None, f"{self._api.words(body)} (status {status})")
+                return BatchItemResult(item, None, f"{self._api.words(body)} (status {status})")
             if isinstance(body, dict) and not error and not body.get("error"):
-                return BatchResult(item, body)
+                return BatchItemResult(item, body)
             error = error or body
-        return BatchResult(item, None, self._api.words(error))
+        return BatchItemResult(item, None, self._api.words(error))
 
     def _moment(self, value: object) -> datetime | None:
         try:
