@@ -7,7 +7,7 @@ from ossgard.ports import Clock, Entropy, HttpClient, JobQueue, PollerScheduler,
 from ossgard.refusals import KnownRefusals
 from ossgard.spec.database import Database
 from ossgard.spec.models import VectorStoreConfig
-from ossgard.spec.settings import VECTOR_INDEXES, Settings
+from ossgard.spec.settings import VECTOR_DIMENSIONS, Settings
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ CLOUD_HOST = HostProfile(
     name="cloud",
     ollama=False,
     vector_store=False,
-    vector_dimensions=VECTOR_INDEXES[0].dimensions,
+    vector_dimensions=VECTOR_DIMENSIONS,
     checks_new_accounts=True,
 )
 

@@ -14,12 +14,12 @@ from ossgard.app import create_app
 from ossgard.auth import hash_api_key
 from ossgard.errors import ConnectionFailure, DatabaseError
 from ossgard.log import configure
-from ossgard.pipeline.texts import INTENT_COLLECTION, intent_point_id
+from ossgard.pipeline.texts import intent_point_id
 from ossgard.ports import HttpResponse, HttpStream, VectorPoint
 from ossgard.services import CLOUD_HOST, LOCAL_HOST, HostProfile
 from ossgard.spec.entities import PRInput, PRState
 from ossgard.spec.messages import PipelineMessage
-from ossgard.spec.settings import Settings
+from ossgard.spec.settings import INTENT_COLLECTION, Settings
 from tests.core.providers.scripted import Pieces, given
 from tests.core.world import CONFIG, World
 

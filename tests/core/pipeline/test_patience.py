@@ -95,7 +95,7 @@ PASSING = [
     RetryableError("OpenAI failed: overloaded (status 503)"),
     ConnectionFailure("https://api.github.com", "the connection was refused"),
     DatabaseUnavailable("The database cannot be used for now: D1 DB is overloaded"),
-    RetryableError("Vectorize does not answer for the index 'ossgard-code'"),
+    RetryableError("Vectorize does not answer for the index 'a-code'"),
 ]
 
 

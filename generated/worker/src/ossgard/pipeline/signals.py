@@ -5,14 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from ossgard.concurrency import gather_bounded
-from ossgard.pipeline.texts import (
-    CODE_COLLECTION,
-    INTENT_COLLECTION,
-    code_point_id,
-    code_text,
-    intent_point_id,
-    intent_text,
-)
+from ossgard.pipeline.texts import code_point_id, code_text, intent_point_id, intent_text
 from ossgard.pipeline.warnings import warning
 from ossgard.ports import VectorPoint, VectorStore
 from ossgard.providers.embeddings import Embeddings
@@ -21,6 +14,7 @@ from ossgard.services import Services
 from ossgard.spec.cursors import ClusterCursor, EmbedCursor
 from ossgard.spec.entities import PR, ScanWarning, WarningCode
 from ossgard.spec.models import Config
+from ossgard.spec.settings import CODE_COLLECTION, INTENT_COLLECTION
 
 Vector = Sequence[float]
 C = TypeVar("C", EmbedCursor, ClusterCursor)

@@ -8,14 +8,7 @@ from ossgard.errors import HttpError, PermanentError, RetryableError
 from ossgard.http import AccountContext
 from ossgard.pipeline.reading import NOT_ALL_READ
 from ossgard.pipeline.signals import embed_pulls, ensure_collections, has_other_size, size_of, store_signals
-from ossgard.pipeline.texts import (
-    CODE_COLLECTION,
-    INTENT_COLLECTION,
-    code_point_id,
-    diff_hash,
-    embed_hash,
-    intent_point_id,
-)
+from ossgard.pipeline.texts import code_point_id, diff_hash, embed_hash, intent_point_id
 from ossgard.ports import VectorMatch
 from ossgard.providers.factory import Providers
 from ossgard.providers.github import Diff, PullGone, PullUnreadable
@@ -24,6 +17,7 @@ from ossgard.routes.repos import not_tracked
 from ossgard.spec.entities import PR, EmbedHash, PRInput, PRState, ReviewRow
 from ossgard.spec.error_codes import ErrorCode
 from ossgard.spec.models import Config, Review, ReviewedPR, SimilarPR
+from ossgard.spec.settings import CODE_COLLECTION, INTENT_COLLECTION
 
 SIMILAR = 10
 

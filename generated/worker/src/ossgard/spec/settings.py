@@ -4,21 +4,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
-class VectorIndex:
-    """A collection of vectors: its name, its binding on Cloudflare, and the shape of its vectors."""
-
-    collection: str
-    binding: str
-    dimensions: int
-    metric: str
-
-
-VECTOR_INDEXES = (
-    VectorIndex("ossgard-code", "CODE_INDEX", 1536, "cosine"),
-    VectorIndex("ossgard-intent", "INTENT_INDEX", 1536, "cosine"),
-)
+# The collections of vectors, and the size of vectors where the collections are made for one size.
+CODE_COLLECTION = "ossgard-code"
+INTENT_COLLECTION = "ossgard-intent"
+VECTOR_DIMENSIONS = 1536
 
 # The most bytes that the body of a request may have.
 MAX_BODY_BYTES = 1048576

@@ -17,12 +17,13 @@ from ossgard.pipeline.clustering import Edge, candidate_groups
 from ossgard.pipeline.outcome import NextPhase, NextSlice, Outcome
 from ossgard.pipeline.phase import Slice
 from ossgard.pipeline.signals import embed_pulls, ensure_collections, has_other_size, size_of, store_signals
-from ossgard.pipeline.texts import CODE_COLLECTION, INTENT_COLLECTION, code_point_id, embed_hash, intent_point_id
+from ossgard.pipeline.texts import code_point_id, embed_hash, intent_point_id
 from ossgard.providers.factory import Providers
 from ossgard.spec import writes
 from ossgard.spec.cursors import ClusterCursor, VerifyCursor
 from ossgard.spec.entities import CandidateInput, EmbedHash, NeighbourEdge, PRKey, Progress
 from ossgard.spec.phases import PHASES
+from ossgard.spec.settings import CODE_COLLECTION, INTENT_COLLECTION
 
 SLICE_SIZE = PHASES["cluster"].slice_size
 NEIGHBOURS = 10
