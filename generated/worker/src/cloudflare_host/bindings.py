@@ -7,11 +7,11 @@ from ossgard.spec.settings import CODE_COLLECTION, INTENT_COLLECTION
 
 DATABASE = "DB"
 VECTOR_INDEXES: Mapping[str, str] = {
-    CODE_COLLECTION: "CODE_INDEX",
-    INTENT_COLLECTION: "INTENT_INDEX",
+    CODE_COLLECTION: "VECTORIZE_CODE",
+    INTENT_COLLECTION: "VECTORIZE_INTENT",
 }
 PIPELINE_QUEUE = "PIPELINE_QUEUE"
-DEAD_LETTER_QUEUE_NAME = "ossgard-pipeline-dlq"
+DEAD_LETTER_QUEUE_NAME = "ossgard-dlq"
 BATCH_POLLER = "BATCH_POLLER"
 
 # What each vector index measures, and what searches in it filter on.
