@@ -232,13 +232,13 @@ def test_a_cloud_host_refuses_what_it_cannot_serve() -> None:
     config = {
         **CONFIG,
         "llm": {**CONFIG["llm"], "provider": "ollama"},
-        "embedding": {**CONFIG["embedding"], "model": "text-embedding-3-large"},
+        "embedding": {**CONFIG["embedding"], "model": "text-embedding-ada-002"},
     }
     answer = request(world, "POST", "/accounts", json={"config": config})
     assert answer.status_code == 400
     assert answer.json()["error"]["fieldErrors"]["config"] == [
         "llm.provider 'ollama' is not available here: use 'anthropic' or 'openai'",
-        "embedding.model 'text-embedding-3-large' has 3072 dimensions, but the vector index here has 1536: "
+        "embedding.model 'text-embedding-ada-002' has 1536 dimensions, but the vector index here has 768: "
         "use text-embedding-3-small",
     ]
 

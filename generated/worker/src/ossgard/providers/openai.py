@@ -7,6 +7,7 @@ import sys
 from array import array
 from collections.abc import Collection, Iterable, Sequence
 
+from ossgard.embedding_sizes import can_shorten
 from ossgard.model import JsonObject
 from ossgard.outgoing import CHAT, EMBEDDING, CallKind
 from ossgard.ports import Clock, HttpClient
@@ -29,8 +30,6 @@ _PROBLEMS = {
 }
 # Models that think before they answer count that, too, and know only the newer name of the limit.
 _THINKS = re.compile(r"o\d|gpt-(?:[5-9]|\d\d)")
-# Older models have one size of vectors only.
-_SHORTENS = "text-embedding-3-"
 
 _JSON_ANSWER = Option(
     ("response_format", "json_object", "json mode", "json_mode", "structured output", "structured outputs"),
@@ -238,7 +237,7 @@ class OpenAIEmbeddings(Embedder):
 
     @property
     def _options(self) -> Options:
-        if self.dimensions is None or not self._model.startswith(_SHORTENS):
+        if self.dimensions is None or not can_shorten(self._model):
             return [[_BASE64]]
         return [[_BASE64], [Option(("dimensions",), {"dimensions": self.dimensions})]]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 # The collections of vectors, and the size of vectors where the collections are made for one size.
 CODE_COLLECTION = "ossgard-code"
 INTENT_COLLECTION = "ossgard-intent"
-VECTOR_DIMENSIONS = 1536
+VECTOR_DIMENSIONS = 768
 
 # The most bytes that the body of a request may have.
 MAX_BODY_BYTES = 1048576
