@@ -94,6 +94,7 @@ class VarSpec(SpecModel):
     """A setting."""
 
     default: str = Field(description="The value where nothing else is set.")
+    local: str | None = Field(default=None, description="The same on the local host, where that differs.")
     doc: Line = Field(default="", description="What it sets.")
 
 

@@ -344,7 +344,7 @@ class BrokenDatabase:
 
 def test_an_error_that_is_nobodys_is_logged_and_not_shown() -> None:
     lines: list[str] = []
-    configure("info", lines.append)
+    configure(Settings(log_level="info"), lines.append)
     try:
         world = prepared(around=lambda port: BrokenDatabase() if hasattr(port, "get_scan") else port)
         answer = request(world, "GET", "/repos")

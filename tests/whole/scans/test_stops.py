@@ -52,7 +52,7 @@ async def _die_everywhere(
     outside: World, repository: Repository, directory: Path, after: bool
 ) -> tuple[dict[str, int], int]:
     """Scan a repository; how often each phase died, and the scan's id."""
-    configure("error", lambda line: None)
+    configure(Settings(log_level="error"), lambda line: None)
     mortal, queue, clock = Mortal(), ListQueue(), SystemClock()
     executor = migrated_executor(str(directory / "ossgard.db"))
     db, vectors = SqlDatabase(executor), MemoryVectors()

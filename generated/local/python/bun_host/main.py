@@ -27,7 +27,7 @@ from ossgard.spec.settings import Settings
 def start(host: HostFunctions, variables_json: str) -> "Core":
     """The core, ready for work."""
     settings = Settings.from_mapping(json_text.decode(variables_json))
-    configure(settings.log_level, host.writeLog)
+    configure(settings, host.writeLog)
     db, clock = BridgeDatabase(Bridge(host.callDatabase)), BunClock(host)
     return Core(
         Services(

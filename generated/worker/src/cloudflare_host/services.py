@@ -22,7 +22,7 @@ _REFUSALS = KnownRefusals()
 def build_services(env: Any) -> Services:
     """The core's services over the bindings of one event; logging is set up on the way."""
     settings = read_settings(env)
-    configure(settings.log_level, print)
+    configure(settings, print)
     clock = SystemClock()
     vectors = VectorizeStore(env, clock)
     return Services(

@@ -35,6 +35,7 @@ LOG_LEVELS: Mapping[str, str] = {
 class Settings:
     """What an operator can set."""
 
+    environment: str = "production"
     github_api_url: str = "https://api.github.com"
     ai_gateway_url: str = "https://gateway.ai.cloudflare.com/v1"
     log_level: str = "info"
@@ -44,6 +45,7 @@ class Settings:
         """Settings from variables by name; what is absent or empty has its default."""
         default = cls()
         return cls(
+            environment=values.get("ENVIRONMENT") or default.environment,
             github_api_url=values.get("GITHUB_API_URL") or default.github_api_url,
             ai_gateway_url=values.get("AI_GATEWAY_URL") or default.ai_gateway_url,
             log_level=values.get("LOG_LEVEL") or default.log_level,
