@@ -15,7 +15,8 @@ from ossgard.app import create_app
 from ossgard.errors import HttpError
 from ossgard.log import log
 from ossgard.pipeline.batch import polling
-from ossgard.pipeline.runner import Retry, Runner
+from ossgard.pipeline.disposition import Retry
+from ossgard.pipeline.runner import Runner
 from ossgard.spec.phases import POLLING
 
 # How long a message waits after an error that the runner itself did not expect.

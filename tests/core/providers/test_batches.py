@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from ossgard.errors import PermanentError, RetryableError
-from ossgard.providers.batch.api import BatchApi, BatchItemResult, BatchState, RequestFile, SubmittedBatch
+from ossgard.providers.batch.api import BatchApi, BatchItemResult, BatchState, SubmittedBatch
+from ossgard.providers.batch.request_file import RequestFile
 from tests.core.providers.conftest import providers
 from tests.outside.endpoints import BATCH_CREATE, BATCH_RESULTS, BATCH_STATUS
 from tests.outside.world import World

@@ -41,8 +41,6 @@ from ossgard.spec.processors import PROCESSORS
 from ossgard.times import from_text, to_text
 from ossgard.write import Write
 
-__all__ = ["ENDED", "Disposition", "Done", "Failed", "Retry", "Runner"]
-
 # The statuses of scans on which nobody works any more.
 ENDED = (ScanStatus.DONE, ScanStatus.FAILED)
 

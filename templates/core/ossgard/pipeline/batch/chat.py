@@ -10,7 +10,8 @@ from ossgard.pipeline.batch.states import Claimed, Submitted
 from ossgard.pipeline.groups import GroupsCursor, Question, member_ids, members_of
 from ossgard.pipeline.outcome import Outcome
 from ossgard.pipeline.phase import Slice
-from ossgard.providers.batch.api import BatchApi, BatchChatModel, BatchItemResult, RequestFile
+from ossgard.providers.batch.api import BatchApi, BatchChatModel, BatchItemResult
+from ossgard.providers.batch.request_file import RequestFile
 from ossgard.providers.factory import Providers
 from ossgard.providers.tokens import estimate_tokens
 from ossgard.spec.entities import PR, BatchAnswerInput, Progress

@@ -12,7 +12,8 @@ from ossgard.pipeline.signals import Signals, signal_texts, store_signals
 from ossgard.pipeline.texts import embed_hash
 from ossgard.pipeline.vector_size import make_ready
 from ossgard.ports import VectorStore
-from ossgard.providers.batch.api import BatchApi, BatchEmbeddingModel, BatchItemResult, RequestFile
+from ossgard.providers.batch.api import BatchApi, BatchEmbeddingModel, BatchItemResult
+from ossgard.providers.batch.request_file import RequestFile
 from ossgard.providers.embeddings import prepare
 from ossgard.providers.factory import Providers
 from ossgard.providers.tokens import estimate_tokens

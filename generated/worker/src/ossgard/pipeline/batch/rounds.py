@@ -25,7 +25,8 @@ from ossgard.log import log
 from ossgard.pipeline.batch.states import Claimed, Failing, Over, Round, RoundState, Submitted, kept, state_of
 from ossgard.pipeline.outcome import NextSlice, Outcome, WaitForBatch
 from ossgard.pipeline.phase import Slice
-from ossgard.providers.batch.api import BatchApi, BatchItemResult, BatchState, RequestFile, SubmittedBatch
+from ossgard.providers.batch.api import BatchApi, BatchItemResult, BatchState, SubmittedBatch
+from ossgard.providers.batch.request_file import RequestFile
 from ossgard.spec.entities import Progress
 from ossgard.times import from_text, to_text
 from ossgard.write import Write

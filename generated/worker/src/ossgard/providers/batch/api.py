@@ -11,18 +11,6 @@ from ossgard.providers.batch.request_file import BatchLimits, RequestFile
 from ossgard.providers.chat import ChatAnswer, ChatModel
 from ossgard.providers.embeddings import EmbeddingAnswer, EmbeddingLimits, EmbeddingModel
 
-__all__ = [
-    "BatchApi",
-    "BatchChatModel",
-    "BatchEmbeddingModel",
-    "BatchItemResult",
-    "BatchLimits",
-    "BatchState",
-    "BatchStatus",
-    "RequestFile",
-    "SubmittedBatch",
-]
-
 
 class BatchState(StrEnum):
     """How far a provider is with a batch; the results of one that is not running can be read, where there are any."""
