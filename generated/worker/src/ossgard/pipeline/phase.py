@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Generic, Protocol, TypeVar
 
 from ossgard.cursor import Cursor
 from ossgard.pipeline.outcome import Outcome
+from ossgard.providers.factory import Providers
 from ossgard.services import Services
 from ossgard.spec.database import AccountDatabase
 from ossgard.spec.entities import PR, PRState
@@ -34,6 +36,15 @@ class Slice(Generic[C_co]):
     cursor: C_co
     db: AccountDatabase
     services: Services
+
+    @cached_property
+    def providers(self) -> Providers:
+        """What the account uses beside the host's own ports.
+
+        Raises:
+            PermanentError: the host cannot serve the account's configuration.
+        """
+        return Providers(self.services, self.config)
 
     async def open_pulls(self, ids: Iterable[int]) -> dict[int, PR]:
         """Those of these pull requests that are still open, by id."""

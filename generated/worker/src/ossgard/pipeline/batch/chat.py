@@ -12,7 +12,6 @@ from ossgard.pipeline.outcome import Outcome
 from ossgard.pipeline.phase import Slice
 from ossgard.providers.batch.api import BatchApi, BatchChatModel, BatchItemResult
 from ossgard.providers.batch.request_file import RequestFile
-from ossgard.providers.factory import Providers
 from ossgard.providers.tokens import estimate_tokens
 from ossgard.spec.entities import PR, BatchAnswerInput, Progress
 
@@ -114,7 +113,7 @@ async def ask_in_batches(slice: Slice[GroupsCursor], question: Question[Any], to
     """
     if slice.cursor.batch is None and (not slice.config.llm.batch or total < 2 or slice.cursor.position):
         return Ordinary()
-    model = Providers(slice.services, slice.config).batch_chat_model()
+    model = slice.providers.batch_chat_model()
     if model is None:
         return Ordinary()
     progress = Progress(done=0, total=total, note=None)

@@ -15,7 +15,6 @@ from ossgard.ports import VectorStore
 from ossgard.providers.batch.api import BatchApi, BatchEmbeddingModel, BatchItemResult
 from ossgard.providers.batch.request_file import RequestFile
 from ossgard.providers.embeddings import prepare
-from ossgard.providers.factory import Providers
 from ossgard.providers.tokens import estimate_tokens
 from ossgard.spec import writes
 from ossgard.spec.cursors import EmbedCursor
@@ -157,7 +156,7 @@ async def embed_in_batches(slice: Slice[EmbedCursor], store: VectorStore) -> Out
     total = slice.cursor.total or 0
     if slice.cursor.batch is None and (not slice.config.embedding.batch or total < 2):
         return Ordinary()
-    model = Providers(slice.services, slice.config).batch_embedding_model()
+    model = slice.providers.batch_embedding_model()
     if model is None:
         return Ordinary()
     progress = Progress(done=0, total=total, note=None)

@@ -103,7 +103,7 @@ async def _embed_again(
     pulls = [found[pull.id] for pull in lost if pull.id in found]
     if not pulls:
         return Outcome(NextSlice(here), progress=progress)
-    embedded = await embed_pulls(slice.services, slice.config, pulls)
+    embedded = await embed_pulls(slice.providers, pulls)
     # What the provider refuses now has no vectors, whatever it did before.
     rows = [writes.update_pr_embed_hash(pull.id, None) for pull in embedded.refused]
     if not embedded.signals:
