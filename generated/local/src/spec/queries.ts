@@ -351,8 +351,8 @@ WHERE scan_id = ?2 AND step = ?3 AND ifnull(begun_at, '') <= ?4 AND (failing IS 
       sql: `SELECT this.scan_id, this.step, this.phase, this.due_at, this.begun, this.failing, scans.status,
        scans.phase_cursor, scans.warnings, scans.repo_id, scans.account_id, repos.owner, repos.name,
        accounts.config,
-       next.step AS next_step, next.phase AS next_phase, next.due_at AS next_due_at,
-       next.sent_at AS next_sent_at, next.batch_id AS next_batch_id
+       next.step AS next_step, next.phase AS next_phase, next.due_at AS next_due_at, next.sent_at AS next_sent_at,
+       next.batch_id AS next_batch_id
 FROM scan_steps AS this
 JOIN scans ON scans.id = this.scan_id
 JOIN repos ON repos.id = scans.repo_id
