@@ -9,7 +9,7 @@ from typing import Protocol
 
 from ossgard.embedding_sizes import own_size, plain_name
 from ossgard.errors import PermanentError
-from ossgard.providers.http_api import NotFound, RequestRefused, malformed
+from ossgard.providers.http_api import ModelApi, NotFound, RequestRefused, malformed
 from ossgard.providers.tokens import byte_size, cut, estimate_tokens
 
 # Providers count a little differently than they say, and add marks of their own.
@@ -107,22 +107,25 @@ class Embedder(ABC):
     """The part of an embedding model that is the same for every provider.
 
     Args:
-        model: the model's name.
+        api: answers requests.
+        limits: how much text the model takes.
         dimensions: the size that vectors have to have; None for the model's own.
     """
 
-    def __init__(self, model: str, dimensions: int | None) -> None:
-        self._dimensions = dimensions or own_size(model)
+    def __init__(self, api: ModelApi, limits: EmbeddingLimits, dimensions: int | None) -> None:
+        self._api = api
+        self._limits = limits
+        self._dimensions = dimensions or own_size(api.model)
 
     @property
-    @abstractmethod
     def name(self) -> str:
         """Provider and model, for messages."""
+        return self._api.name
 
     @property
-    @abstractmethod
     def limits(self) -> EmbeddingLimits:
         """How much text the model takes."""
+        return self._limits
 
     @property
     def dimensions(self) -> int | None:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 from ossgard.model import JsonObject
-from ossgard.ports import Clock
 from ossgard.providers.batch.api import BatchItemResult, BatchState, BatchStatus, SubmittedBatch
 from ossgard.providers.batch.client import PAGE_SIZE, BatchClient
 from ossgard.providers.batch.request_file import MAX_FILE_BYTES, BatchLimits, FileForm, RequestFile, item_of
@@ -34,11 +33,10 @@ class AnthropicBatches(BatchClient):
 
     Args:
         api: the provider itself, without AI Gateway.
-        clock: tells the time.
     """
 
-    def __init__(self, api: ModelApi, clock: Clock) -> None:
-        super().__init__(api, clock, BatchLimits(MAX_REQUESTS, MAX_FILE_BYTES, None))
+    def __init__(self, api: ModelApi) -> None:
+        super().__init__(api, BatchLimits(MAX_REQUESTS, MAX_FILE_BYTES, None))
 
     def _form(self, claim: str) -> FileForm:
         return FileForm(

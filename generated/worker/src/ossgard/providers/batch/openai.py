@@ -9,7 +9,6 @@ from urllib.parse import quote
 from ossgard.errors import RetryableError
 from ossgard.model import JsonObject
 from ossgard.outgoing import BATCH_FILE
-from ossgard.ports import Clock
 from ossgard.providers.batch.api import BatchItemResult, BatchState, BatchStatus, SubmittedBatch
 from ossgard.providers.batch.client import PAGE_SIZE, BatchClient
 from ossgard.providers.batch.request_file import MAX_FILE_BYTES, BatchLimits, FileForm, RequestFile, item_of
@@ -41,12 +40,11 @@ class OpenAIBatches(BatchClient):
 
     Args:
         api: the provider itself, without AI Gateway.
-        clock: tells the time.
         endpoint: what the requests of its batches are for.
     """
 
-    def __init__(self, api: ModelApi, clock: Clock, endpoint: Endpoint) -> None:
-        super().__init__(api, clock, BatchLimits(MAX_REQUESTS, MAX_FILE_BYTES, QUEUED_TOKENS[endpoint]))
+    def __init__(self, api: ModelApi, endpoint: Endpoint) -> None:
+        super().__init__(api, BatchLimits(MAX_REQUESTS, MAX_FILE_BYTES, QUEUED_TOKENS[endpoint]))
         self._endpoint = endpoint
 
     def _form(self, claim: str) -> FileForm:
