@@ -80,6 +80,7 @@ NAMES: dict[str, Mistake] = {
     "a method in snake_case": lambda spec: spec.method("count_notes", "DELETE FROM notes"),
     "a method that is a word of TypeScript": lambda spec: spec.method("delete", "DELETE FROM notes"),
     "a method that every database has": lambda spec: spec.method("batch", "DELETE FROM notes"),
+    "a method that every database of the core has": lambda spec: spec.method("commit", "DELETE FROM notes"),
     "two methods that are one in Python": lambda spec: [
         spec.method("clearPRs", "DELETE FROM notes"),
         spec.method("clearPrs", "DELETE FROM notes"),
