@@ -151,6 +151,9 @@ class BridgeDatabase:
     async def mark_step_sent(self, scan_id: int, step: int, sent_at: str) -> int:
         return await self._bridge.run("markStepSent", scan_id, step, sent_at)
 
+    async def get_awaited_batch(self, account_id: int, scan_id: int) -> str | None:
+        return await self._bridge.first_value(str, "getAwaitedBatch", account_id, scan_id)
+
     async def claim_submission(self, scan_id: int, step: int, submitting_at: str, stale_at: str | None) -> int:
         return await self._bridge.run("claimSubmission", scan_id, step, submitting_at, stale_at)
 

@@ -416,6 +416,20 @@ export const MARK_STEP_SENT: Query = {
   ],
 };
 
+export const GET_AWAITED_BATCH: Query = {
+  statements: [
+    {
+      sql: `SELECT batch_id
+FROM scan_steps JOIN scans ON scans.id = scan_steps.scan_id JOIN repos ON repos.id = scans.repo_id
+WHERE scan_id = ?1 AND repos.account_id = ?2
+ORDER BY step DESC
+LIMIT 1`,
+      order: [1, 0],
+    },
+  ],
+  rowsFrom: 0,
+};
+
 export const CLAIM_SUBMISSION: Query = {
   statements: [
     {

@@ -383,6 +383,20 @@ MARK_STEP_SENT = Query(
     (Statement("UPDATE scan_steps SET sent_at = ?1 WHERE scan_id = ?2 AND step = ?3", (2, 0, 1)),),
 )
 
+GET_AWAITED_BATCH = Query(
+    (
+        Statement(
+            """SELECT batch_id
+FROM scan_steps JOIN scans ON scans.id = scan_steps.scan_id JOIN repos ON repos.id = scans.repo_id
+WHERE scan_id = ?1 AND repos.account_id = ?2
+ORDER BY step DESC
+LIMIT 1""",
+            (1, 0),
+        ),
+    ),
+    rows_from=0,
+)
+
 CLAIM_SUBMISSION = Query(
     (
         Statement(
