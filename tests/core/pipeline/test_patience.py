@@ -314,12 +314,12 @@ class Unavailable:
 
 
 @pytest.mark.parametrize(
-    "methods", [{"begin_step"}, {"batch", "put_off_step"}, {"mark_step_sent"}, {"batch", "put_off_step", "excuse_step"}]
+    "methods", [{"begin_step"}, {"commit", "put_off_step"}, {"mark_step_sent"}, {"commit", "put_off_step", "excuse_step"}]
 )
 def test_what_cannot_be_noted_down_is_for_the_queue_to_deliver_again(methods: set[str]) -> None:
     broken = set(methods)
     phase = Failing([])
-    world = started(phase, around=lambda port: Unavailable(port, broken) if hasattr(port, "batch") else port)
+    world = started(phase, around=lambda port: Unavailable(port, broken) if hasattr(port, "commit") else port)
     for attempt in (1, 2, 9):
         disposition = world.handle(FIRST, attempt)
         assert disposition == Retry(backoff(attempt), "The database cannot be used for now: its disk is full")

@@ -332,7 +332,7 @@ def test_the_worst_delivery_stays_inside_the_runners_budget() -> None:
         def __getattr__(self, name: str) -> Any:
             async def counted(*arguments: Any) -> Any:
                 calls.append(name)
-                if name == "batch" and calls.count("batch") == 2:
+                if name == "commit" and calls.count("commit") == 2:
                     await world.db.take_step(1, 2, "scan", "2026-11-23T10:00:00.000Z", None, None)
                 return await getattr(self.port, name)(*arguments)
 
@@ -345,8 +345,8 @@ def test_the_worst_delivery_stays_inside_the_runners_budget() -> None:
     world.executor.statements.clear()
     assert isinstance(world.handle(first()), Failed)
     assert calls == [
-        *("begin_step", "batch", "get_scan_message"),
-        *("get_scan_message", "batch", "get_scan_message", "enqueue", "mark_step_sent"),
+        *("begin_step", "commit", "get_scan_message"),
+        *("get_scan_message", "commit", "get_scan_message", "enqueue", "mark_step_sent"),
     ]
     assert len(calls) <= BUDGET["subrequests"]
     assert len(world.executor.statements) <= BUDGET["statements"]
