@@ -5,6 +5,8 @@ from datetime import date
 
 from generator.checks.context import Context
 from generator.diagnostics import did_you_mean
+from generator.findings.jobs import BIND001, BIND002, BIND003, BIND004, BIND005, BIND006, BIND007, BIND008, BIND009
+from generator.findings.names import NAME001
 from generator.spec.names import PASCAL_NAME, TYPESCRIPT_RESERVED
 from generator.spec.source import Location
 
@@ -27,7 +29,7 @@ def check(context: Context) -> None:
     if POLLER not in [item.class_ for item in context.spec.bindings.durable_objects]:
         message = f"the Worker watches providers' batches in the Durable Object {POLLER}, and none is bound"
         hint = f"add {{binding: BATCH_POLLER, class: {POLLER}}} to durable_objects"
-        context.add("bindings", ("durable_objects",), message, hint, at_key=True)
+        context.add(BIND008, "bindings", ("durable_objects",), message, hint, at_key=True)
 
 
 def _check_worker(context: Context) -> None:
@@ -35,7 +37,7 @@ def _check_worker(context: Context) -> None:
     worker, limits = bindings.worker, bindings.limits
     if worker.plan not in bindings.plans:
         hint = did_you_mean(worker.plan, bindings.plans)
-        context.add("bindings", ("worker", "plan"), f"unknown plan '{worker.plan}'", hint)
+        context.add(BIND002, "bindings", ("worker", "plan"), f"unknown plan '{worker.plan}'", hint)
     if worker.cpu_ms > limits.cpu_ms:
         _over(context, ("worker", "cpu_ms"), f"{worker.cpu_ms:,} ms", "cpu_ms", limits.cpu_ms)
     try:
@@ -43,19 +45,21 @@ def _check_worker(context: Context) -> None:
     except ValueError:
         hint = f'write YYYY-MM-DD, "{FIRST_DATE}" or later'
         message = f"'{worker.compatibility_date}' is no date"
-        context.add("bindings", ("worker", "compatibility_date"), message, hint)
+        context.add(BIND003, "bindings", ("worker", "compatibility_date"), message, hint)
     else:
         if worker.compatibility_date < FIRST_DATE:
             message = f"'{worker.compatibility_date}' has another Python than the one that the Worker is built for"
-            context.add("bindings", ("worker", "compatibility_date"), message, f'write "{FIRST_DATE}" or later')
+            context.add(
+                BIND003, "bindings", ("worker", "compatibility_date"), message, f'write "{FIRST_DATE}" or later'
+            )
     if PYTHON_FLAG not in worker.compatibility_flags:
         message = f"a Python Worker needs the flag '{PYTHON_FLAG}'"
-        context.add("bindings", ("worker", "compatibility_flags"), message, f"add {PYTHON_FLAG}")
+        context.add(BIND003, "bindings", ("worker", "compatibility_flags"), message, f"add {PYTHON_FLAG}")
     for index, cron in enumerate(worker.crons):
         problem = _cron_problem(cron)
         if problem:
             hint = 'five fields, minute hour day month weekday: "*/15 * * * *"'
-            context.add("bindings", ("worker", "crons", index), f"'{cron}' is no schedule: {problem}", hint)
+            context.add(BIND004, "bindings", ("worker", "crons", index), f"'{cron}' is no schedule: {problem}", hint)
 
 
 def _cron_problem(cron: str) -> str:
@@ -92,7 +96,7 @@ def _check_names(context: Context) -> None:
     for name, location, at_key in named:
         if name in seen:
             message = f"there is a binding, variable or secret '{name}' already"
-            context.add("bindings", location, message, "rename one of them", at_key=at_key)
+            context.add(BIND005, "bindings", location, message, "rename one of them", at_key=at_key)
         seen.add(name)
     for key, values in (
         ("name", [(("queues", name, "name"), queue.name) for name, queue in bindings.queues.items()]),
@@ -105,12 +109,12 @@ def _check_names(context: Context) -> None:
         taken: set[str] = set()
         for place, value in values:
             if value in taken:
-                context.add("bindings", place, f"there is a {key} '{value}' already", "rename one of them")
+                context.add(BIND005, "bindings", place, f"there is a {key} '{value}' already", "rename one of them")
             taken.add(value)
     for index, item in enumerate(bindings.durable_objects):
         if not PASCAL_NAME.fullmatch(item.class_) or item.class_ in TYPESCRIPT_RESERVED:
             message = f"the class '{item.class_}' is not in PascalCase"
-            context.add("bindings", ("durable_objects", index, "class"), message, "write it like BatchPoller")
+            context.add(NAME001, "bindings", ("durable_objects", index, "class"), message, "write it like BatchPoller")
 
 
 def _check_vectors(context: Context) -> None:
@@ -130,7 +134,7 @@ def _check_vectors(context: Context) -> None:
             shown = f"an id like {longest} of {len(longest)} bytes"
             message = f"{shown}, and the limit vectorize_id_bytes is {limits.vectorize_id_bytes}"
             hint = "shorten what follows the last '-' of the collection's name"
-            context.add("bindings", (*location, "collection"), message, hint)
+            context.add(BIND001, "bindings", (*location, "collection"), message, hint)
 
 
 def _check_queues(context: Context) -> None:
@@ -142,9 +146,11 @@ def _check_queues(context: Context) -> None:
             place = (*location, "dead_letter")
             if queue.dead_letter not in queues:
                 hint = did_you_mean(queue.dead_letter, set(queues) - {name})
-                context.add("bindings", place, f"unknown queue '{queue.dead_letter}'", hint)
+                context.add(BIND006, "bindings", place, f"unknown queue '{queue.dead_letter}'", hint)
             elif queue.dead_letter == name:
-                context.add("bindings", place, f"'{name}' cannot be its own dead-letter queue", "name another queue")
+                context.add(
+                    BIND006, "bindings", place, f"'{name}' cannot be its own dead-letter queue", "name another queue"
+                )
         if queue.max_batch_size > limits.queue_batch_messages:
             shown = f"{queue.max_batch_size} messages"
             _over(context, (*location, "max_batch_size"), shown, "queue_batch_messages", limits.queue_batch_messages)
@@ -157,7 +163,7 @@ def _check_queues(context: Context) -> None:
                 f"and patience_seconds is {retries.patience_seconds}"
             )
             hint = "raise it, so that a database which is out of reach for so long fails no scan"
-            context.add("bindings", (*location, "max_retries"), message, hint)
+            context.add(BIND007, "bindings", (*location, "max_retries"), message, hint)
         if queue.max_concurrency > limits.queue_max_concurrency:
             shown = f"{queue.max_concurrency} invocations"
             place = (*location, "max_concurrency")
@@ -168,20 +174,26 @@ def _check_queues(context: Context) -> None:
             _over(context, place, shown, "queue_max_delay_seconds", limits.queue_max_delay_seconds)
         if queue.binding is not None and queue.dead_letter is None:
             message = f"'{name}' has no dead-letter queue: a message that fails for good would leave its scan hanging"
-            context.add("bindings", location, message, "add `dead_letter`", at_key=True)
+            context.add(BIND006, "bindings", location, message, "add `dead_letter`", at_key=True)
     if not any(queue.binding for queue in queues.values()):
         context.add(
-            "bindings", ("queues",), "no queue has a producer's binding", "give the pipeline's queue a `binding`"
+            BIND008,
+            "bindings",
+            ("queues",),
+            "no queue has a producer's binding",
+            "give the pipeline's queue a `binding`",
         )
     if retries.longest_seconds > limits.queue_max_delay_seconds:
         message = f"{retries.longest_seconds:,} seconds are over the limit queue_max_delay_seconds"
         hint = f"write {limits.queue_max_delay_seconds} or less"
-        context.add("jobs", ("retries", "longest_seconds"), message, hint)
+        context.add(BIND001, "jobs", ("retries", "longest_seconds"), message, hint)
     local = spec.bindings.local
     if local.jobs_per_account > local.jobs:
         message = f"an account may have {local.jobs_per_account} jobs at a time, and there are {local.jobs} in all"
-        context.add("bindings", ("local", "jobs_per_account"), message, f"lower it to {local.jobs} or less")
+        context.add(BIND009, "bindings", ("local", "jobs_per_account"), message, f"lower it to {local.jobs} or less")
 
 
 def _over(context: Context, location: Location, shown: str, limit: str, value: int) -> None:
-    context.add("bindings", location, f"{shown}, and the limit {limit} is {value:,}", f"lower it to {value} or less")
+    context.add(
+        BIND001, "bindings", location, f"{shown}, and the limit {limit} is {value:,}", f"lower it to {value} or less"
+    )

@@ -7,6 +7,7 @@ from functools import cached_property
 import apsw
 
 from generator.diagnostics import Diagnostic
+from generator.findings.migrations import MIG004, MIG005, MIG006
 from generator.spec.migrations import Migration, raw_statements
 from generator.spec.sql import tokens
 from generator.trial.bounds import Meter, fetch
@@ -174,9 +175,9 @@ def migrate(migrations: Sequence[Migration], loose: Mapping[tuple[str, str], str
             first = offset + next((token.offset for token in tokens(statement)), 0)
             if words[:1] and words[0] in _HOSTS_OWN:
                 hint = "leave it out: the hosts run each migration as one transaction, in a database of its own"
-                return migration.diagnostic(first, f"D1 refuses {words[0]} in a migration", hint)
+                return migration.diagnostic(MIG004, first, f"D1 refuses {words[0]} in a migration", hint)
             if refusal := d1.refusal(statement):
-                return migration.diagnostic(offset + refusal.offset, refusal.message, refusal.hint)
+                return migration.diagnostic(MIG004, offset + refusal.offset, refusal.message, refusal.hint)
             try:
                 problem = _problem_with_rows(connection, statement) if words == ["ALTER", "TABLE"] else ""
                 fetch(connection, statement, ())
@@ -184,13 +185,16 @@ def migrate(migrations: Sequence[Migration], loose: Mapping[tuple[str, str], str
                 in_bytes = max(getattr(error, "error_offset", -1), 0)
                 place = offset + len(statement.encode()[:in_bytes].decode(errors="ignore"))
                 hint = "migrations run in order on an empty database; correct this one if it is not deployed yet"
+                kind: type[Diagnostic] = MIG005
                 message = f"SQLite refuses the migration: {error}"
                 if over := d1.explain(str(error)):
-                    place, (message, hint) = first, over
-                return migration.diagnostic(place, message, hint)
+                    kind, place, (message, hint) = MIG004, first, over
+                return migration.diagnostic(kind, place, message, hint)
             if problem:
                 hint = "write a constant DEFAULT, or let the column be null and fill it with an UPDATE"
-                return migration.diagnostic(first, f"the migration fails where the table has rows: {problem}", hint)
+                return migration.diagnostic(
+                    MIG006, first, f"the migration fails where the table has rows: {problem}", hint
+                )
     meter.release(connection)
     return Schema(connection, loose)
 
