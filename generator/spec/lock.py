@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from generator.diagnostics import Diagnostic, Position, did_you_mean
@@ -42,6 +42,15 @@ def check_lock(folder: Path, here: str, names: Sequence[str]) -> list[Diagnostic
             message = f"the released migration {name} was edited"
             edited.append(MIG003(Position(f"{here}/{name}", 1, 1), message, _WAY_OUT))
     return edited
+
+
+def locked_names(folder: Path) -> Collection[str]:
+    """The released migrations.
+
+    Raises:
+        LockError: the lock cannot be read.
+    """
+    return _read(folder)
 
 
 def lock(folder: Path, through: str) -> list[str]:

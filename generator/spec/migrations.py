@@ -8,18 +8,26 @@ from generator.diagnostics import Diagnostic, Position
 from generator.findings.migrations import MIG001, MIG002
 from generator.findings.spec import SPEC001, SPEC007
 from generator.spec.base import SpecModel
-from generator.spec.lock import check_lock
+from generator.spec.lock import check_lock, locked_names
 from generator.spec.sql import tokens
 
 MIGRATION_NAME = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
 
+_REQUIRES_EMPTY = re.compile(r"^--\s*requires:\s*empty\b", re.M)
+
 
 class Migration(SpecModel):
-    """A migration: its file name, its text, and the statements of it."""
+    """A migration: its file name, its text, the statements of it, and whether it is released (`lock.json` has it)."""
 
     name: str
     text: str
     statements: list[str]
+    released: bool = False
+
+    @property
+    def requires_empty(self) -> bool:
+        """Whether it says that it refuses tables with rows."""
+        return _REQUIRES_EMPTY.search(self.text) is not None
 
     def diagnostic(self, kind: type[Diagnostic], offset: int, message: str, hint: str = "") -> Diagnostic:
         """A finding `offset` characters into the text."""
@@ -52,6 +60,7 @@ def read_migrations(folder: Path, parent: str) -> tuple[list[Migration], list[Di
         )
     changed = check_lock(folder, here, [path.name for path in paths])
     diagnostics += changed
+    locked = () if changed else locked_names(folder)
     for number, path in enumerate(paths, start=1):
         position = Position(f"{here}/{path.name}", 1, 1)
         if not changed and (not MIGRATION_NAME.fullmatch(path.name) or int(path.name[:4]) != number):
@@ -73,7 +82,8 @@ def read_migrations(folder: Path, parent: str) -> tuple[list[Migration], list[Di
             diagnostics.append(
                 MIG002(Position(f"{here}/{path.name}", line, 1), "the last statement does not end", "end it with ';'")
             )
-        migrations.append(Migration(name=path.name, text=text, statements=statements))
+        released = path.name in locked
+        migrations.append(Migration(name=path.name, text=text, statements=statements, released=released))
     return migrations, diagnostics
 
 

@@ -16,6 +16,13 @@ from generator.trial.d1 import D1, copy_limits
 # What the hosts do themselves around a migration, and D1 lets nobody else do.
 _HOSTS_OWN = frozenset({"BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE", "ATTACH", "DETACH", "VACUUM"})
 
+# Those that D1 takes; it refuses all others.
+_PRAGMAS = frozenset("""
+    case_sensitive_like data_version defer_foreign_keys foreign_key_check foreign_key_list foreign_keys
+    ignore_check_constraints index_info index_list index_xinfo legacy_alter_table optimize quick_check
+    recursive_triggers reverse_unordered_selects table_info table_list table_xinfo
+    """.split())  # noqa: SIM905
+
 
 @dataclass(frozen=True)
 class Column:
@@ -173,9 +180,8 @@ def migrate(migrations: Sequence[Migration], loose: Mapping[tuple[str, str], str
             meter.reset()
             words = [token.keyword for token in tokens(statement)[:2]]
             first = offset + next((token.offset for token in tokens(statement)), 0)
-            if words[:1] and words[0] in _HOSTS_OWN:
-                hint = "leave it out: the hosts run each migration as one transaction, in a database of its own"
-                return migration.diagnostic(MIG004, first, f"D1 refuses {words[0]} in a migration", hint)
+            if refused := _refused(statement):
+                return migration.diagnostic(MIG004, first, *refused)
             if refusal := d1.refusal(statement):
                 return migration.diagnostic(MIG004, offset + refusal.offset, refusal.message, refusal.hint)
             try:
@@ -190,13 +196,35 @@ def migrate(migrations: Sequence[Migration], loose: Mapping[tuple[str, str], str
                 if over := d1.explain(str(error)):
                     kind, place, (message, hint) = MIG004, first, over
                 return migration.diagnostic(kind, place, message, hint)
-            if problem:
+            if problem and not migration.requires_empty:
                 hint = "write a constant DEFAULT, or let the column be null and fill it with an UPDATE"
                 return migration.diagnostic(
                     MIG006, first, f"the migration fails where the table has rows: {problem}", hint
                 )
     meter.release(connection)
     return Schema(connection, loose)
+
+
+def _refused(statement: str) -> tuple[str, str] | None:
+    """What D1 refuses in a migration, and the way out; beside functions and limits."""
+    found = tokens(statement)
+    words = [(token.identifier or token.text).upper() for token in found]
+    if words[:1] and words[0] in _HOSTS_OWN:
+        hint = "leave it out: the hosts run each migration as one transaction, in a database of its own"
+        return f"D1 refuses {words[0]} in a migration", hint
+    if words[:1] == ["PRAGMA"] and words[1].lower() not in _PRAGMAS:
+        return f"D1 refuses PRAGMA {words[1].lower()}", f"leave it out; it takes {', '.join(sorted(_PRAGMAS))}"
+    if words[:1] == ["CREATE"] and words[1] in ("TEMP", "TEMPORARY"):
+        return "D1 has no temporary tables and views", "create it, and drop it at the end of the migration"
+    if words[:2] == ["ALTER", "TABLE"] and {"ALTER", "CONSTRAINT"} & {token.keyword for token in found[2:]}:
+        return "D1's ALTER TABLE changes no column and no constraint", "make a new table, copy the rows, rename it"
+    if words[:3] == ["CREATE", "VIRTUAL", "TABLE"]:
+        module = words[words.index("USING") + 1].lower() if "USING" in words[:-1] else ""
+        if not module.startswith("fts5"):
+            return f"D1 has no virtual tables of '{module}'", "it has fts5 only; use an ordinary table"
+    if own := next((token for token in found if (token.identifier or "").lower().startswith("_cf_")), None):
+        return f"D1 keeps names like '{own.identifier}' to itself", "choose another name"
+    return None
 
 
 def _problem_with_rows(connection: apsw.Connection, statement: str) -> str:
