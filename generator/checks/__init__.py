@@ -9,6 +9,7 @@ from generator.checks import (
     errors,
     fields,
     isolation,
+    migrations,
     names,
     ownership,
     phases,
@@ -38,10 +39,11 @@ CHECKS = (
     results.check,
     ownership.check,
     enums.check,
+    migrations.lint,
     unused.check,
 )
 # These run every method on made-up rows, which takes most of the time.
-TRIALS = (isolation.check, samples.check, pieces.check)
+TRIALS = (isolation.check, samples.check, pieces.check, migrations.check)
 
 
 def check_spec(loaded: LoadedSpec, templates: Path, *, trials: bool = True) -> list[Diagnostic]:

@@ -67,3 +67,26 @@ class MIG006(Diagnostic):
 
     Write a constant DEFAULT, or fill the column with an UPDATE; `-- requires: empty` says that it is meant.
     """
+
+
+class MIG007(Diagnostic):
+    """A migration says that it requires empty tables, and runs over rows.
+
+    Whoever trusts the comment would lose rows.
+
+        -- requires: empty
+        DROP TABLE notes;
+
+    Let it refuse rows, by a CHECK on their count, or leave the declaration out.
+    """
+
+
+class MIG008(Diagnostic):
+    """A migration drops, rewrites or locks what earlier ones have made, and does not say why.
+
+    The version before still runs while it is deployed, and what is dropped does not come back.
+
+        DELETE FROM scans WHERE status = 'failed';
+
+    Say why it is right, in a comment above it: `-- reason: ...`.
+    """
