@@ -1,4 +1,4 @@
-"""The command line: `ossgard-gen generate`, `check`, `show`, `explain`, `adopt`, `phase` and `lock`."""
+"""The command line: `ossgard-gen generate`, `check`, `compat`, `show`, `explain`, `adopt`, `phase` and `lock`."""
 
 import gc
 import subprocess
@@ -322,6 +322,33 @@ def show(project: Project = Path("."), templates: Templates = None) -> None:
 
     folder = _templates(project, templates)
     typer.echo(service_sheet(_load(_Reporter(project), folder, trials=False).spec, folder), nl=False)
+
+
+@app.command()
+def compat(
+    against: Annotated[str, typer.Option("--against", help="The Git revision that runs: a commit, a tag, a branch.")],
+    project: Project = Path("."),
+    templates: Templates = None,
+    form: Form = Format.TEXT,
+    strict: Strict = False,
+) -> None:
+    """Say what a deployment would break: for the version of a revision while it still runs, or for whoever uses it.
+
+    Old statements on the new tables, messages under way, stored values, routes and their answers. What is meant is
+    accepted with a reason, under `accepted` in spec/bindings.yaml.
+    """
+    from generator.compat import Comparison, RevisionError, spec_at
+
+    reporter = _Reporter(project, form, strict)
+    loaded = _load(reporter, _templates(project, templates), trials=False)
+    try:
+        old = spec_at(project, against)
+    except RevisionError as error:
+        _fail(str(error))
+        return
+    reporter.show(Comparison(old, loaded).findings(), f" against {against}")
+    if form is Format.TEXT:
+        typer.echo(f"nothing that {against} has would break")
 
 
 @app.command()

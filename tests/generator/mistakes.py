@@ -6,6 +6,7 @@
 what stands at its place. `fixed` are edits that do not give such a finding.
 """
 
+import copy
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ def findings(project: Path, edits: Edits) -> Sequence[Diagnostic]:
     spec = SpecFolder(project)
     for place, value in edits.items():
         if place.split("/")[0] in ("database", "routes", "jobs", "bindings"):
-            _set(getattr(spec, place.split("/")[0]), place.split("/")[1:], value)
+            change(spec, place, value)
     folder, templates = spec.write(), project / "templates"
     for code in (ROUTES, PHASES):
         shutil.copytree(TEMPLATES / code, templates / code, ignore=shutil.ignore_patterns("__pycache__"))
@@ -76,14 +77,17 @@ def at(finding: Diagnostic) -> str:
     return f"{Path(finding.position.file).name}: {finding.text[finding.position.column - 1 :]}"
 
 
-def _set(data: Any, keys: Sequence[str], value: Any) -> None:
+def change(spec: SpecFolder, place: str, value: Any) -> None:
+    """Set what stands at a place of one of the YAML files; null removes it."""
+    file, *keys = place.split("/")
     steps: list[Any] = [int(key) if key.isdigit() else key for key in keys]
     *above, last = steps
+    data = getattr(spec, file)
     for key in above:
         data = data[key] if isinstance(data, list) else data.setdefault(key, {})
     if value is None:
         del data[last]
     elif isinstance(data, list) and last == len(data):
-        data.append(value)
+        data.append(copy.deepcopy(value))
     else:
-        data[last] = value
+        data[last] = copy.deepcopy(value)

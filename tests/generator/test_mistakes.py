@@ -17,6 +17,7 @@ from tests.generator.mistakes import Edits, at, findings, mistakes
 MISTAKES = mistakes()
 # What no edit of the spec gives: their tests are in other files.
 ELSEWHERE = {"OUT001": "test_generate", "TPL001": "test_report"}
+ELSEWHERE |= {code: "test_compat" for code in KINDS if code.startswith("COMPAT")}
 
 
 def unusual(project: Path, edits: Edits) -> list[Diagnostic]:
