@@ -7,6 +7,7 @@ import tarfile
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 
 import apsw
@@ -170,30 +171,23 @@ class Comparison:
 
     def _bindings(self) -> None:
         old, new = self.old.bindings, self.new.bindings
-        held = [
-            ("Durable Object", "durable_objects", [one.class_ for one in old.durable_objects],
-             [one.class_ for one in new.durable_objects]),
-            ("queue", "queues", [one.name for one in old.queues.values()], [one.name for one in new.queues.values()]),
-            ("database", "d1", [old.d1.database_name], [new.d1.database_name]),
-            ("Worker", "worker", [old.worker.name], [new.worker.name]),
-            ("vector index", "vectorize", [one.collection for one in old.vectorize],
-             [one.collection for one in new.vectorize]),
-        ]  # fmt: skip
-        for what, section, before, after in held:
-            for name in before:
-                if name not in after:
-                    self._add(
-                        COMPAT004, name, "bindings", (section,), f"the {what} '{name}' is gone, and what it holds"
-                    )
-        for index, one in enumerate(new.vectorize):
-            for other in old.vectorize:
-                changed = (other.dimensions, other.metric) != (one.dimensions, one.metric)
-                if one.collection == other.collection and changed:
-                    message = (
-                        f"vectors of '{one.collection}' have {other.dimensions} dimensions and the metric "
-                        f"{other.metric}, and {one.dimensions} and {one.metric} are declared"
-                    )
-                    self._add(COMPAT005, one.collection, "bindings", ("vectorize", index, "dimensions"), message)
+        for what, place in (
+            ("Worker", ("worker", "name")),
+            ("database", ("database", "name")),
+            ("queue", ("queue", "name")),
+            ("queue", ("dead_letter", "name")),
+            ("vector index", ("vectors", "code", "collection")),
+            ("vector index", ("vectors", "intent", "collection")),
+        ):
+            before, after = (reduce(getattr, place, spec) for spec in (old, new))
+            if before != after:
+                message = f"the {what} '{before}' is '{after}' now, and what it holds stays behind"
+                self._add(COMPAT004, str(before), "bindings", place, message, at_key=False)
+        if old.vectors.dimensions != new.vectors.dimensions:
+            message = (
+                f"the vectors that are stored have {old.vectors.dimensions} dimensions, and no others fit beside them"
+            )
+            self._add(COMPAT005, "dimensions", "bindings", ("vectors", "dimensions"), message, at_key=False)
 
     def _routes(self) -> None:
         before, after = build_openapi(self.old), build_openapi(self.new)

@@ -6,10 +6,8 @@ from generator.spec.bindings import PlanSpec
 from generator.spec.budgets import (
     PhaseBudget,
     dead_letter_budget,
-    dead_letter_queue,
     largest_size,
     phase_budget,
-    pipeline_queue,
 )
 from generator.spec.source import Location
 from generator.spec.types import SCALARS, parse_type
@@ -23,7 +21,7 @@ def check(context: Context) -> None:
     spec = context.spec
     _check_message(context)
     plan = spec.bindings.plans.get(spec.bindings.worker.plan)
-    if plan is None or not spec.bindings.queues:
+    if plan is None:
         return
     _check_sweep(context, plan)
     limits = spec.bindings.limits
@@ -45,12 +43,11 @@ def check(context: Context) -> None:
             place: Location = ("phases", index, "slice", "size") if size else ("phases", index, "budget")
             context.add(BUDGET003, "jobs", place, message, hint, at_key=not size)
     budget = dead_letter_budget(spec)
-    if dead_letter_queue(spec) is not None and not budget.fits(plan):
+    if not budget.fits(plan):
         each = max(spec.jobs.runner.statements, spec.jobs.runner.subrequests)
         fits = min(plan.d1_queries, plan.subrequests) // each
         message = f"a batch of dead letters {_needs(budget, plan)}, on the plan '{spec.bindings.worker.plan}'"
-        location = ("queues", str(pipeline_queue(spec).dead_letter), "max_batch_size")
-        context.add(BUDGET003, "bindings", location, message, f"lower it to {fits}")
+        context.add(BUDGET003, "bindings", ("dead_letter", "max_batch_size"), message, f"lower it to {fits}")
 
 
 def _check_sweep(context: Context, plan: PlanSpec) -> None:

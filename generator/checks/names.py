@@ -34,8 +34,8 @@ USED_TYPES = frozenset("""
 BATCH_FIELD = "batch"
 # What a generated database class has already, and what its callers, Python or JavaScript give a meaning.
 USED_METHODS = frozenset("""
-    accountId batch bool call constructor first firstValue float int list maxValueBytes one pages patch run str then
-    toString value valueOf values writes
+    accountId batch bool call commit constructor first firstValue float int list maxValueBytes one pages patch run str
+    then toString value valueOf values writes
     """.split())  # noqa: SIM905
 # What the bodies of generated methods refer to.
 USED_PARAMETERS = frozenset("bool float int list patch queries self str super undefined".split())  # noqa: SIM905

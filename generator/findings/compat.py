@@ -39,18 +39,18 @@ class COMPAT003(Diagnostic):
 
 
 class COMPAT004(Diagnostic):
-    """A Durable Object, queue, database or vector index is gone or has another name.
+    """A Worker, queue, database or vector index has another name.
 
-    What it holds stays behind under the old name: objects, messages, rows, vectors.
+    What it holds stays behind under the old one: Durable Objects, messages, rows, vectors.
 
-        durable_objects: [{class: BatchWatcher}]    # it was BatchPoller
+        queue: {name: ossgard-jobs}    # it was ossgard-pipeline
 
     Keep the name, or move what it holds.
     """
 
 
 class COMPAT005(Diagnostic):
-    """Vectors are of another size or metric.
+    """Vectors are of another size.
 
     An index cannot be changed, and old vectors cannot be compared with new ones.
 

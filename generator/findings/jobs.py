@@ -140,7 +140,7 @@ class BIND001(Diagnostic):
 
     `wrangler deploy` refuses it, or the queue does when it runs.
 
-        vectorize: [{dimensions: 3072}]
+        vectors: {dimensions: 3072}
 
     Lower it to the limit; the limits stand in `bindings.yaml` with their sources.
     """
@@ -180,24 +180,24 @@ class BIND004(Diagnostic):
 
 
 class BIND005(Diagnostic):
-    """Two bindings, queues or the like have one name.
+    """Two bindings or vector indexes have one name.
 
     The second would take the place of the first.
 
-        d1: {binding: DB}, and vectorize: [{binding: DB}]
+        database: {binding: DB}, and queue: {binding: DB}
 
     Rename one of them.
     """
 
 
 class BIND006(Diagnostic):
-    """A queue has no dead-letter queue, an unknown one, or itself.
+    """The dead-letter queue is the pipeline's own.
 
-    A message that fails for good would leave its scan hanging.
+    A message that fails for good would come back for ever.
 
-        dead_letter: dead_leter
+        queue: {name: ossgard-pipeline}, and dead_letter: {name: ossgard-pipeline}
 
-    Name another queue of `queues`.
+    Name another queue.
     """
 
 
@@ -213,17 +213,6 @@ class BIND007(Diagnostic):
 
 
 class BIND008(Diagnostic):
-    """A binding is missing that the core relies on.
-
-    Scans are driven by a queue, and batches watched by the Durable Object `BatchPoller`.
-
-        durable_objects: []
-
-    Add the binding that the help shows.
-    """
-
-
-class BIND009(Diagnostic):
     """An account may have more jobs at a time than there are.
 
     The limit of an account would have no effect.

@@ -16,13 +16,14 @@ from generator.findings.spec import TPL001
 from generator.layout import MIGRATIONS, SERVICE_SHEET, TEMPLATE_SUFFIX, target_of, template_names
 from generator.output import python_source, typescript_source
 from generator.output.cursors import cursor_fields
+from generator.output.entities import build_entities, build_records
 from generator.output.http_views import RouteView, adapter_name, build_models, constrained, python_string
 from generator.output.methods import Method, Patch, build_methods
 from generator.output.openapi import build_openapi
 from generator.spec.budgets import compute_budgets, dead_letter_budget
 from generator.spec.names import camel, pascal
 from generator.spec.spec import Spec
-from generator.spec.types import SCALARS, TypeExpression, definition_order, parse_type
+from generator.spec.types import SCALARS, TypeExpression, parse_type
 from generator.trial.d1 import D1
 from generator.trial.tables import Schema, Table, migrate
 from generator.version import VERSION
@@ -104,28 +105,17 @@ def build_variables(spec: Spec) -> dict[str, Any]:
     patches = [
         parameter.type for method in methods for parameter in method.parameters if isinstance(parameter.type, Patch)
     ]
-    mentions = {
-        name: [parse_type(text).name for text in record.fields.values()] for name, record in database.records.items()
-    }
-    record_fields = {name: _types(database.records[name].fields) for name in definition_order(mentions)}
-    entity_columns = {name: _types(entity.columns) for name, entity in database.entities.items()}
-    structured = {"json", *record_fields}
-    all_names = [*spec.enums, *record_fields, *entity_columns, *(patch.name for patch in patches)]
+    records, entities = build_records(database), build_entities(database)
+    all_names = [*spec.enums, *(item.name for item in records + entities), *(patch.name for patch in patches)]
     routes = [RouteView(route) for route in spec.routes.routes]
     return {
         "spec": spec,
         "version": VERSION,
         "methods": methods,
         "patches": patches,
-        "records": [(name, fields, database.records[name].doc) for name, fields in record_fields.items()],
-        "entities": [
-            (
-                name,
-                [(column, type_, type_.is_list or type_.name in structured) for column, type_ in columns],
-                database.entities[name].doc,
-            )
-            for name, columns in entity_columns.items()
-        ],
+        "records": records,
+        "entities": entities,
+        "row_helpers": {column.row_helper for entity in entities for column in entity.columns},
         "entity_imports": all_names,
         "decoders": {
             f"to{method.result.name}" for method in methods if method.result and method.result.name not in SCALARS
@@ -164,10 +154,6 @@ def _tables(spec: Spec) -> list[Table]:
     return schema.in_order
 
 
-def _types(fields: Mapping[str, str]) -> list[tuple[str, TypeExpression]]:
-    return [(name, parse_type(text)) for name, text in fields.items()]
-
-
 def _snake_wire(name: str) -> str:
     return re.sub(r"(?<!^)([A-Z])", lambda match: "_" + match[1].lower(), name)
 
@@ -203,8 +189,6 @@ def _environment(templates: Path) -> jinja2.Environment:
             "ts_write": typescript_source.returned_write,
             "ts_union": typescript_source.union,
             "ts_import": typescript_source.import_names,
-            "ts_decoder": _ts_decoder,
-            "ts_row_helpers": _ts_row_helpers,
         }
     )
     return environment
@@ -262,12 +246,6 @@ def _encoded_arguments(method: Method) -> str:
     )
 
 
-def _ts_row_helpers(entities: Iterable[tuple[str, list[tuple[str, TypeExpression, bool]], str]]) -> set[str]:
-    """The helper functions that the entities' decoders call."""
-    decoders = [_ts_decoder(*column) for _, columns, _ in entities for column in columns]
-    return {decoder.split("(")[0] for decoder in decoders}
-
-
 def _ts_names(types: Iterable[TypeExpression | Patch | None]) -> set[str]:
     """The names that types.ts must be asked for."""
     names = set()
@@ -277,12 +255,3 @@ def _ts_names(types: Iterable[TypeExpression | Patch | None]) -> set[str]:
         elif type_ is not None and type_.name not in SCALARS:
             names.add("JsonObject" if type_.name == "json" else type_.name)
     return names
-
-
-def _ts_decoder(column: str, type_: TypeExpression, is_json: bool) -> str:
-    """The expression that reads a column out of a row."""
-    if is_json:
-        return f"{'optionalJson' if type_.nullable else 'json'}(row.{column})"
-    if type_.name == "boolean":
-        return f"{'optionalFlag' if type_.nullable else 'flag'}(row.{column})"
-    return f"row.{column}"

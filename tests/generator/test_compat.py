@@ -52,7 +52,7 @@ BASE: Mapping[str, Any] = {
     },
     "jobs/message/fields/deep": "boolean?",
     "jobs/phases/0/cursor": {"page": "integer", "of": "text?"},
-    "bindings/vectorize": [{"binding": "INDEX", "collection": "notes-code", "dimensions": 1536, "metric": "cosine"}],
+    "bindings/vectors/dimensions": 1536,
 }
 
 # What changes: what it breaks, by code and name.
@@ -78,14 +78,12 @@ BREAKS: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"database/enums/ScanStatus/values": ["queued", "done", "failed"]},
         ["COMPAT003 ScanStatus.running", "COMPAT008 POST /things/{id} body.status"],
     ),
-    "a Durable Object with another name": (
-        {"bindings/durable_objects/0/class": "BatchWatcher"},
-        ["COMPAT004 BatchPoller"],
-    ),
-    "a queue with another name": ({"bindings/queues/pipeline/name": "notes-jobs"}, ["COMPAT004 notes-pipeline"]),
-    "a database with another name": ({"bindings/d1/database_name": "notes2"}, ["COMPAT004 notes"]),
-    "vectors of another size": ({"bindings/vectorize/0/dimensions": 768}, ["COMPAT005 notes-code"]),
-    "another metric": ({"bindings/vectorize/0/metric": "euclidean"}, ["COMPAT005 notes-code"]),
+    "a Worker with another name": ({"bindings/worker/name": "notes2"}, ["COMPAT004 notes"]),
+    "a queue with another name": ({"bindings/queue/name": "notes-jobs"}, ["COMPAT004 notes-pipeline"]),
+    "a dead-letter queue with another name": ({"bindings/dead_letter/name": "notes-dead"}, ["COMPAT004 notes-dlq"]),
+    "a database with another name": ({"bindings/database/name": "notes2"}, ["COMPAT004 notes"]),
+    "an index with another name": ({"bindings/vectors/code/collection": "notes-c"}, ["COMPAT004 notes-code"]),
+    "vectors of another size": ({"bindings/vectors/dimensions": 768}, ["COMPAT005 dimensions"]),
     "a route that is gone": ({"routes/routes/1": None}, ["COMPAT006 POST /things/{id}"]),
     "a route with another method": ({"routes/routes/1/method": "PUT"}, ["COMPAT006 POST /things/{id}"]),
     "a route that asks for an account": ({"routes/routes/0/auth": "account"}, ["COMPAT006 GET /health"]),
@@ -157,7 +155,7 @@ BREAKS: dict[str, tuple[dict[str, Any], list[str]]] = {
             "routes/routes/1/name": "changeThing",
             "routes/routes/1/path": "/things/{thingId}",
             "routes/routes/1/params": {"thingId": "text"},
-            "bindings/queues/pipeline/binding": "JOBS_QUEUE",
+            "bindings/queue/binding": "JOBS_QUEUE",
         },
         [],
     ),
@@ -208,12 +206,12 @@ def test_the_command_line_says_what_breaks_and_where(spec: SpecFolder) -> None:
     (spec.project / "templates").symlink_to(Path(__file__).parents[2] / "templates")
     arguments = ("compat", "--against", "HEAD", "-p", str(spec.project))
     assert "nothing that HEAD has would break" in command(*arguments).output
-    spec.bindings["d1"]["database_name"] = "other"
+    spec.bindings["database"]["name"] = "other"
     spec.write()
     result = command(*arguments)
     assert result.exit_code == 1
     assert "spec/bindings.yaml:" in result.output
-    assert "error COMPAT004: the database 'notes' is gone, and what it holds" in result.output
+    assert "error COMPAT004: the database 'notes' is 'other' now, and what it holds stays behind" in result.output
     assert "accepted` of bindings.yaml takes it: 'COMPAT004 notes': why" in result.output
     found = json.loads(command(*arguments, "--format", "json").stdout)
     assert "COMPAT004" in {one["code"] for one in found}

@@ -151,4 +151,4 @@ def test_the_service_is_shown_as_it_is_written(spec: SpecFolder) -> None:
     assert "    accounts ||--o{ notes : account_id\n" in shown
     assert "| `GET /health` | Whether the service answers. | none | 200 `Health` | INTERNAL_ERROR |" in shown
     assert "### account\n\n| Method | | Result |\n|---|---|---|\n| `getAccount()`" in shown
-    assert "| `PIPELINE_QUEUE` | Queue `pipeline` |" in shown
+    assert "| `PIPELINE_QUEUE` | Queue | notes-pipeline: " in shown

@@ -15,7 +15,7 @@ FLOORS = {
         ("ossgard", "ossgard.spec"),
         ("ossgard.providers",),
         ("ossgard.pipeline",),
-        ("ossgard.account_check",),
+        ("ossgard.account_check", "ossgard.http"),
         ("ossgard.pipeline.batch",),
         ("ossgard.pipeline.phases",),
         ("ossgard.spec.processors",),

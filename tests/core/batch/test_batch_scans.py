@@ -2,7 +2,7 @@
 
 import pytest
 
-from ossgard.pipeline.texts import INTENT_COLLECTION
+from ossgard.spec.settings import INTENT_COLLECTION
 from tests.core.batch.batch_scanning import BatchScanning, batch_config, ordinary, planted, result
 from tests.outside.diffs import ChangedFile
 from tests.outside.repository import Repository

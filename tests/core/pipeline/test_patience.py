@@ -15,7 +15,7 @@ from ossgard.pipeline.disposition import Done, Failed, Retry
 from ossgard.pipeline.outbox import job_id
 from ossgard.pipeline.outcome import NextPhase, Outcome
 from ossgard.pipeline.patience import backoff, duration
-from ossgard.pipeline.phase import PhaseProcessor, Slice
+from ossgard.pipeline.phase import Phase, Slice
 from ossgard.pipeline.purge import PURGE
 from ossgard.pipeline.runner import AT_ONCE
 from ossgard.spec.entities import BatchPoll, Progress
@@ -52,7 +52,7 @@ def always(error: BaseException) -> World:
     return started(Failing(repeat(error)))
 
 
-def started(phase: PhaseProcessor[CountCursor], **options: Any) -> World:
+def started(phase: Phase[CountCursor], **options: Any) -> World:
     world = World({"scan": processor(phase)}, **options)
     world.start_scan()
     return world
@@ -95,7 +95,7 @@ PASSING = [
     RetryableError("OpenAI failed: overloaded (status 503)"),
     ConnectionFailure("https://api.github.com", "the connection was refused"),
     DatabaseUnavailable("The database cannot be used for now: D1 DB is overloaded"),
-    RetryableError("Vectorize does not answer for the index 'ossgard-code'"),
+    RetryableError("Vectorize does not answer for the index 'a-code'"),
 ]
 
 

@@ -13,7 +13,7 @@ from ossgard.errors import PermanentError, RetryableError
 from ossgard.pipeline.disposition import Done, Failed
 from ossgard.pipeline.outbox import job_id
 from ossgard.pipeline.outcome import Fail, NextPhase, Outcome
-from ossgard.pipeline.phase import PhaseProcessor, Slice
+from ossgard.pipeline.phase import Phase, Slice
 from ossgard.pipeline.warnings import merged, warning
 from ossgard.spec import writes
 from ossgard.spec.entities import Failing, WarningCode
@@ -32,7 +32,7 @@ class Raising:
         raise self.error
 
 
-def world_with(phase: PhaseProcessor[CountCursor]) -> World:
+def world_with(phase: Phase[CountCursor]) -> World:
     world = World({"scan": processor(phase)})
     world.start_scan()
     return world
@@ -287,7 +287,7 @@ def test_a_phase_that_fails_the_scan_leaves_what_it_did_used_and_told() -> None:
 
 
 @pytest.mark.parametrize("phase", [GivingUp(), Raising(PermanentError("no"))])
-def test_a_scan_that_ends_leaves_no_scratch(phase: PhaseProcessor[CountCursor]) -> None:
+def test_a_scan_that_ends_leaves_no_scratch(phase: Phase[CountCursor]) -> None:
     world = world_with(phase)
     world.executor.connection.executescript(SCRATCH)
     world.handle(first())

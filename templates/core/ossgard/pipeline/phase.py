@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Generic, Protocol, TypeVar
 
 from ossgard.cursor import Cursor
 from ossgard.pipeline.outcome import Outcome
+from ossgard.providers.factory import Providers
 from ossgard.services import Services
 from ossgard.spec.database import AccountDatabase
 from ossgard.spec.entities import PR, PRState
@@ -35,6 +37,15 @@ class Slice(Generic[C_co]):
     db: AccountDatabase
     services: Services
 
+    @cached_property
+    def providers(self) -> Providers:
+        """What the account uses beside the host's own ports.
+
+        Raises:
+            PermanentError: the host cannot serve the account's configuration.
+        """
+        return Providers(self.services, self.config)
+
     async def open_pulls(self, ids: Iterable[int]) -> dict[int, PR]:
         """Those of these pull requests that are still open, by id."""
         wanted = sorted(set(ids))
@@ -42,7 +53,7 @@ class Slice(Generic[C_co]):
         return {pull.id: pull for pull in pulls if pull.state is PRState.OPEN}
 
 
-class PhaseProcessor(Protocol[C_contra]):
+class Phase(Protocol[C_contra]):
     """The code of a phase."""
 
     async def run(self, slice: Slice[C_contra]) -> Outcome:
@@ -59,5 +70,5 @@ class PhaseProcessor(Protocol[C_contra]):
 class Processor(Generic[C]):
     """The code of a phase, with the type of its cursor."""
 
-    phase: PhaseProcessor[C]
+    phase: Phase[C]
     cursor_type: type[C]

@@ -4,9 +4,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 
-CODE_COLLECTION = "ossgard-code"
-INTENT_COLLECTION = "ossgard-intent"
-
 _PART = "diff --git "
 _HUNK = "@@"
 # Lines above the first hunk of a file that differ between equal changes on different bases.

@@ -35,7 +35,7 @@ class EmbedPhase:
             return step
         cursor = slice.cursor
         changed, seen, last = await _find_changed(slice, cursor.after_number)
-        embedded = await embed_pulls(slice.services, slice.config, [pull for pull, _ in changed])
+        embedded = await embed_pulls(slice.providers, [pull for pull, _ in changed])
         rows = []
         if embedded.signals:
             # Nothing has been stored since it began anew.
