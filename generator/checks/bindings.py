@@ -5,6 +5,7 @@ from datetime import date
 
 from generator.checks.context import Context
 from generator.diagnostics import did_you_mean
+from generator.findings.jobs import BIND001, BIND002, BIND003, BIND004, BIND005, BIND006, BIND007, BIND008
 from generator.spec.source import Location
 
 # The first compatibility date whose Python is the one that the dependencies are built for (CPython 3.14).
@@ -27,7 +28,7 @@ def _check_worker(context: Context) -> None:
     worker, limits = bindings.worker, bindings.limits
     if worker.plan not in bindings.plans:
         hint = did_you_mean(worker.plan, bindings.plans)
-        context.add("bindings", ("worker", "plan"), f"unknown plan '{worker.plan}'", hint)
+        context.add(BIND002, "bindings", ("worker", "plan"), f"unknown plan '{worker.plan}'", hint)
     if worker.cpu_ms > limits.cpu_ms:
         _over(context, ("worker", "cpu_ms"), f"{worker.cpu_ms:,} ms", "cpu_ms", limits.cpu_ms)
     try:
@@ -35,19 +36,21 @@ def _check_worker(context: Context) -> None:
     except ValueError:
         hint = f'write YYYY-MM-DD, "{FIRST_DATE}" or later'
         message = f"'{worker.compatibility_date}' is no date"
-        context.add("bindings", ("worker", "compatibility_date"), message, hint)
+        context.add(BIND003, "bindings", ("worker", "compatibility_date"), message, hint)
     else:
         if worker.compatibility_date < FIRST_DATE:
             message = f"'{worker.compatibility_date}' has another Python than the one that the Worker is built for"
-            context.add("bindings", ("worker", "compatibility_date"), message, f'write "{FIRST_DATE}" or later')
+            context.add(
+                BIND003, "bindings", ("worker", "compatibility_date"), message, f'write "{FIRST_DATE}" or later'
+            )
     if PYTHON_FLAG not in worker.compatibility_flags:
         message = f"a Python Worker needs the flag '{PYTHON_FLAG}'"
-        context.add("bindings", ("worker", "compatibility_flags"), message, f"add {PYTHON_FLAG}")
+        context.add(BIND003, "bindings", ("worker", "compatibility_flags"), message, f"add {PYTHON_FLAG}")
     for index, cron in enumerate(worker.crons):
         problem = _cron_problem(cron)
         if problem:
             hint = 'five fields, minute hour day month weekday: "*/15 * * * *"'
-            context.add("bindings", ("worker", "crons", index), f"'{cron}' is no schedule: {problem}", hint)
+            context.add(BIND004, "bindings", ("worker", "crons", index), f"'{cron}' is no schedule: {problem}", hint)
 
 
 def _cron_problem(cron: str) -> str:
@@ -81,14 +84,14 @@ def _check_names(context: Context) -> None:
     for name, location, at_key in names:
         if name in taken:
             message = f"there is a binding, variable or secret '{name}' already"
-            context.add("bindings", location, message, "rename one of them", at_key=at_key)
+            context.add(BIND005, "bindings", location, message, "rename one of them", at_key=at_key)
         taken.add(name)
     if bindings.queue.name == bindings.dead_letter.name:
         message = "the pipeline's queue would take what it gives up itself"
-        context.add("bindings", ("dead_letter", "name"), message, "name another queue")
+        context.add(BIND006, "bindings", ("dead_letter", "name"), message, "name another queue")
     if indexes["code"].collection == indexes["intent"].collection:
         message = "both signals would be stored in one index"
-        context.add("bindings", ("vectors", "intent", "collection"), message, "name another one")
+        context.add(BIND005, "bindings", ("vectors", "intent", "collection"), message, "name another one")
 
 
 def _check_vectors(context: Context) -> None:
@@ -117,16 +120,18 @@ def _check_queues(context: Context) -> None:
             f"and patience_seconds is {retries.patience_seconds}"
         )
         hint = "raise it, so that a database which is out of reach for so long fails no scan"
-        context.add("bindings", ("queue", "max_retries"), message, hint)
+        context.add(BIND007, "bindings", ("queue", "max_retries"), message, hint)
     if retries.longest_seconds > limits.queue_max_delay_seconds:
         message = f"{retries.longest_seconds:,} seconds are over the limit queue_max_delay_seconds"
         hint = f"write {limits.queue_max_delay_seconds} or less"
-        context.add("jobs", ("retries", "longest_seconds"), message, hint)
+        context.add(BIND001, "jobs", ("retries", "longest_seconds"), message, hint)
     local = bindings.local
     if local.jobs_per_account > local.jobs:
         message = f"an account may have {local.jobs_per_account} jobs at a time, and there are {local.jobs} in all"
-        context.add("bindings", ("local", "jobs_per_account"), message, f"lower it to {local.jobs} or less")
+        context.add(BIND008, "bindings", ("local", "jobs_per_account"), message, f"lower it to {local.jobs} or less")
 
 
 def _over(context: Context, location: Location, shown: str, limit: str, value: int) -> None:
-    context.add("bindings", location, f"{shown}, and the limit {limit} is {value:,}", f"lower it to {value} or less")
+    context.add(
+        BIND001, "bindings", location, f"{shown}, and the limit {limit} is {value:,}", f"lower it to {value} or less"
+    )

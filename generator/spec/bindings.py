@@ -151,4 +151,8 @@ class BindingsSpec(SpecModel):
     d1_functions: dict[Arity, list[FunctionName]] = Field(
         description="The SQL functions of D1, by how many arguments they take: 2, 1-3 or 2+."
     )
+    accepted: dict[str, Annotated[Line, Field(min_length=1)]] = Field(
+        default_factory=dict,
+        description="What `ossgard-gen compat` finds and the next deployment may break: the reason, by code and name.",
+    )
     plans: Annotated[dict[Name, PlanSpec], Field(min_length=1)] = Field(description="Platform limits by plan.")

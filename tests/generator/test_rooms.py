@@ -28,7 +28,9 @@ FLOORS = {
     ),
     "generator": (
         ("generator.diagnostics", "generator.layout", "generator.record", "generator.version", "generator.write"),
+        ("generator.findings",),
         ("generator.spec",),
+        ("generator.trial.bounds", "generator.trial.d1", "generator.trial.tables"),
         ("generator.output",),
         ("generator.trial",),
         ("generator.checks",),

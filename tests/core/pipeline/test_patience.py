@@ -314,7 +314,8 @@ class Unavailable:
 
 
 @pytest.mark.parametrize(
-    "methods", [{"begin_step"}, {"commit", "put_off_step"}, {"mark_step_sent"}, {"commit", "put_off_step", "excuse_step"}]
+    "methods",
+    [{"begin_step"}, {"commit", "put_off_step"}, {"mark_step_sent"}, {"commit", "put_off_step", "excuse_step"}],
 )
 def test_what_cannot_be_noted_down_is_for_the_queue_to_deliver_again(methods: set[str]) -> None:
     broken = set(methods)
