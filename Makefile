@@ -13,7 +13,7 @@ WRITTEN_PYTHON := generator tests templates
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup generate adopt discard check phase lock dev dev-worker demo test test-quick test-python test-bun lint types \
+.PHONY: help setup generate adopt discard check compat phase lock dev dev-worker demo test test-quick test-python test-bun lint types \
 	format bench clean
 
 help: ## List the targets
@@ -70,6 +70,9 @@ discard: .venv/.installed ## Drop what was edited in generated/
 
 check: .venv/.installed ## Fail with a diff when generated/ differs from the spec
 	@$(GEN) check
+
+compat: .venv/.installed ## Say what a deployment would break: make compat AGAINST=v1
+	@$(GEN) compat --against "$(or $(AGAINST),main)"
 
 phase: .venv/.installed ## Add a phase: make phase NAME=triage AFTER=verify
 	@$(GEN) phase "$(NAME)" --after "$(AFTER)"

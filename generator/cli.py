@@ -1,8 +1,11 @@
-"""The command line: `ossgard-gen generate`, `check`, `adopt`, `phase` and `lock`."""
+"""The command line: `ossgard-gen generate`, `check`, `compat`, `show`, `explain`, `adopt`, `phase` and `lock`."""
 
 import gc
+import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,8 +13,11 @@ import typer
 
 from generator.layout import sources, template_names
 from generator.record import Record, inputs_digest, is_current, read_record, remember, remember_start
+from generator.report import Format, render
 
 if TYPE_CHECKING:
+    from generator.diagnostics import Diagnostic
+    from generator.spec.load import LoadedSpec
     from generator.write import Changes
 
 app = typer.Typer(
@@ -43,6 +49,12 @@ Project = Annotated[
 Templates = Annotated[
     Path | None, typer.Option("--templates", help="The templates folder.", exists=True, file_okay=False)
 ]
+Form = Annotated[
+    Format, typer.Option("--format", help="How findings are shown; json and github go to the standard output.")
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Let warnings stop, too.")]
+# How often --watch looks for changes, in seconds.
+_LOOK = 0.3
 
 
 def _show_version(wanted: bool) -> None:
@@ -69,23 +81,57 @@ def _templates(project: Path, templates: Path | None) -> Path:
     return folder
 
 
-def _plan(project: Path, templates: Path) -> dict[str, bytes]:
-    """The output, or an exit with every finding."""
+@dataclass
+class _Reporter:
+    """Shows findings, and ends the run when it has to; warnings wait until the run knows all of them."""
+
+    project: Path
+    form: Format = Format.TEXT
+    strict: bool = False
+    warnings: "list[Diagnostic]" = field(default_factory=list)
+
+    def show(self, findings: "Iterable[Diagnostic]" = (), ending: str = "") -> None:
+        """Show the warnings and these findings; exit when one is an error, or when warnings stop, too."""
+        found = [*self.warnings, *findings]
+        errors = sum(finding.severity == "error" for finding in found)
+        if found or self.form is Format.JSON:
+            typer.echo(render(found, self.form, self.project), err=self.form is Format.TEXT)
+        if not errors and not (found and self.strict):
+            return
+        warnings = len(found) - errors
+        counts = [_count(errors, "error")] * (errors > 0) + [_count(warnings, "warning")] * (warnings > 0)
+        _fail(f"\n{' and '.join(counts)}{ending}")
+
+
+def _load(reporter: _Reporter, templates: Path, *, trials: bool = True) -> "LoadedSpec":
+    """The checked spec, or an exit with every finding."""
     # Loaded here, since a run that finds nothing to do needs none of it.
     from generator.checks import check_spec
     from generator.diagnostics import SpecError
-    from generator.output.plan import plan
     from generator.spec.load import load_spec
 
     # A run builds large trees and ends: collecting garbage in between only costs time.
     gc.disable()
     try:
-        loaded = load_spec(project / "spec")
-        check_spec(loaded, templates)
+        loaded = load_spec(reporter.project / "spec")
+        reporter.warnings += check_spec(loaded, templates, trials=trials)
     except SpecError as error:
-        count = len(error.diagnostics)
-        _fail(f"{error}\n\n{count} {'error' if count == 1 else 'errors'}; nothing was written")
-    return plan(loaded.spec, templates)
+        reporter.show(error.diagnostics, "; nothing was written")
+        raise
+    return loaded
+
+
+def _plan(reporter: _Reporter, templates: Path) -> dict[str, bytes]:
+    """The output, or an exit with every finding."""
+    from generator.diagnostics import SpecError
+    from generator.output.plan import plan
+
+    loaded = _load(reporter, templates)
+    try:
+        return plan(loaded.spec, templates)
+    except SpecError as error:
+        reporter.show(error.diagnostics, "; nothing was written")
+        raise
 
 
 def _fail(message: str) -> None:
@@ -105,7 +151,11 @@ def _record(project: Path) -> Path:
 
 def _folders(project: Path) -> dict[str, Path]:
     """Where everything is written, by the name that it has in the record."""
-    return {"generated": project / "generated", "schema": project / "spec" / "schema"}
+    return {
+        "generated": project / "generated",
+        "schema": project / "spec" / "schema",
+        "docs": project / "docs",
+    }
 
 
 @app.command()
@@ -116,8 +166,8 @@ def generate(
 ) -> None:
     """Check the spec and write generated/: only what changed, each file whole, and no file that it does not own.
 
-    When any check fails, all findings are printed as file:line:column and nothing is written. Neither is it when files
-    in generated/ were edited by hand, unless those edits are to be dropped.
+    When any check fails, all findings are printed as file:line:column with their codes, and nothing is written. Neither
+    is it when files in generated/ were edited by hand, unless those edits are to be dropped.
     """
     folder = _templates(project, templates)
     folders, record = _folders(project), read_record(_record(project))
@@ -126,17 +176,18 @@ def generate(
         typer.echo(f"{len(record.written('generated'))} files, all as the spec gives them")
         return
 
-    from generator.schema import schemas
     from generator.write import NotOwnedError, write
 
-    output = _plan(project, folder)
-    outputs = {"schema": schemas(), "generated": output}
+    reporter = _Reporter(project)
+    outputs = _outputs(reporter, folder)
+    reporter.show()
     if not discard:
         _refuse_to_overwrite(outputs, folders, record)
     try:
         remember_start(_record(project), record, outputs)
-        write(outputs["schema"], folders["schema"])
-        changes = write(output, folders["generated"])
+        for name in ("schema", "docs"):
+            write(outputs[name], folders[name])
+        changes = write(outputs["generated"], folders["generated"])
         remember(_record(project), inputs, outputs)
     except (NotOwnedError, OSError) as error:
         _fail(f"cannot write: {error}")
@@ -145,7 +196,19 @@ def generate(
         typer.echo(f"wrote    generated/{path}")
     for path in changes.removed:
         typer.echo(f"removed  generated/{path}")
-    typer.echo(_summary(changes, len(output)))
+    typer.echo(_summary(changes, len(outputs["generated"])))
+
+
+def _outputs(reporter: _Reporter, templates: Path) -> dict[str, dict[str, bytes]]:
+    """All that is written, by the folder's name in the record, or an exit with every finding."""
+    from generator.findings import reference
+    from generator.schema import schemas
+
+    return {
+        "generated": _plan(reporter, templates),
+        "schema": schemas(),
+        "docs": {"checks.md": reference().encode()},
+    }
 
 
 def _refuse_to_overwrite(
@@ -176,7 +239,7 @@ def adopt(project: Project = Path("."), templates: Templates = None) -> None:
     from generator.edits import adopt, hand_edits
 
     folder = _templates(project, templates)
-    output, generated = _plan(project, folder), project / "generated"
+    output, generated = _plan(_Reporter(project), folder), project / "generated"
     written = read_record(_record(project)).written("generated")
     edits = hand_edits(output, generated, written)
     adopted, refused = adopt(edits, sources(project, folder), output, written)
@@ -189,20 +252,120 @@ def adopt(project: Project = Path("."), templates: Templates = None) -> None:
 
 
 @app.command()
-def check(project: Project = Path("."), templates: Templates = None) -> None:
+def check(
+    project: Project = Path("."),
+    templates: Templates = None,
+    spec_only: Annotated[
+        bool,
+        typer.Option(
+            "--spec-only",
+            help="Check what can be told without running methods and rendering, in under a second: for editors.",
+        ),
+    ] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Check again after each change, until Ctrl-C.")] = False,
+    form: Form = Format.TEXT,
+    strict: Strict = False,
+) -> None:
     """Check the spec, and that generated/ is what it gives; otherwise print a unified diff and exit with 1."""
-    from generator.schema import schemas
+    folder = _templates(project, templates)
+    if watch:
+        _watch(project, folder)
+        return
+    reporter = _Reporter(project, form, strict)
+    if spec_only:
+        _load(reporter, folder, trials=False)
+        reporter.show()
+        if form is Format.TEXT:
+            typer.echo("nothing was found; `check` without --spec-only also runs every method, and compares generated/")
+        return
+    _compare(reporter, _outputs(reporter, folder))
+
+
+def _compare(reporter: _Reporter, outputs: Mapping[str, Mapping[str, bytes]]) -> None:
+    """Exit when what stands on disk is not what would be written."""
+    from generator.diagnostics import Position
+    from generator.findings.spec import OUT001
     from generator.write import compare, unified_diff
 
-    output = _plan(project, _templates(project, templates))
-    changes = compare(output, project / "generated")
-    if changes:
-        sys.stdout.writelines(unified_diff(output, project / "generated", changes))
-        _fail(f"{_count(changes)} in generated/ differ from the spec; run `make generate` and commit the result")
-    stale = compare(schemas(), project / "spec" / "schema").written
-    if stale:
-        _fail(f"spec/schema/ is out of date ({', '.join(stale)}); run `make generate` and commit the result")
-    typer.echo(_summary(changes, len(output)))
+    differing: list[Diagnostic] = []
+    for name, folder in _folders(reporter.project).items():
+        changes = compare(outputs[name], folder)
+        for path in [*changes.written, *changes.removed]:
+            place = Position((folder / path).relative_to(reporter.project).as_posix(), 1, 1)
+            differing.append(
+                OUT001(place, "it is not what the spec gives", "run `make generate`, and commit the result")
+            )
+        if reporter.form is Format.TEXT:
+            sys.stdout.writelines(unified_diff(outputs[name], folder, changes))
+    reporter.show(differing)
+    if reporter.form is Format.TEXT:
+        typer.echo(f"{len(outputs['generated'])} files, all as the spec gives them")
+
+
+def _watch(project: Path, templates: Path) -> None:
+    """Run the command line without --watch after each change of spec, templates or generator, each time afresh."""
+    arguments = [argument for argument in sys.argv[1:] if argument != "--watch"]
+    seen = ""
+    while True:
+        now = inputs_digest(project / "spec", templates, template_names(templates))
+        if now != seen:
+            seen = now
+            subprocess.run([sys.executable, "-c", "from generator.cli import main; main()", *arguments], check=False)
+            typer.echo(f"-- {time.strftime('%H:%M:%S')}, waiting for a change", err=True)
+        time.sleep(_LOOK)
+
+
+@app.command()
+def show(project: Project = Path("."), templates: Templates = None) -> None:
+    """Print generated/SERVICE.md as the spec gives it: the phases, tables, routes and bindings on one page."""
+    from generator.output.plan import service_sheet
+
+    folder = _templates(project, templates)
+    typer.echo(service_sheet(_load(_Reporter(project), folder, trials=False).spec, folder), nl=False)
+
+
+@app.command()
+def compat(
+    against: Annotated[str, typer.Option("--against", help="The Git revision that runs: a commit, a tag, a branch.")],
+    project: Project = Path("."),
+    templates: Templates = None,
+    form: Form = Format.TEXT,
+    strict: Strict = False,
+) -> None:
+    """Say what a deployment would break: for the version of a revision while it still runs, or for whoever uses it.
+
+    Old statements on the new tables, messages under way, stored values, routes and their answers. What is meant is
+    accepted with a reason, under `accepted` in spec/bindings.yaml.
+    """
+    from generator.compat import Comparison, RevisionError, spec_at
+
+    reporter = _Reporter(project, form, strict)
+    loaded = _load(reporter, _templates(project, templates), trials=False)
+    try:
+        old = spec_at(project, against)
+    except RevisionError as error:
+        _fail(str(error))
+        return
+    reporter.show(Comparison(old, loaded).findings(), f" against {against}")
+    if form is Format.TEXT:
+        typer.echo(f"nothing that {against} has would break")
+
+
+@app.command()
+def explain(
+    code: Annotated[str, typer.Argument(help="The code of a finding, like SQL003; `all`: every code in a line.")],
+) -> None:
+    """Say what a finding means, why it matters, with an example and the way out."""
+    from generator.diagnostics import did_you_mean, explanation
+    from generator.findings import KINDS, explain
+
+    if code == "all":
+        for name, kind in KINDS.items():
+            typer.echo(f"{name:10} {explanation(kind).what}")
+        return
+    if code.upper() not in KINDS:
+        _fail(f"there is no finding '{code}': {did_you_mean(code.upper(), KINDS)}")
+    typer.echo(explain(KINDS[code.upper()]), nl=False)
 
 
 @app.command()
@@ -247,9 +410,8 @@ def lock(
         typer.echo("locked already")
 
 
-def _count(changes: "Changes") -> str:
-    count = len(changes.written) + len(changes.removed)
-    return f"{count} {'file' if count == 1 else 'files'}"
+def _count(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def main() -> None:

@@ -14,6 +14,8 @@ TEMPLATE_SUFFIX = ".j2"
 _CORE = ("core/", "worker/src/")
 # Where the spec's migrations are copied to.
 MIGRATIONS = "worker/migrations"
+# What shows the service on one page.
+SERVICE_SHEET = "SERVICE.md"
 
 # What lies beside the templates on a developer's disk but is not one.
 IGNORED = frozenset({"__pycache__", "node_modules", "python_modules", ".wrangler", ".mypy_cache", ".ruff_cache"})

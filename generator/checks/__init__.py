@@ -9,6 +9,7 @@ from generator.checks import (
     errors,
     fields,
     isolation,
+    migrations,
     names,
     ownership,
     phases,
@@ -18,9 +19,10 @@ from generator.checks import (
     samples,
     statements,
     types,
+    unused,
 )
 from generator.checks.context import Context
-from generator.diagnostics import SpecError
+from generator.diagnostics import Diagnostic, SpecError, in_order
 from generator.spec.load import LoadedSpec
 
 # In this order, since a check passes over what an earlier one has found broken.
@@ -37,20 +39,23 @@ CHECKS = (
     results.check,
     ownership.check,
     enums.check,
-    isolation.check,
-    samples.check,
-    pieces.check,
+    migrations.lint,
+    unused.check,
 )
+# These run every method on made-up rows, which takes most of the time.
+TRIALS = (isolation.check, samples.check, pieces.check, migrations.check)
 
 
-def check_spec(loaded: LoadedSpec, templates: Path) -> None:
-    """Run every check.
+def check_spec(loaded: LoadedSpec, templates: Path, *, trials: bool = True) -> list[Diagnostic]:
+    """Run every check, the trials of methods among them unless they are left out; the warnings.
 
     Raises:
-        SpecError: with the findings of all of them.
+        SpecError: with the errors of all of them; warnings wait until there are none.
     """
     context = Context(loaded, templates)
-    for check in CHECKS:
+    for check in (*CHECKS, *(TRIALS if trials else ())):
         check(context)
-    if context.diagnostics:
-        raise SpecError(context.diagnostics)
+    errors = [finding for finding in context.diagnostics if finding.severity == "error"]
+    if errors:
+        raise SpecError(errors)
+    return in_order(context.diagnostics)

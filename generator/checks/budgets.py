@@ -1,14 +1,13 @@
 """Budgets: no phase may need more of one invocation than the declared plan gives."""
 
 from generator.checks.context import Context
+from generator.findings.jobs import BUDGET001, BUDGET002, BUDGET003
 from generator.spec.bindings import PlanSpec
 from generator.spec.budgets import (
     PhaseBudget,
     dead_letter_budget,
-    dead_letter_queue,
     largest_size,
     phase_budget,
-    pipeline_queue,
 )
 from generator.spec.source import Location
 from generator.spec.types import SCALARS, parse_type
@@ -22,7 +21,7 @@ def check(context: Context) -> None:
     spec = context.spec
     _check_message(context)
     plan = spec.bindings.plans.get(spec.bindings.worker.plan)
-    if plan is None or not spec.bindings.queues:
+    if plan is None:
         return
     _check_sweep(context, plan)
     limits = spec.bindings.limits
@@ -31,7 +30,7 @@ def check(context: Context) -> None:
         if budget.message_bytes > limits.queue_message_bytes:
             message = f"a message of '{phase.name}' can have {budget.message_bytes:,} bytes"
             hint = f"the limit queue_message_bytes is {limits.queue_message_bytes:,}; drop fields"
-            context.add("jobs", ("message", "fields"), message, hint, at_key=True)
+            context.add(BUDGET002, "jobs", ("message", "fields"), message, hint, at_key=True)
             return
         if not budget.fits(plan):
             size = largest_size(spec, phase, plan)
@@ -42,14 +41,13 @@ def check(context: Context) -> None:
                 hint += ", or choose another plan in bindings.yaml"
             message = f"a slice of '{phase.name}' {_needs(budget, plan)}, on the plan '{spec.bindings.worker.plan}'"
             place: Location = ("phases", index, "slice", "size") if size else ("phases", index, "budget")
-            context.add("jobs", place, message, hint, at_key=not size)
+            context.add(BUDGET003, "jobs", place, message, hint, at_key=not size)
     budget = dead_letter_budget(spec)
-    if dead_letter_queue(spec) is not None and not budget.fits(plan):
+    if not budget.fits(plan):
         each = max(spec.jobs.runner.statements, spec.jobs.runner.subrequests)
         fits = min(plan.d1_queries, plan.subrequests) // each
         message = f"a batch of dead letters {_needs(budget, plan)}, on the plan '{spec.bindings.worker.plan}'"
-        location = ("queues", str(pipeline_queue(spec).dead_letter), "max_batch_size")
-        context.add("bindings", location, message, f"lower it to {fits}")
+        context.add(BUDGET003, "bindings", ("dead_letter", "max_batch_size"), message, f"lower it to {fits}")
 
 
 def _check_sweep(context: Context, plan: PlanSpec) -> None:
@@ -58,7 +56,7 @@ def _check_sweep(context: Context, plan: PlanSpec) -> None:
     if context.spec.jobs.retention.scans_a_sweep > fits:
         plan_name = context.spec.bindings.worker.plan
         message = f"a sweep that deletes so much takes over half an invocation of the plan '{plan_name}'"
-        context.add("jobs", ("retention", "scans_a_sweep"), message, f"lower it to {fits}")
+        context.add(BUDGET003, "jobs", ("retention", "scans_a_sweep"), message, f"lower it to {fits}")
 
 
 def _needs(budget: PhaseBudget, plan: PlanSpec) -> str:
@@ -79,4 +77,4 @@ def _check_message(context: Context) -> None:
         if type_.is_list or not known or (type_.name == "text" and name != "type"):
             message = f"a message carries ids only, and '{name}' is {type_}"
             hint = "intermediate results live in tables; use an integer, a boolean or an enum"
-            context.add("jobs", ("message", "fields", name), message, hint)
+            context.add(BUDGET001, "jobs", ("message", "fields", name), message, hint)

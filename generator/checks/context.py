@@ -60,7 +60,15 @@ class Context:
         return Sandbox(self.schema, database, column_types(self.schema, database, broken))
 
     def add(
-        self, file: str, location: Location, message: str, hint: str = "", *, at_key: bool = False, offset: int = -1
+        self,
+        kind: type[Diagnostic],
+        file: str,
+        location: Location,
+        message: str,
+        hint: str = "",
+        *,
+        at_key: bool = False,
+        offset: int = -1,
     ) -> None:
         """Report a finding at a location of a YAML file, or `offset` characters into the text there.
 
@@ -70,19 +78,19 @@ class Context:
         if offset >= 0:
             if location in self.loaded.expansions:
                 offset = self.loaded.expansions[location].written(offset)
-            self.diagnostics.append(source.diagnostic_in_text(location, offset, message, hint))
+            self.diagnostics.append(source.diagnostic_in_text(kind, location, offset, message, hint))
         else:
-            self.diagnostics.append(source.diagnostic(location, message, hint, at_key=at_key))
+            self.diagnostics.append(source.diagnostic(kind, location, message, hint, at_key=at_key))
         self.pass_over(file, *location)
 
-    def add_to_migration(self, table: str, column: str, message: str, hint: str) -> None:
+    def add_to_migration(self, kind: type[Diagnostic], table: str, column: str, message: str, hint: str) -> None:
         """Report a finding at the place where the migrations make a column."""
         for migration in reversed(self.spec.migrations):
             offset = migration.find_column(table, column)
             if offset is not None:
-                self.diagnostics.append(migration.diagnostic(offset, message, hint))
+                self.diagnostics.append(migration.diagnostic(kind, offset, message, hint))
                 return
-        self.diagnostics.append(self.spec.migrations[-1].diagnostic(0, message, hint))
+        self.diagnostics.append(self.spec.migrations[-1].diagnostic(kind, 0, message, hint))
 
     def pass_over(self, file: str, *location: str | int) -> None:
         """Mark a place as broken without a finding of its own, since another one tells why."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from generator.checks.context import Context
 from generator.diagnostics import did_you_mean
+from generator.findings.sql import SQL011
 from generator.spec.sql import Token, tokens
 from generator.trial.columns import column_types
 
@@ -37,7 +38,9 @@ def check(context: Context) -> None:
                 if enum is not None and value not in database.enums[enum].values:
                     message = f"'{value}' is no value of {enum}, which '{column}' holds"
                     hint = did_you_mean(value, database.enums[enum].values)
-                    context.add("database", context.sql_location(name, index), message, hint, offset=text.offset)
+                    context.add(
+                        SQL011, "database", context.sql_location(name, index), message, hint, offset=text.offset
+                    )
 
 
 def _texts(found: Sequence[Token]) -> Iterator[tuple[str, Token]]:

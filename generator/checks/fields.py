@@ -7,6 +7,7 @@ from pydantic import Field, TypeAdapter
 from pydantic_core import SchemaError
 
 from generator.checks.context import Context
+from generator.findings.http import FIELD001, FIELD002, FIELD003, FIELD004, FIELD005
 from generator.spec.routes import Constraints, FieldSpec
 from generator.spec.source import Location
 from generator.spec.types import SCALARS, TypeExpression, parse_type
@@ -44,14 +45,18 @@ def _check_field(context: Context, location: Location, key: str, field: FieldSpe
     }
     for name, (fits, hint) in fitting.items():
         if getattr(field, name) not in (None, False) and not fits:
-            context.add("routes", (*location, name), f"'{name}' does not go with the type {type_}", hint, at_key=True)
+            context.add(
+                FIELD001, "routes", (*location, name), f"'{name}' does not go with the type {type_}", hint, at_key=True
+            )
             return
     _check_constraints(context, location, field, type_)
     if field.default_by is not None:
         _check_default_by(context, location, key, field.default_by)
     if field.default is not None and not _is_default(field.default, type_):
         hint = f"write {_example(type_.name)}"
-        context.add("routes", (*location, "default"), f"the default {field.default!r} is not of type {type_}", hint)
+        context.add(
+            FIELD004, "routes", (*location, "default"), f"the default {field.default!r} is not of type {type_}", hint
+        )
 
 
 def _check_constraints(context: Context, location: Location, spec: Constraints, type_: TypeExpression) -> None:
@@ -69,19 +74,23 @@ def _check_constraints(context: Context, location: Location, spec: Constraints, 
     for constraint, fits in fitting.items():
         if getattr(spec, constraint) not in (None, []) and not fits:
             message = f"'{constraint}' does not go with the type {type_}"
-            context.add("routes", (*location, constraint), message, "remove it, or change the type", at_key=True)
+            context.add(
+                FIELD001, "routes", (*location, constraint), message, "remove it, or change the type", at_key=True
+            )
             return
     for smaller, larger in (("min", "max"), ("min_length", "max_length")):
         low, high = getattr(spec, smaller), getattr(spec, larger)
         if low is not None and high is not None and low > high:
-            context.add("routes", (*location, smaller), f"no value is at least {low} and at most {high}", "swap them")
+            context.add(
+                FIELD002, "routes", (*location, smaller), f"no value is at least {low} and at most {high}", "swap them"
+            )
     if spec.pattern is not None:
         try:
             TypeAdapter(Annotated[str, Field(pattern=spec.pattern)])
         except SchemaError as error:
             reason = str(error).strip().rsplit("error: ", 1)[-1].splitlines()[0]
             hint = "patterns have Rust's syntax: no look-around, no back-references"
-            context.add("routes", (*location, "pattern"), f"the pattern cannot be compiled: {reason}", hint)
+            context.add(FIELD003, "routes", (*location, "pattern"), f"the pattern cannot be compiled: {reason}", hint)
 
 
 def _check_default_by(context: Context, location: Location, key: str, urls: Mapping[str, Mapping[str, str]]) -> None:
@@ -93,9 +102,13 @@ def _check_default_by(context: Context, location: Location, key: str, urls: Mapp
     enum = enums.get(next(iter(urls))) if len(urls) == 1 else None
     if enum is None:
         known = ", ".join(name for name in before if enums[name] is not None) or "there is none"
-        context.add("routes", place, "it must name one field of an enum that stands before it", f"known: {known}")
+        context.add(
+            FIELD005, "routes", place, "it must name one field of an enum that stands before it", f"known: {known}"
+        )
     elif set(next(iter(urls.values()))) != set(enum.values):
-        context.add("routes", place, "it must have a URL for each value", f"the values are {', '.join(enum.values)}")
+        context.add(
+            FIELD005, "routes", place, "it must have a URL for each value", f"the values are {', '.join(enum.values)}"
+        )
 
 
 def _is_default(value: object, type_: TypeExpression) -> bool:

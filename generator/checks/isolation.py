@@ -10,6 +10,7 @@ that say nothing about accounts answered at will.
 from dataclasses import replace
 
 from generator.checks.context import Context
+from generator.findings.ownership import OWN002, OWN006, OWN007
 from generator.spec.database import MethodSpec
 from generator.spec.sql import tokens, verb
 from generator.spec.types import SCALARS
@@ -28,7 +29,11 @@ def check(context: Context) -> None:
         name = next(iter(ready))
         message = f"account methods need a table '{ROOT}' with an INTEGER PRIMARY KEY"
         context.add(
-            "database", ("methods", name, "scope"), message, "create it in a migration, or make the scope internal"
+            OWN002,
+            "database",
+            ("methods", name, "scope"),
+            message,
+            "create it in a migration, or make the scope internal",
         )
         return
     box = context.sandbox
@@ -38,7 +43,7 @@ def check(context: Context) -> None:
         finding = None if context.is_broken("database", "methods", name) else find_leak(box, name, method)
         if finding:
             hint = _way_out(box.schema, method)
-            context.add("database", context.sql_location(name, 0), finding, hint)
+            context.add(OWN006, "database", context.sql_location(name, 0), finding, hint)
 
 
 def _check_seeds(context: Context, box: Sandbox, name: str, method: MethodSpec) -> None:
@@ -47,7 +52,7 @@ def _check_seeds(context: Context, box: Sandbox, name: str, method: MethodSpec) 
         if table in box.problems and table in box.roles[0].theirs:
             message = f"'{name}' cannot be checked: no row of '{table}' could be made ({box.problems[table]})"
             hint = "write its CHECKs with literals, like status IN ('open', 'closed'), so that the check finds values"
-            context.add("database", ("methods", name), message, hint, at_key=True)
+            context.add(OWN007, "database", ("methods", name), message, hint, at_key=True)
             return
 
 

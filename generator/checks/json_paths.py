@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from generator.checks.context import Context
 from generator.diagnostics import did_you_mean
+from generator.findings.sql import SQL009, SQL010
 from generator.spec.database import MethodSpec, PatchSpec, RecordSpec
 from generator.spec.names import camel
 from generator.spec.sql import Token, tokens
@@ -43,7 +44,7 @@ def check_paths(context: Context, name: str, method: MethodSpec) -> None:
                 location = ("methods", name, "params", parameter, "patch", field)
                 message = f"no statement reads '$.{camel(field)}' of :{parameter}"
                 hint = f"set a column by it: iif(json_type(:{parameter}, '$.{camel(field)}') IS NULL, column, ...)"
-                context.add("database", location, message, hint, at_key=True)
+                context.add(SQL010, "database", location, message, hint, at_key=True)
 
 
 def _reads(sql: str) -> Iterator[tuple[str, str, Token]]:
@@ -77,7 +78,12 @@ def _check_path(context: Context, name: str, index: int, fields: Fields, path: s
                 hint = f"JSON has the camelCase name: '$.{camel(step)}'"
             offset = token.offset + max(token.text.find(step), 0)
             context.add(
-                "database", context.sql_location(name, index), f"there is no field '{step}'", hint, offset=offset
+                SQL009,
+                "database",
+                context.sql_location(name, index),
+                f"there is no field '{step}'",
+                hint,
+                offset=offset,
             )
             return
         type_ = parse_type(wire[step])
@@ -124,7 +130,7 @@ def check_records(context: Context) -> None:
     for record, field in lost:
         message = f"no statement reads '$.{camel(field)}' of '{record}', so it is lost"
         hint = "store it in the methods that take the record, or remove the field"
-        context.add("database", ("records", record, "fields", field), message, hint, at_key=True)
+        context.add(SQL010, "database", ("records", record, "fields", field), message, hint, at_key=True)
 
 
 def _mark(

@@ -7,6 +7,8 @@ from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
 from generator.checks.context import Context
+from generator.diagnostics import Diagnostic
+from generator.findings.names import NAME001, NAME002, NAME003, NAME004, NAME005
 from generator.output.methods import ACCOUNT_PARAMETER, PAGE_PARAMETERS
 from generator.spec.database import PatchSpec
 from generator.spec.names import (
@@ -32,8 +34,8 @@ USED_TYPES = frozenset("""
 BATCH_FIELD = "batch"
 # What a generated database class has already, and what its callers, Python or JavaScript give a meaning.
 USED_METHODS = frozenset("""
-    accountId batch bool call constructor first firstValue float int list maxValueBytes one pages patch run str then
-    toString value valueOf values writes
+    accountId batch bool call commit constructor first firstValue float int list maxValueBytes one pages patch run str
+    then toString value valueOf values writes
     """.split())  # noqa: SIM905
 # What the bodies of generated methods refer to.
 USED_PARAMETERS = frozenset("bool float int list patch queries self str super undefined".split())  # noqa: SIM905
@@ -57,10 +59,10 @@ def check(context: Context) -> None:
         _check_fields(context, "jobs", ("phases", index, "cursor"), phase.cursor, wire=True)
         if phase.batch and BATCH_FIELD in phase.cursor:
             message = f"the cursor of a phase that can ask in batches has '{BATCH_FIELD}' already"
-            _add(context, "jobs", ("phases", index, "cursor", BATCH_FIELD), message, "remove it")
+            _add(context, NAME003, "jobs", ("phases", index, "cursor", BATCH_FIELD), message, "remove it")
     for name in context.spec.bindings.vars:
         if name.lower() in PYTHON_RESERVED or name == "FROM_MAPPING":
-            _add(context, "bindings", ("vars", name), f"'{name.lower()}' cannot be a Python attribute")
+            _add(context, NAME002, "bindings", ("vars", name), f"'{name.lower()}' cannot be a Python attribute")
 
 
 def _check_types(context: Context) -> None:
@@ -85,11 +87,27 @@ def _check_types(context: Context) -> None:
                 )
     for file, location, name in declared:
         if not PASCAL_NAME.fullmatch(name):
-            _add(context, file, location, f"the type '{name}' is not in PascalCase", f"write {pascal(_legal(name))}")
+            _add(
+                context,
+                NAME001,
+                file,
+                location,
+                f"the type '{name}' is not in PascalCase",
+                f"write {pascal(_legal(name))}",
+            )
         elif name in USED_TYPES or name in _BUILTINS:
-            _add(context, file, location, f"the generated code uses the name '{name}' itself", "choose another")
+            _add(
+                context, NAME003, file, location, f"the generated code uses the name '{name}' itself", "choose another"
+            )
         elif name.casefold() in seen:
-            _add(context, file, location, f"there is a type '{seen[name.casefold()]}' already", "rename one of them")
+            _add(
+                context,
+                NAME004,
+                file,
+                location,
+                f"there is a type '{seen[name.casefold()]}' already",
+                "rename one of them",
+            )
         seen.setdefault(name.casefold(), name)
     for kind, fields in (("records", "fields"), ("entities", "columns")):
         for name, item in getattr(database, kind).items():
@@ -100,13 +118,20 @@ def _check_types(context: Context) -> None:
                 if value in enum.values[:index]:
                     _add(
                         context,
+                        NAME004,
                         file,
                         ("enums", name, "values", index),
                         f"the value '{value}' stands twice",
                         "remove one",
                     )
                 elif value == "mro":
-                    _add(context, file, ("enums", name, "values", index), "Python's enums cannot have a member 'MRO'")
+                    _add(
+                        context,
+                        NAME002,
+                        file,
+                        ("enums", name, "values", index),
+                        "Python's enums cannot have a member 'MRO'",
+                    )
     for name, model in routes.models.items():
         _check_model(context, name, [field.removesuffix("?") for field in model.fields], list(model.fields))
 
@@ -120,18 +145,28 @@ def _check_fields(context: Context, file: str, location: Location, names: Iterab
         if not (CAMEL_NAME if wire else SNAKE_NAME).fullmatch(name):
             style = "camelCase" if wire else "snake_case"
             _add(
-                context, file, at, f"'{name}' is not in {style}", f"write {camel(snake(name)) if wire else snake(name)}"
+                context,
+                NAME001,
+                file,
+                at,
+                f"'{name}' is not in {style}",
+                f"write {camel(snake(name)) if wire else snake(name)}",
             )
         elif to_camel(own) != camel(own) or (wire and camel(own) != name):
             hint = "a digit stands best at the end of a word"
-            _add(context, file, at, f"'{name}' has no clear other spelling (snake_case and camelCase)", hint)
+            _add(context, NAME005, file, at, f"'{name}' has no clear other spelling (snake_case and camelCase)", hint)
         elif own in PYTHON_RESERVED:
-            _add(context, file, at, f"'{own}' is a word of Python", "choose another name")
+            _add(context, NAME002, file, at, f"'{own}' is a word of Python", "choose another name")
         elif own in USED_FIELDS or own.startswith("model_"):
-            _add(context, file, at, f"'{own}' is an attribute of every pydantic model", "choose another name")
+            _add(context, NAME003, file, at, f"'{own}' is an attribute of every pydantic model", "choose another name")
         elif camel(own) in seen:
             _add(
-                context, file, at, f"'{name}' and '{seen[camel(own)]}' are one name in camelCase", "rename one of them"
+                context,
+                NAME004,
+                file,
+                at,
+                f"'{name}' and '{seen[camel(own)]}' are one name in camelCase",
+                "rename one of them",
             )
         seen.setdefault(camel(own), name)
 
@@ -145,18 +180,36 @@ def _check_model(context: Context, model: str, names: Sequence[str], keys: Seque
     for name, key in zip(names, keys, strict=True):
         own, at = snake(name), ("models", model, "fields", key)
         if own in seen:
-            _add(context, "routes", at, f"'{name}' and '{seen[own]}' are one name in Python", "rename one of them")
+            _add(
+                context,
+                NAME004,
+                "routes",
+                at,
+                f"'{name}' and '{seen[own]}' are one name in Python",
+                "rename one of them",
+            )
         elif not (all_camel or all_snake) and name not in snakes and (snakes or camel(own) != name):
             spelled = own if snakes else camel(own)
             message = f"'{name}': the fields of one model are all camelCase or all snake_case"
-            _add(context, "routes", at, message, f"write {spelled}" if spelled != name else "rename the others")
+            _add(
+                context, NAME001, "routes", at, message, f"write {spelled}" if spelled != name else "rename the others"
+            )
         elif all_camel and to_camel(own) != name:
             hint = "a digit stands best at the end of a word"
-            _add(context, "routes", at, f"'{name}' has no clear other spelling (snake_case and camelCase)", hint)
+            _add(
+                context, NAME005, "routes", at, f"'{name}' has no clear other spelling (snake_case and camelCase)", hint
+            )
         elif own in PYTHON_RESERVED:
-            _add(context, "routes", at, f"'{own}' is a word of Python", "choose another name")
+            _add(context, NAME002, "routes", at, f"'{own}' is a word of Python", "choose another name")
         elif own in USED_FIELDS or own.startswith("model_"):
-            _add(context, "routes", at, f"'{own}' is an attribute of every pydantic model", "choose another name")
+            _add(
+                context,
+                NAME003,
+                "routes",
+                at,
+                f"'{own}' is an attribute of every pydantic model",
+                "choose another name",
+            )
         seen.setdefault(own, name)
 
 
@@ -169,15 +222,27 @@ def _check_methods(context: Context) -> None:
         location = ("methods", name)
         if not CAMEL_NAME.fullmatch(name):
             _add(
-                context, "database", location, f"the method '{name}' is not in camelCase", f"write {camel(snake(name))}"
+                context,
+                NAME001,
+                "database",
+                location,
+                f"the method '{name}' is not in camelCase",
+                f"write {camel(snake(name))}",
             )
         elif python in PYTHON_RESERVED or name in TYPESCRIPT_RESERVED:
-            _add(context, "database", location, f"'{name}' is a word of Python or TypeScript", "choose another name")
+            _add(
+                context,
+                NAME002,
+                "database",
+                location,
+                f"'{name}' is a word of Python or TypeScript",
+                "choose another name",
+            )
         elif name in USED_METHODS or python in USED_METHODS:
-            _add(context, "database", location, f"every database has '{name}' already", "choose another name")
+            _add(context, NAME003, "database", location, f"every database has '{name}' already", "choose another name")
         elif python in seen:
             message = f"'{name}' and '{seen[python]}' are both '{python}' in Python"
-            _add(context, "database", location, message, "rename one of them; declared acronyms are one word")
+            _add(context, NAME004, "database", location, message, "rename one of them; declared acronyms are one word")
         seen.setdefault(python, name)
         _check_parameters(context, location, method.params, decoders)
         for parameter, spec in method.params.items():
@@ -190,14 +255,23 @@ def _check_parameters(context: Context, method: Location, names: Iterable[str], 
     for name in names:
         at = (*method, "params", name)
         if not SNAKE_NAME.fullmatch(name):
-            _add(context, "database", at, f"the parameter '{name}' is not in snake_case", f"write {snake(name)}")
+            _add(
+                context, NAME001, "database", at, f"the parameter '{name}' is not in snake_case", f"write {snake(name)}"
+            )
         elif name in PYTHON_RESERVED or camel(name) in TYPESCRIPT_RESERVED:
-            _add(context, "database", at, f"'{name}' is a word of Python or TypeScript", "choose another name")
+            _add(context, NAME002, "database", at, f"'{name}' is a word of Python or TypeScript", "choose another name")
         elif name in USED_PARAMETERS or camel(name) in decoders:
-            _add(context, "database", at, f"the generated code uses the name '{name}' itself", "choose another name")
+            _add(
+                context,
+                NAME003,
+                "database",
+                at,
+                f"the generated code uses the name '{name}' itself",
+                "choose another name",
+            )
         elif camel(name) in seen and seen[camel(name)] != f":{name}":
             message = f"'{name}' and '{seen[camel(name)]}' are one name in TypeScript"
-            _add(context, "database", at, message, "rename one of them")
+            _add(context, NAME004, "database", at, message, "rename one of them")
         seen.setdefault(camel(name), name)
 
 
@@ -209,31 +283,53 @@ def _check_routes(context: Context) -> None:
         at: Location = ("routes", index, "name")
         python = snake(route.name)
         if not CAMEL_NAME.fullmatch(route.name):
-            context.add("routes", at, f"the route '{route.name}' is not in camelCase", f"write {camel(python)}")
+            context.add(
+                NAME001, "routes", at, f"the route '{route.name}' is not in camelCase", f"write {camel(python)}"
+            )
         elif python in PYTHON_RESERVED:
-            context.add("routes", at, f"'{python}' is a word of Python", "choose another name")
+            context.add(NAME002, "routes", at, f"'{python}' is a word of Python", "choose another name")
         elif python in USED_ROUTES or python in modules or python in _BUILTINS:
             context.add(
-                "routes", at, f"'{python}' is the name of a module or helper of api.py", "add a verb: getHealth"
+                NAME003,
+                "routes",
+                at,
+                f"'{python}' is the name of a module or helper of api.py",
+                "add a verb: getHealth",
             )
         elif python in seen:
             context.add(
-                "routes", at, f"'{route.name}' and '{seen[python]}' are one name in Python", "rename one of them"
+                NAME004,
+                "routes",
+                at,
+                f"'{route.name}' and '{seen[python]}' are one name in Python",
+                "rename one of them",
             )
         seen.setdefault(python, route.name)
         for part in route.handler.split("."):
             if part in PYTHON_RESERVED:
                 context.add(
-                    "routes", ("routes", index, "handler"), f"'{part}' is a word of Python", "choose another name"
+                    NAME002,
+                    "routes",
+                    ("routes", index, "handler"),
+                    f"'{part}' is a word of Python",
+                    "choose another name",
                 )
         used: dict[str, str] = {}
         for name in route.params:
             own, place = snake(name), ("routes", index, "params", name)
             if not CAMEL_NAME.fullmatch(name) and not SNAKE_NAME.fullmatch(name):
-                _add(context, "routes", place, f"'{name}' is neither camelCase nor snake_case", f"write {camel(own)}")
+                _add(
+                    context,
+                    NAME001,
+                    "routes",
+                    place,
+                    f"'{name}' is neither camelCase nor snake_case",
+                    f"write {camel(own)}",
+                )
             elif own in PYTHON_RESERVED or own in USED_ROUTE_PARAMETERS or own in modules:
                 _add(
                     context,
+                    NAME003,
                     "routes",
                     place,
                     f"the generated endpoint uses the name '{own}' itself",
@@ -241,13 +337,18 @@ def _check_routes(context: Context) -> None:
                 )
             elif own in used:
                 _add(
-                    context, "routes", place, f"'{name}' and '{used[own]}' are one name in Python", "rename one of them"
+                    context,
+                    NAME004,
+                    "routes",
+                    place,
+                    f"'{name}' and '{used[own]}' are one name in Python",
+                    "rename one of them",
                 )
             used.setdefault(own, name)
 
 
-def _add(context: Context, file: str, location: Location, message: str, hint: str = "") -> None:
-    context.add(file, location, message, hint, at_key=True)
+def _add(context: Context, kind: type[Diagnostic], file: str, location: Location, message: str, hint: str = "") -> None:
+    context.add(kind, file, location, message, hint, at_key=True)
 
 
 def _legal(name: str) -> str:

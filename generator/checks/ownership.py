@@ -12,6 +12,7 @@ import apsw.ext
 
 from generator.checks.context import Context
 from generator.diagnostics import did_you_mean
+from generator.findings.ownership import OWN002, OWN003, OWN004, OWN005
 from generator.spec.database import MethodSpec
 from generator.spec.names import snake
 from generator.spec.sql import tokens
@@ -38,27 +39,29 @@ def _check_declarations(context: Context, schema: Schema) -> None:
     for name in database.shared_tables:
         if name not in schema.tables:
             hint = did_you_mean(name, schema.tables)
-            context.add("database", ("shared_tables", name), f"there is no table '{name}'", hint, at_key=True)
+            context.add(OWN004, "database", ("shared_tables", name), f"there is no table '{name}'", hint, at_key=True)
         elif name == ROOT or schema.path_to(name, ROOT):
             message = f"'{name}' leads to {ROOT}: its rows belong to accounts, and cannot be shared"
-            context.add("database", ("shared_tables", name), message, "remove it", at_key=True)
+            context.add(OWN004, "database", ("shared_tables", name), message, "remove it", at_key=True)
     for name, loose in database.loose_keys.items():
         location = ("loose_keys", name)
         table, column = name.split(".")
         if table not in schema.tables:
             hint = did_you_mean(table, schema.tables)
-            context.add("database", location, f"there is no table '{table}'", hint, at_key=True)
+            context.add(OWN004, "database", location, f"there is no table '{table}'", hint, at_key=True)
         elif column not in schema.tables[table].columns:
             hint = did_you_mean(column, schema.tables[table].columns)
-            context.add("database", location, f"the table '{table}' has no column '{column}'", hint, at_key=True)
+            context.add(
+                OWN004, "database", location, f"the table '{table}' has no column '{column}'", hint, at_key=True
+            )
         elif column in schema.tables[table].referring:
-            context.add("database", location, f"'{name}' has a foreign key", "remove it here", at_key=True)
+            context.add(OWN004, "database", location, f"'{name}' has a foreign key", "remove it here", at_key=True)
         elif loose.table is not None and loose.table not in schema.tables:
             hint = did_you_mean(loose.table, schema.tables)
-            context.add("database", (*location, "table"), f"there is no table '{loose.table}'", hint)
+            context.add(OWN004, "database", (*location, "table"), f"there is no table '{loose.table}'", hint)
         elif loose.table is not None and len(schema.tables[loose.table].primary_key) != 1:
             message = f"'{loose.table}' has no primary key of one column, which '{name}' could hold"
-            context.add("database", (*location, "table"), message, "name another table, or leave it out")
+            context.add(OWN004, "database", (*location, "table"), message, "name another table, or leave it out")
 
 
 def _check_keys(context: Context, schema: Schema) -> Iterator[str]:
@@ -69,7 +72,7 @@ def _check_keys(context: Context, schema: Schema) -> Iterator[str]:
             if key.table not in schema.tables:
                 message = f"{table.name}.{key.columns[0]} refers to '{key.table}', and there is no such table"
                 hint = did_you_mean(key.table, schema.tables)
-                context.add_to_migration(table.name, key.columns[0], message, hint)
+                context.add_to_migration(OWN005, table.name, key.columns[0], message, hint)
                 yield table.name
         for column in table.columns:
             named = _named_by(schema, table, column)
@@ -81,7 +84,7 @@ def _check_keys(context: Context, schema: Schema) -> Iterator[str]:
                     f"write REFERENCES {named} ({key_name}), or say under `loose_keys` of database.yaml why it has "
                     f"none: {table.name}.{column}: {{table: {named}, reason: ...}}"
                 )
-                context.add_to_migration(table.name, column, message, hint)
+                context.add_to_migration(OWN003, table.name, column, message, hint)
                 yield table.name
 
 
@@ -129,7 +132,7 @@ def _check_methods(context: Context, schema: Schema, loose: set[str]) -> None:
             offset = next(
                 (t.offset for t in tokens(method.sql[index]) if (t.identifier or "").lower() == table.lower()), -1
             )
-            context.add("database", context.sql_location(name, index), message, hint, offset=offset)
+            context.add(OWN002, "database", context.sql_location(name, index), message, hint, offset=offset)
             break
 
 

@@ -1,6 +1,7 @@
 """Long lists are sent in pieces: a trial of whether a method means the same then."""
 
 from generator.checks.context import Context
+from generator.findings.sql import SQL014
 from generator.spec.database import MethodSpec
 from generator.spec.sql import parameters, tokens
 from generator.spec.types import TypeExpression
@@ -27,7 +28,7 @@ def check(context: Context) -> None:
             location = ("methods", name, "params", key)
             message = f"'{name}' means something else when a long :{key} is sent in pieces"
             hint = "write `pieces: false`, and a list that is too long for one value is an error; or ask it otherwise"
-            context.add("database", location, message, hint)
+            context.add(SQL014, "database", location, message, hint)
 
 
 def _is_limited(method: MethodSpec) -> bool:

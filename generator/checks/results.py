@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from generator.checks.context import Context
-from generator.diagnostics import did_you_mean
+from generator.diagnostics import Diagnostic, did_you_mean
+from generator.findings.sql import RESULT001, RESULT002, RESULT003, RESULT004, RESULT005, RESULT006
 from generator.spec.database import MethodSpec
 from generator.spec.source import Location
 from generator.spec.sql import is_compound, number, order_by, result_expressions, sources, tokens, verb
@@ -38,21 +39,38 @@ def _check_method(context: Context, schema: Schema, name: str, method: MethodSpe
         for index in returning:
             declared = "no result" if method.result is None else "`result: changes`"
             message = f"this statement returns rows, and '{name}' has {declared}"
-            context.add("database", context.sql_location(name, index), message, "drop RETURNING, or declare the result")
+            context.add(
+                RESULT001,
+                "database",
+                context.sql_location(name, index),
+                message,
+                "drop RETURNING, or declare the result",
+            )
         if method.result == "changes" and not number(method.sql[-1]).is_write:
             hint = "`changes` counts what the last statement wrote"
-            context.add("database", ("methods", name, "result"), "the last statement changes nothing", hint)
+            context.add(RESULT001, "database", ("methods", name, "result"), "the last statement changes nothing", hint)
         if method.page is not None:
-            context.add("database", ("methods", name, "page"), "only a list can be paged", "remove `page`", at_key=True)
+            context.add(
+                RESULT005,
+                "database",
+                ("methods", name, "page"),
+                "only a list can be paged",
+                "remove `page`",
+                at_key=True,
+            )
         return
     if not returning:
         hint = "select it, add RETURNING, or use `result: changes`"
-        context.add("database", ("methods", name, "result"), f"no statement of '{name}' returns rows", hint)
+        context.add(RESULT001, "database", ("methods", name, "result"), f"no statement of '{name}' returns rows", hint)
         return
     if len(returning) > 1:
         message = "a second statement returns rows, and a method has one result"
         context.add(
-            "database", context.sql_location(name, returning[1]), message, "drop its RETURNING, or split the method"
+            RESULT001,
+            "database",
+            context.sql_location(name, returning[1]),
+            message,
+            "drop its RETURNING, or split the method",
         )
         return
     index = returning[0]
@@ -61,6 +79,7 @@ def _check_method(context: Context, schema: Schema, name: str, method: MethodSpe
         if len(columns) != 1:
             names = ", ".join(column.name for column in columns)
             context.add(
+                RESULT002,
                 "database",
                 location,
                 f"'{wanted}' is one column, and this returns {names}",
@@ -88,7 +107,7 @@ def _check_entity(
     for position, column in enumerate(names):
         if column in names[:position]:
             message = f"two result columns are called '{column}'"
-            _at_expression(context, name, index, position, message, "give one another name: AS ...")
+            _at_expression(context, RESULT002, name, index, position, message, "give one another name: AS ...")
             return
     missing = [column for column in wanted if column not in names]
     extra = [column for column in names if column not in wanted]
@@ -97,10 +116,10 @@ def _check_entity(
         if missing and not hint.startswith("did"):
             hint = f"missing is: {', '.join(missing)}"
         message = f"the entity '{entity}' has no column '{column}'"
-        _at_expression(context, name, index, names.index(column), message, hint)
+        _at_expression(context, RESULT002, name, index, names.index(column), message, hint)
     if missing and not extra:
         message = f"the result lacks {', '.join(repr(column) for column in missing)} of the entity '{entity}'"
-        context.add("database", location, message, "select it, or remove it from the entity")
+        context.add(RESULT002, "database", location, message, "select it, or remove it from the entity")
     if not missing and not extra and not _is_partial_star(context, schema, name, index, columns):
         for position, column_ in enumerate(columns):
             _check_column(context, schema, name, index, position, column_, parse_type(wanted[column_.name]))
@@ -119,7 +138,7 @@ def _is_partial_star(context: Context, schema: Schema, name: str, index: int, co
         entity = parse_type(str(context.spec.database.methods[name].result)).name
         message = f"`*` leaves out {', '.join(left_out)} of '{table.name}', which '{entity}' does not have"
         hint = f"write {{{entity} from {table.name}}}"
-        context.add("database", location, message, hint, offset=piece.start)
+        context.add(RESULT006, "database", location, message, hint, offset=piece.start)
     return bool(left_out)
 
 
@@ -141,7 +160,7 @@ def _check_column(
     if found not in allowed and column.declared:
         message = f"{shown} is {column.declared}, and '{column.name}' is declared {wanted}"
         hint = f"a column of this type is {' or '.join(allowed[:2])}"
-        _at_expression(context, name, index, position, message, hint)
+        _at_expression(context, RESULT003, name, index, position, message, hint)
         return
     sql = context.spec.database.methods[name].sql[index]
     if not wanted.nullable and not _is_filtered(sql, position, column.column):
@@ -152,12 +171,18 @@ def _check_column(
         if table.may_be_null(column.column):
             hint = f"{way_out}, or make the column NOT NULL in a migration"
             _at_expression(
-                context, name, index, position, f"{shown} may be null, and '{column.name}' is declared {wanted}", hint
+                context,
+                RESULT004,
+                name,
+                index,
+                position,
+                f"{shown} may be null, and '{column.name}' is declared {wanted}",
+                hint,
             )
         elif _comes_from_outer_join(sql, position, column.table):
             message = f"'{column.name}' is declared {wanted}, and null where the outer join finds no '{column.table}'"
             hint = f"{way_out}, or write JOIN when there always is a row"
-            _at_expression(context, name, index, position, message, hint)
+            _at_expression(context, RESULT004, name, index, position, message, hint)
 
 
 def _is_filtered(sql: str, position: int, column: str) -> bool:
@@ -204,16 +229,20 @@ def _check_page(context: Context, name: str, method: MethodSpec, index: int, col
     location: Location = ("methods", name, "page")
     if not wanted.is_list or wanted.name in SCALARS:
         hint = "return a list of an entity, or remove `page`"
-        context.add("database", location, f"only a list of an entity can be paged, not {wanted}", hint, at_key=True)
+        context.add(
+            RESULT005, "database", location, f"only a list of an entity can be paged, not {wanted}", hint, at_key=True
+        )
         return
     entity = context.spec.database.entities[wanted.name]
     if page.by not in entity.columns:
         hint = did_you_mean(page.by, entity.columns)
-        context.add("database", (*location, "by"), f"the entity '{wanted.name}' has no column '{page.by}'", hint)
+        context.add(
+            RESULT005, "database", (*location, "by"), f"the entity '{wanted.name}' has no column '{page.by}'", hint
+        )
         return
     if entity.columns[page.by] != "integer":
         message = f"pages continue after an integer, and '{page.by}' is {entity.columns[page.by]}"
-        context.add("database", (*location, "by"), message, "page by an id or a number")
+        context.add(RESULT005, "database", (*location, "by"), message, "page by an id or a number")
         return
     term = order_by(method.sql[index])
     origin = next(column for column in columns if column.name == page.by)
@@ -221,13 +250,21 @@ def _check_page(context: Context, name: str, method: MethodSpec, index: int, col
     if any(token.keyword == "DESC" for token in term) or names[-1:] not in ([page.by], [origin.column]):
         hint = f"write ORDER BY {page.by}, and compare it with :after"
         context.add(
-            "database", context.sql_location(name, index), f"a page has to be in the order of '{page.by}'", hint
+            RESULT005,
+            "database",
+            context.sql_location(name, index),
+            f"a page has to be in the order of '{page.by}'",
+            hint,
         )
     elif "LIMIT" not in [token.keyword for token in tokens(method.sql[index]) if token.depth == 0]:
-        context.add("database", context.sql_location(name, index), "a page has to end", "write LIMIT :page_size")
+        context.add(
+            RESULT005, "database", context.sql_location(name, index), "a page has to end", "write LIMIT :page_size"
+        )
 
 
-def _at_expression(context: Context, name: str, index: int, position: int, message: str, hint: str) -> None:
+def _at_expression(
+    context: Context, kind: type[Diagnostic], name: str, index: int, position: int, message: str, hint: str
+) -> None:
     """A finding at a result column's expression; at the statement when a `*` could not be spelled out."""
     sql = context.spec.database.methods[name].sql[index]
     expressions = result_expressions(sql)
@@ -235,4 +272,4 @@ def _at_expression(context: Context, name: str, index: int, position: int, messa
     offset = (
         expressions[position][0].offset if position < len(expressions) and not starred and expressions[position] else -1
     )
-    context.add("database", context.sql_location(name, index), message, hint, offset=offset)
+    context.add(kind, "database", context.sql_location(name, index), message, hint, offset=offset)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 
 from generator.checks.context import Context
+from generator.findings.sql import RESULT003, RESULT004, SQL012, SQL013
 from generator.spec.database import MethodSpec
 from generator.spec.sql import result_expressions, tokens
 from generator.spec.types import SCALARS, TypeExpression, parse_type
@@ -31,11 +32,11 @@ def check(context: Context) -> None:
             size = context.spec.bindings.limits.d1_value_bytes
             message = f"'{name}' takes more than {STEPS:,} steps, {ROWS:,} rows or {size:,} bytes on a few rows"
             hint = "a recursion has to end: count its depth and compare it, or write UNION instead of UNION ALL"
-            context.add("database", context.sql_location(name, 0), message, hint)
+            context.add(SQL013, "database", context.sql_location(name, 0), message, hint)
             continue
         errors = [outcome.error for outcome in outcomes if outcome.error is not None and not outcome.refused]
         if len(errors) == len(outcomes):
-            context.add("database", context.sql_location(name, 0), f"'{name}' fails when it runs: {errors[0]}")
+            context.add(SQL012, "database", context.sql_location(name, 0), f"'{name}' fails when it runs: {errors[0]}")
         elif method.result_type is not None:
             _check_rows(context, box, name, method, [*outcomes, *_where_scarce(box, method)])
 
@@ -81,7 +82,8 @@ def _check_rows(context: Context, box: Sandbox, name: str, method: MethodSpec, o
                     else f"declare it {type_}?, or wrap it: ifnull(..., ...)"
                 )
             message = f"'{column.name}' is declared {type_}, and can be {problem}"
-            context.add("database", context.sql_location(name, index), message, hint, offset=offset)
+            kind = RESULT004 if problem == "null" else RESULT003
+            context.add(kind, "database", context.sql_location(name, index), message, hint, offset=offset)
 
 
 def _misfit(value: object, type_: TypeExpression) -> str:

@@ -7,6 +7,8 @@ import apsw
 from generator.checks.context import Context
 from generator.checks.json_paths import check_paths, check_records
 from generator.diagnostics import did_you_mean
+from generator.findings.ownership import OWN001
+from generator.findings.sql import SQL001, SQL002, SQL003, SQL004, SQL005, SQL006, SQL007, SQL008
 from generator.output.methods import ACCOUNT_PARAMETER, PAGE_PARAMETERS
 from generator.spec.database import MethodSpec
 from generator.spec.source import Location
@@ -36,30 +38,34 @@ def _check_statement(context: Context, schema: Schema | None, name: str, index: 
     location = context.sql_location(name, index)
     found = tokens(sql)
     if not found:
-        context.add("database", location, f"'{name}' has an empty statement", "write the SQL, or leave the entry out")
+        context.add(
+            SQL001, "database", location, f"'{name}' has an empty statement", "write the SQL, or leave the entry out"
+        )
         return
     if foreign := foreign_parameters(sql):
         first = foreign[0]
         hint = "write parameters as :name; their numbers come from the generator"
-        context.add("database", location, f"the parameter {first.name!r} has no name", hint, offset=first.offset)
+        context.add(
+            SQL002, "database", location, f"the parameter {first.name!r} has no name", hint, offset=first.offset
+        )
         return
     if colon := next((token for token in found if token.text == ":"), None):
         hint = "SQLite has no `::`: write CAST(:name AS TEXT)"
-        context.add("database", location, "a ':' begins no parameter here", hint, offset=colon.offset)
+        context.add(SQL002, "database", location, "a ':' begins no parameter here", hint, offset=colon.offset)
         return
     kind = verb(sql)
     if kind not in _ALLOWED:
         hint = "tables are changed in spec/migrations/, and a list of statements is one transaction already"
         message = f"a method runs SELECT, INSERT, UPDATE or DELETE, not {found[0].text[:40]!r}"
-        context.add("database", location, message, hint, offset=found[0].offset)
+        context.add(SQL001, "database", location, message, hint, offset=found[0].offset)
         return
     end = next((token for token in found if token.text == ";"), None)
     if end is not None and end is not found[-1]:
         hint = "make `sql` a list: several statements run as one transaction"
-        context.add("database", location, "the text holds a second statement", hint, offset=end.offset)
+        context.add(SQL001, "database", location, "the text holds a second statement", hint, offset=end.offset)
         return
     if refusal := context.d1.refusal(sql):
-        context.add("database", location, refusal.message, refusal.hint, offset=refusal.offset)
+        context.add(SQL003, "database", location, refusal.message, refusal.hint, offset=refusal.offset)
     elif _fits(context, sql, location) and schema is not None:
         _prepare(context, schema, sql, location)
 
@@ -70,10 +76,12 @@ def _fits(context: Context, sql: str, location: Location) -> bool:
     size = len(statement.sql.encode())
     if size > limits.d1_statement_bytes:
         message = f"the statement has {size:,} bytes, and D1 takes {limits.d1_statement_bytes:,} (d1_statement_bytes)"
-        context.add("database", location, message, "split it, or send its data as a parameter")
+        context.add(SQL004, "database", location, message, "split it, or send its data as a parameter")
     if len(statement.order) > limits.d1_bound_parameters:
         message = f"{len(statement.order)} parameters, and D1 binds {limits.d1_bound_parameters} (d1_bound_parameters)"
-        context.add("database", location, message, "send them as one record or list, read with ->> or json_each")
+        context.add(
+            SQL004, "database", location, message, "send them as one record or list, read with ->> or json_each"
+        )
     return not context.is_broken("database", *location)
 
 
@@ -85,8 +93,9 @@ def _prepare(context: Context, schema: Schema, sql: str, location: Location) -> 
     except apsw.Error as error:
         in_bytes = getattr(error, "error_offset", -1) - len("EXPLAIN ")
         offset = len(sql.encode()[:in_bytes].decode(errors="ignore")) if in_bytes >= 0 else -1
-        message, hint = context.d1.explain(str(error)) or _explain(schema, sql, str(error))
-        context.add("database", location, message, hint, offset=offset)
+        over = context.d1.explain(str(error))
+        kind, (message, hint) = (SQL003, over) if over else (SQL005, _explain(schema, sql, str(error)))
+        context.add(kind, "database", location, message, hint, offset=offset)
 
 
 def _explain(schema: Schema, sql: str, error: str) -> tuple[str, str]:
@@ -116,6 +125,7 @@ def _check_parameters(context: Context, name: str, method: MethodSpec) -> None:
         if parameter in implied:
             hint = "leave it out: `scope: account` and `page` bring it"
             context.add(
+                SQL006,
                 "database",
                 ("methods", name, "params", parameter),
                 f"':{parameter}' is given already",
@@ -130,19 +140,19 @@ def _check_parameters(context: Context, name: str, method: MethodSpec) -> None:
             used.add(occurrence.name)
             if occurrence.name not in (*declared, *implied):
                 message, hint = _unknown_parameter(occurrence.name, method, [*declared, *implied])
-                context.add("database", location, message, hint, offset=occurrence.offset)
+                context.add(SQL006, "database", location, message, hint, offset=occurrence.offset)
             elif occurrence.name in lists and not _is_read_by_json_each(sql, occurrence.offset):
                 hint = (
                     f"read it with json_each: IN (SELECT value FROM json_each(:{occurrence.name})); "
                     "to store a list as it is, make it a field of a record"
                 )
                 message = f"the list :{occurrence.name} is one JSON text, and is read here as a value"
-                context.add("database", location, message, hint, offset=occurrence.offset)
+                context.add(SQL008, "database", location, message, hint, offset=occurrence.offset)
         names = {occurrence.name for occurrence in parameters(sql)}
         if method.scope == "account" and ACCOUNT_PARAMETER not in names:
             message = f"'{name}' is an account method, and this statement does not mention :{ACCOUNT_PARAMETER}"
             hint = "compare the owner's account_id with :account_id, or make the scope internal"
-            context.add("database", location, message, hint)
+            context.add(OWN001, "database", location, message, hint)
     for parameter in [*declared, *(PAGE_PARAMETERS if method.page else ())]:
         if parameter not in used and not context.is_broken("database", "methods", name, "sql"):
             place: Location = ("methods", name, "page")
@@ -152,7 +162,7 @@ def _check_parameters(context: Context, name: str, method: MethodSpec) -> None:
             hint = "use it, or remove it"
             if parameter in PAGE_PARAMETERS:
                 hint = "a paged statement reads `WHERE <by> > :after ORDER BY <by> LIMIT :page_size`"
-            context.add("database", place, message, hint, at_key=True)
+            context.add(SQL007, "database", place, message, hint, at_key=True)
 
 
 def _unknown_parameter(parameter: str, method: MethodSpec, known: list[str]) -> tuple[str, str]:

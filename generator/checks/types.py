@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 
 from generator.checks.context import Context
-from generator.diagnostics import did_you_mean
+from generator.diagnostics import Diagnostic, did_you_mean
+from generator.findings.names import TYPE001, TYPE002, TYPE003, TYPE004
 from generator.spec.database import PatchSpec
 from generator.spec.source import Location
 from generator.spec.types import JSON, SCALARS, parse_type
@@ -44,7 +45,7 @@ def check(context: Context) -> None:
             type_ = parse_type(text)
             if types.check("jobs", location, text, "enum") and not (type_.nullable or type_.is_list or type_.is_scalar):
                 message = f"'{field}' needs something to be when it is not there"
-                context.add("jobs", location, message, f"write {type_}?")
+                context.add(TYPE004, "jobs", location, message, f"write {type_}?")
     _check_circles(context, "database", "records", {name: item.fields for name, item in database.records.items()})
     models = {name: {key: field.type for key, field in item.fields.items()} for name, item in routes.models.items()}
     _check_circles(context, "routes", "models", models)
@@ -75,12 +76,13 @@ class TypeNames:
         other = next((kind for kind in _KINDS if name in self.kinds[kind]), None)
         if other is not None or name in (*SCALARS, JSON):
             described = f"the {other} '{name}'" if other else f"'{name}'"
+            kind: type[Diagnostic] = TYPE002
             message, hint = f"{described} cannot stand here", f"this is {_one_of(kinds, scalars)}"
             if label == "entity":
                 hint += ", or text, integer or real"
         else:
-            message, hint = f"unknown {label} '{name}'", did_you_mean(name, known)
-        self.context.add(file, location, message, hint)
+            kind, message, hint = TYPE001, f"unknown {label} '{name}'", did_you_mean(name, known)
+        self.context.add(kind, file, location, message, hint)
         return False
 
 
@@ -97,10 +99,12 @@ def _check_result(types: TypeNames, location: Location, text: str) -> None:
     """A result is an entity, a scalar or a list of either."""
     type_ = parse_type(text)
     if type_.is_list and type_.nullable:
-        types.context.add("database", location, f"a list is never null: '{text}'", f"write {type_.without_null}")
+        types.context.add(
+            TYPE002, "database", location, f"a list is never null: '{text}'", f"write {type_.without_null}"
+        )
     elif type_.name in ("boolean", JSON):
         hint = "return an integer, or an entity with such a column"
-        types.context.add("database", location, f"a method cannot return {type_.name} alone", hint)
+        types.context.add(TYPE002, "database", location, f"a method cannot return {type_.name} alone", hint)
     elif type_.name not in SCALARS:
         types.check("database", location, text, "entity", label="entity", scalars=False)
 
@@ -115,7 +119,9 @@ def _check_circles(context: Context, file: str, section: str, contents: Mapping[
             if inner in (*path, name):
                 circle = " -> ".join([*(*path, name)[(*path, name).index(inner) :], inner])
                 message = f"'{inner}' contains itself: {circle}"
-                context.add(file, (section, name, "fields", field), message, "refer to it by an id, or use json")
+                context.add(
+                    TYPE003, file, (section, name, "fields", field), message, "refer to it by an id, or use json"
+                )
             elif inner in contents and inner not in done:
                 visit(inner, (*path, name))
         done.add(name)

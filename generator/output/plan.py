@@ -3,6 +3,7 @@
 import json
 import re
 import textwrap
+import traceback
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -10,16 +11,21 @@ from typing import Any
 
 import jinja2
 
-from generator.layout import MIGRATIONS, TEMPLATE_SUFFIX, target_of, template_names
+from generator.diagnostics import Position, SpecError
+from generator.findings.spec import TPL001
+from generator.layout import MIGRATIONS, SERVICE_SHEET, TEMPLATE_SUFFIX, target_of, template_names
 from generator.output import python_source, typescript_source
 from generator.output.cursors import cursor_fields
+from generator.output.entities import build_entities, build_records
 from generator.output.http_views import RouteView, adapter_name, build_models, constrained, python_string
 from generator.output.methods import Method, Patch, build_methods
 from generator.output.openapi import build_openapi
 from generator.spec.budgets import compute_budgets, dead_letter_budget
 from generator.spec.names import camel, pascal
 from generator.spec.spec import Spec
-from generator.spec.types import SCALARS, TypeExpression, definition_order, parse_type
+from generator.spec.types import SCALARS, TypeExpression, parse_type
+from generator.trial.d1 import D1
+from generator.trial.tables import Schema, Table, migrate
 from generator.version import VERSION
 
 # How a file of a language begins with a comment; JSON has none.
@@ -30,6 +36,9 @@ def plan(spec: Spec, templates: Path) -> dict[str, bytes]:
     """The output for a checked spec, by path relative to `generated/`, in sorted order.
 
     `*.j2` is rendered, and says so in its first line; every other file is copied as it stands.
+
+    Raises:
+        SpecError: a template cannot be rendered.
     """
     environment = _environment(templates)
     variables = build_variables(spec)
@@ -41,14 +50,45 @@ def plan(spec: Spec, templates: Path) -> dict[str, bytes]:
         if not name.endswith(TEMPLATE_SUFFIX):
             output[target] = path.read_bytes()
             continue
-        text = _header(name, target) + environment.get_template(name).render(variables)
+        text = _header(name, target) + _render(environment, templates, name, variables)
         if target.endswith(".py"):
             python[target] = text
         else:
             output[target] = text.encode()
-    output |= {target: text.encode() for target, text in python_source.finish_all(python).items()}
+    try:
+        output |= {target: text.encode() for target, text in python_source.finish_all(python).items()}
+    except python_source.InvalidPythonError as error:
+        name = next(name for name in template_names(templates) if target_of(name) == error.path)
+        raise _template_error(templates, name, 1, f"it gives no valid Python: {error.reason}") from error
     output |= {f"{MIGRATIONS}/{migration.name}": migration.text.encode() for migration in spec.migrations}
     return dict(sorted(output.items()))
+
+
+def service_sheet(spec: Spec, templates: Path) -> str:
+    """The page that shows the service of a checked spec, as it is written."""
+    name = f"{SERVICE_SHEET}{TEMPLATE_SUFFIX}"
+    return _header(name, SERVICE_SHEET) + _render(_environment(templates), templates, name, build_variables(spec))
+
+
+def _render(environment: jinja2.Environment, templates: Path, name: str, variables: Mapping[str, Any]) -> str:
+    try:
+        return environment.get_template(name).render(variables)
+    except jinja2.TemplateSyntaxError as error:
+        raise _template_error(templates, error.name or name, error.lineno, str(error.message)) from error
+    except Exception as error:
+        # Whatever an expression of a template raises; jinja2 names the template's lines in the traceback.
+        frames = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+        inside = [(path, line) for path, line in frames if path.is_relative_to(templates)]
+        path, line = inside[-1] if inside else (templates / name, 1)
+        raise _template_error(templates, path.relative_to(templates).as_posix(), line or 1, str(error)) from error
+
+
+def _template_error(templates: Path, name: str, line: int, message: str) -> SpecError:
+    path = (templates / name).absolute()
+    lines = path.read_text(errors="replace").splitlines() if path.is_file() else []
+    text = lines[line - 1] if line <= len(lines) else ""
+    column = len(text) - len(text.lstrip()) + 1
+    return SpecError([TPL001(Position(str(path), line, column), message, text=text)])
 
 
 def _header(template: str, target: str) -> str:
@@ -65,28 +105,17 @@ def build_variables(spec: Spec) -> dict[str, Any]:
     patches = [
         parameter.type for method in methods for parameter in method.parameters if isinstance(parameter.type, Patch)
     ]
-    mentions = {
-        name: [parse_type(text).name for text in record.fields.values()] for name, record in database.records.items()
-    }
-    record_fields = {name: _types(database.records[name].fields) for name in definition_order(mentions)}
-    entity_columns = {name: _types(entity.columns) for name, entity in database.entities.items()}
-    structured = {"json", *record_fields}
-    all_names = [*spec.enums, *record_fields, *entity_columns, *(patch.name for patch in patches)]
+    records, entities = build_records(database), build_entities(database)
+    all_names = [*spec.enums, *(item.name for item in records + entities), *(patch.name for patch in patches)]
     routes = [RouteView(route) for route in spec.routes.routes]
     return {
         "spec": spec,
         "version": VERSION,
         "methods": methods,
         "patches": patches,
-        "records": [(name, fields, database.records[name].doc) for name, fields in record_fields.items()],
-        "entities": [
-            (
-                name,
-                [(column, type_, type_.is_list or type_.name in structured) for column, type_ in columns],
-                database.entities[name].doc,
-            )
-            for name, columns in entity_columns.items()
-        ],
+        "records": records,
+        "entities": entities,
+        "row_helpers": {column.row_helper for entity in entities for column in entity.columns},
         "entity_imports": all_names,
         "decoders": {
             f"to{method.result.name}" for method in methods if method.result and method.result.name not in SCALARS
@@ -112,13 +141,17 @@ def build_variables(spec: Spec) -> dict[str, Any]:
         "message": [(_snake_wire(name), parse_type(text)) for name, text in spec.jobs.message.fields.items()],
         "openapi_text": json.dumps(build_openapi(spec), indent=1),
         "migrations": spec.migrations,
+        "tables": lambda: _tables(spec),
         "budgets": compute_budgets(spec),
         "dead_letters": dead_letter_budget(spec),
     }
 
 
-def _types(fields: Mapping[str, str]) -> list[tuple[str, TypeExpression]]:
-    return [(name, parse_type(text)) for name, text in fields.items()]
+def _tables(spec: Spec) -> list[Table]:
+    """The tables that the migrations make, each after those that it refers to."""
+    schema = migrate(spec.migrations, {}, D1(spec.bindings))
+    assert isinstance(schema, Schema)
+    return schema.in_order
 
 
 def _snake_wire(name: str) -> str:
@@ -139,6 +172,9 @@ def _environment(templates: Path) -> jinja2.Environment:
         {
             "docstring": _docstring,
             "tsdoc": _tsdoc,
+            "mermaid_word": lambda text: re.sub(r"\W+", "_", text) or "ANY",
+            "mermaid_text": lambda text: text.replace('"', "'"),
+            "table_cell": lambda text: " ".join(text.replace("|", "\\|").split()),
             "python_text": _python_text,
             "python_tuple": _python_tuple,
             "cursor_fields": cursor_fields,
@@ -153,8 +189,6 @@ def _environment(templates: Path) -> jinja2.Environment:
             "ts_write": typescript_source.returned_write,
             "ts_union": typescript_source.union,
             "ts_import": typescript_source.import_names,
-            "ts_decoder": _ts_decoder,
-            "ts_row_helpers": _ts_row_helpers,
         }
     )
     return environment
@@ -212,12 +246,6 @@ def _encoded_arguments(method: Method) -> str:
     )
 
 
-def _ts_row_helpers(entities: Iterable[tuple[str, list[tuple[str, TypeExpression, bool]], str]]) -> set[str]:
-    """The helper functions that the entities' decoders call."""
-    decoders = [_ts_decoder(*column) for _, columns, _ in entities for column in columns]
-    return {decoder.split("(")[0] for decoder in decoders}
-
-
 def _ts_names(types: Iterable[TypeExpression | Patch | None]) -> set[str]:
     """The names that types.ts must be asked for."""
     names = set()
@@ -227,12 +255,3 @@ def _ts_names(types: Iterable[TypeExpression | Patch | None]) -> set[str]:
         elif type_ is not None and type_.name not in SCALARS:
             names.add("JsonObject" if type_.name == "json" else type_.name)
     return names
-
-
-def _ts_decoder(column: str, type_: TypeExpression, is_json: bool) -> str:
-    """The expression that reads a column out of a row."""
-    if is_json:
-        return f"{'optionalJson' if type_.nullable else 'json'}(row.{column})"
-    if type_.name == "boolean":
-        return f"{'optionalFlag' if type_.nullable else 'flag'}(row.{column})"
-    return f"row.{column}"

@@ -1,6 +1,7 @@
 """`bindings.yaml` as data: what the service runs on."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -34,31 +35,42 @@ class LocalSpec(SpecModel):
     jobs_per_account: PositiveInt = Field(description="How many of them for one account.")
 
 
-class D1Spec(SpecModel):
-    """The database binding."""
+class DatabaseBindingSpec(SpecModel):
+    """The database, on D1."""
 
     binding: BindingName = Field(description="Its name in the Worker's env.")
-    database_name: ResourceName = Field(description="Its name on Cloudflare.")
+    name: ResourceName = Field(description="Its name on Cloudflare.")
 
 
-class VectorizeSpec(SpecModel):
+class VectorIndexSpec(SpecModel):
     """A vector index."""
 
     binding: BindingName = Field(description="Its name in the Worker's env.")
     collection: ResourceName = Field(description="Its name, on both hosts.")
-    dimensions: PositiveInt = Field(description="Numbers of a vector.")
-    metric: Literal["cosine", "euclidean", "dot-product"] = Field(description="How near two vectors are.")
-    metadata_indexes: dict[Name, Literal["string", "number", "boolean"]] = Field(
-        default_factory=dict, description="Payload field: type; what searches filter on."
-    )
+
+
+class VectorsSpec(SpecModel):
+    """The vector indexes; what the core relies on is no choice of the spec."""
+
+    METRIC: ClassVar[str] = "cosine"
+    # What searches filter on: a field of the metadata, and its type.
+    FILTER_FIELD: ClassVar[str] = "repoId"
+    FILTER_TYPE: ClassVar[str] = "number"
+
+    dimensions: PositiveInt = Field(description="Numbers of a vector on Cloudflare.")
+    code: VectorIndexSpec = Field(description="The index of what pull requests touch.")
+    intent: VectorIndexSpec = Field(description="The index of what pull requests are meant to do.")
+
+    @property
+    def indexes(self) -> Mapping[str, VectorIndexSpec]:
+        """The indexes by what they hold."""
+        return {"code": self.code, "intent": self.intent}
 
 
 class QueueSpec(SpecModel):
     """A queue and its consumer."""
 
-    binding: BindingName | None = Field(default=None, description="The producer's binding; none: nothing sends to it.")
     name: ResourceName = Field(description="Its name on Cloudflare.")
-    dead_letter: Name | None = Field(default=None, description="The queue of this file that takes what fails for good.")
     max_batch_size: PositiveInt = Field(description="Messages that one invocation gets at most.")
     max_batch_timeout: NaturalInt = Field(description="Seconds to wait for a full batch.")
     max_retries: NaturalInt = Field(description="Deliveries after the first before it gives a message up.")
@@ -66,17 +78,23 @@ class QueueSpec(SpecModel):
     retry_delay: NaturalInt = Field(description="Seconds before the next delivery when the consumer names no time.")
 
 
-class DurableObjectSpec(SpecModel):
-    """A Durable Object class, with SQLite storage."""
+class PipelineQueueSpec(QueueSpec):
+    """The queue of the pipeline, its producer and its consumer."""
+
+    binding: BindingName = Field(description="The producer's name in the Worker's env.")
+
+
+class PollerSpec(SpecModel):
+    """The Durable Object that polls providers' batches."""
 
     binding: BindingName = Field(description="Its name in the Worker's env.")
-    class_: Name = Field(alias="class", description="The class in the Worker's main module.")
 
 
 class VarSpec(SpecModel):
     """A setting."""
 
     default: str = Field(description="The value where nothing else is set.")
+    local: str | None = Field(default=None, description="The same on the local host, where that differs.")
     doc: Line = Field(default="", description="What it sets.")
 
 
@@ -104,8 +122,6 @@ class LimitsSpec(SpecModel):
     queue_max_retries: PositiveInt = Field(description="The most deliveries after the first.")
     queue_max_concurrency: PositiveInt = Field(description="The most invocations of a consumer at a time.")
     vectorize_dimensions: PositiveInt = Field(description="Numbers of a vector.")
-    vectorize_id_bytes: PositiveInt = Field(description="Bytes of a vector's id.")
-    vectorize_metadata_indexes: PositiveInt = Field(description="Metadata indexes of an index.")
     cpu_ms: PositiveInt = Field(description="The largest cpu_ms of a Worker.")
 
 
@@ -121,12 +137,11 @@ class BindingsSpec(SpecModel):
 
     worker: WorkerSpec = Field(description="The deployed Worker.")
     local: LocalSpec = Field(description="The local host.")
-    d1: D1Spec = Field(description="The database.")
-    vectorize: list[VectorizeSpec] = Field(default_factory=list, description="The vector indexes.")
-    queues: Annotated[dict[Name, QueueSpec], Field(min_length=1)] = Field(
-        description="The queues; the one with a binding is the pipeline's."
-    )
-    durable_objects: list[DurableObjectSpec] = Field(default_factory=list, description="Durable Object classes.")
+    database: DatabaseBindingSpec = Field(description="The database.")
+    vectors: VectorsSpec = Field(description="The vector indexes.")
+    queue: PipelineQueueSpec = Field(description="The queue of the pipeline.")
+    dead_letter: QueueSpec = Field(description="The queue that takes what the pipeline's gives up.")
+    poller: PollerSpec = Field(description="What polls providers' batches.")
     vars: dict[BindingName, VarSpec] = Field(default_factory=dict, description="Plain settings, by name.")
     log_levels: dict[EnumValue, list[EnumValue]] = Field(
         default_factory=dict, description="The levels of the log, the least severe first: their other names."
@@ -135,5 +150,9 @@ class BindingsSpec(SpecModel):
     limits: LimitsSpec = Field(description="Platform limits that all plans share.")
     d1_functions: dict[Arity, list[FunctionName]] = Field(
         description="The SQL functions of D1, by how many arguments they take: 2, 1-3 or 2+."
+    )
+    accepted: dict[str, Annotated[Line, Field(min_length=1)]] = Field(
+        default_factory=dict,
+        description="What `ossgard-gen compat` finds and the next deployment may break: the reason, by code and name.",
     )
     plans: Annotated[dict[Name, PlanSpec], Field(min_length=1)] = Field(description="Platform limits by plan.")

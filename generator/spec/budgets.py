@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 
-from generator.spec.bindings import PlanSpec, QueueSpec
+from generator.spec.bindings import PlanSpec
 from generator.spec.jobs import PhaseSpec
 from generator.spec.spec import Spec
 from generator.spec.types import parse_type
@@ -43,7 +43,7 @@ def phase_budget(spec: Spec, phase: PhaseSpec, size: int) -> PhaseBudget:
     """The worst case of a phase whose slices have `size` items."""
     runner, budget = spec.jobs.runner, phase.budget
     calls = sum(call.count * (ceil(size / call.per) if call.per else 1) * call.attempts for call in budget.calls)
-    messages = pipeline_queue(spec).max_batch_size
+    messages = spec.bindings.queue.max_batch_size
     return PhaseBudget(
         phase=phase.name,
         size=size,
@@ -57,8 +57,7 @@ def phase_budget(spec: Spec, phase: PhaseSpec, size: int) -> PhaseBudget:
 
 def dead_letter_budget(spec: Spec) -> PhaseBudget:
     """The worst case of the consumer of the dead-letter queue, which fails one scan for each message."""
-    queue = dead_letter_queue(spec)
-    messages, runner = queue.max_batch_size if queue else 0, spec.jobs.runner
+    messages, runner = spec.bindings.dead_letter.max_batch_size, spec.jobs.runner
     statements, subrequests = messages * runner.statements, messages * runner.subrequests
     return PhaseBudget("dead letters", 1, "scan", messages, statements, subrequests, message_bytes(spec, ""))
 
@@ -70,17 +69,6 @@ def largest_size(spec: Spec, phase: PhaseSpec, plan: PlanSpec) -> int:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if phase_budget(spec, phase, middle).fits(plan) else (low, middle - 1)
     return low
-
-
-def pipeline_queue(spec: Spec) -> QueueSpec:
-    """The queue that the pipeline sends to: the one with a producer's binding."""
-    queues = list(spec.bindings.queues.values())
-    return next((queue for queue in queues if queue.binding is not None), queues[0])
-
-
-def dead_letter_queue(spec: Spec) -> QueueSpec | None:
-    """The queue that takes what the pipeline's queue gives up."""
-    return spec.bindings.queues.get(pipeline_queue(spec).dead_letter or "")
 
 
 def message_bytes(spec: Spec, phase: str) -> int:

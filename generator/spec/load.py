@@ -10,6 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from generator.diagnostics import Diagnostic, SpecError, did_you_mean
+from generator.findings.spec import SPEC004, SPEC005, SPEC006
+from generator.findings.sql import SQL015
 from generator.spec.base import PATTERNS, SpecModel
 from generator.spec.database import DatabaseSpec
 from generator.spec.expansion import Expansion, ExpansionError, expand
@@ -30,10 +32,17 @@ class LoadedSpec:
     expansions: dict[Location, Expansion] = field(default_factory=dict)
 
     def diagnostic(
-        self, file: str, location: Location, message: str, hint: str = "", *, at_key: bool = False
+        self,
+        kind: type[Diagnostic],
+        file: str,
+        location: Location,
+        message: str,
+        hint: str = "",
+        *,
+        at_key: bool = False,
     ) -> Diagnostic:
         """A finding in one of the YAML files, named without its suffix: `database`, `routes`, `jobs`, `bindings`."""
-        return self.sources[file].diagnostic(location, message, hint, at_key=at_key)
+        return self.sources[file].diagnostic(kind, location, message, hint, at_key=at_key)
 
 
 def load_spec(folder: Path) -> LoadedSpec:
@@ -85,7 +94,7 @@ def _expand(
             try:
                 expansion = expand(method, sql, database.entities)
             except ExpansionError as error:
-                diagnostics.append(source.diagnostic_in_text(location, error.offset, error.message, error.hint))
+                diagnostics.append(source.diagnostic_in_text(SQL015, location, error.offset, error.message, error.hint))
             if expansion.pieces:
                 expansions[location] = expansion
             statements.append(expansion.sql)
@@ -118,14 +127,16 @@ def _explain(source: SourceFile, model: type[SpecModel], error: ValidationError)
                 hint = did_you_mean(str(name), _fields_at(model, location[:-1]))
                 if " " in str(name):
                     hint = "inside { } a comma ends a value: put the text in quotes"
-                yield source.diagnostic(location, f"unknown key '{name}'", hint, at_key=True)
+                yield source.diagnostic(SPEC004, location, f"unknown key '{name}'", hint, at_key=True)
             case "missing":
                 where = f" in '{location[-2]}'" if len(location) > 1 else ""
-                yield source.diagnostic(location[:-1], f"'{name}' is missing{where}", f"add '{name}:'", at_key=True)
+                yield source.diagnostic(
+                    SPEC005, location[:-1], f"'{name}' is missing{where}", f"add '{name}:'", at_key=True
+                )
             case _:
                 at_key = "[key]" in finding["loc"]
                 message, hint = _say(finding["type"], finding["msg"], finding["input"], finding.get("ctx", {}))
-                yield source.diagnostic(location, f"'{name}': {message}", hint, at_key=at_key)
+                yield source.diagnostic(SPEC006, location, f"'{name}': {message}", hint, at_key=at_key)
 
 
 def _locate(source: SourceFile, parts: Iterable[str | int]) -> Location:

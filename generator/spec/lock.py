@@ -2,10 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from generator.diagnostics import Diagnostic, Position, did_you_mean
+from generator.findings.migrations import MIG003
 from generator.record import LOCK
 from generator.write import replace
 
@@ -27,20 +28,29 @@ def check_lock(folder: Path, here: str, names: Sequence[str]) -> list[Diagnostic
     try:
         locked = _read(folder)
     except LockError as error:
-        return [Diagnostic(Position(f"{here}/{LOCK}", 1, 1), str(error), "restore it from the last commit")]
-    edited = []
+        return [MIG003(Position(f"{here}/{LOCK}", 1, 1), str(error), "restore it from the last commit")]
+    edited: list[Diagnostic] = []
     for index, (name, digest) in enumerate(locked.items()):
         if name not in names:
             position = Position(f"{here}/{names[index] if index < len(names) else LOCK}", 1, 1)
-            return [Diagnostic(position, f"the released migration {name} is gone from its place", _WAY_OUT)]
+            return [MIG003(position, f"the released migration {name} is gone from its place", _WAY_OUT)]
         if names.index(name) != index:
             position = Position(f"{here}/{names[index]}", 1, 1)
             message = f"{names[index]} stands before the released migration {name}"
-            return [Diagnostic(position, message, "give it a number after all that are released")]
+            return [MIG003(position, message, "give it a number after all that are released")]
         if _digest(folder / name) != digest:
             message = f"the released migration {name} was edited"
-            edited.append(Diagnostic(Position(f"{here}/{name}", 1, 1), message, _WAY_OUT))
+            edited.append(MIG003(Position(f"{here}/{name}", 1, 1), message, _WAY_OUT))
     return edited
+
+
+def locked_names(folder: Path) -> Collection[str]:
+    """The released migrations.
+
+    Raises:
+        LockError: the lock cannot be read.
+    """
+    return _read(folder)
 
 
 def lock(folder: Path, through: str) -> list[str]:

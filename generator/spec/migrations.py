@@ -5,26 +5,36 @@ import sqlite3
 from pathlib import Path
 
 from generator.diagnostics import Diagnostic, Position
+from generator.findings.migrations import MIG001, MIG002
+from generator.findings.spec import SPEC001, SPEC007
 from generator.spec.base import SpecModel
-from generator.spec.lock import check_lock
+from generator.spec.lock import check_lock, locked_names
 from generator.spec.sql import tokens
 
 MIGRATION_NAME = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
 
+_REQUIRES_EMPTY = re.compile(r"^--\s*requires:\s*empty\b", re.M)
+
 
 class Migration(SpecModel):
-    """A migration: its file name, its text, and the statements of it."""
+    """A migration: its file name, its text, the statements of it, and whether it is released (`lock.json` has it)."""
 
     name: str
     text: str
     statements: list[str]
+    released: bool = False
 
-    def diagnostic(self, offset: int, message: str, hint: str = "") -> Diagnostic:
+    @property
+    def requires_empty(self) -> bool:
+        """Whether it says that it refuses tables with rows."""
+        return _REQUIRES_EMPTY.search(self.text) is not None
+
+    def diagnostic(self, kind: type[Diagnostic], offset: int, message: str, hint: str = "") -> Diagnostic:
         """A finding `offset` characters into the text."""
         line = self.text.count("\n", 0, offset)
         column = offset - (self.text.rfind("\n", 0, offset) + 1)
         position = Position(f"spec/migrations/{self.name}", line + 1, column + 1)
-        return Diagnostic(position, message, hint, self.text.splitlines()[line])
+        return kind(position, message, hint, self.text.splitlines()[line])
 
     def find_column(self, table: str, column: str) -> int | None:
         """Where a table's column is made: the offset of its name; None when another migration makes it."""
@@ -46,34 +56,34 @@ def read_migrations(folder: Path, parent: str) -> tuple[list[Migration], list[Di
     here = f"{parent}/{folder.name}"
     if not paths:
         diagnostics.append(
-            Diagnostic(Position(here, 1, 1), "there is no migration", "write the tables into 0001_initial.sql")
+            MIG001(Position(here, 1, 1), "there is no migration", "write the tables into 0001_initial.sql")
         )
     changed = check_lock(folder, here, [path.name for path in paths])
     diagnostics += changed
+    locked = () if changed else locked_names(folder)
     for number, path in enumerate(paths, start=1):
         position = Position(f"{here}/{path.name}", 1, 1)
         if not changed and (not MIGRATION_NAME.fullmatch(path.name) or int(path.name[:4]) != number):
             hint = f"name it {number:04d}_what_it_does.sql"
-            diagnostics.append(Diagnostic(position, f"migration {number} is named {path.name!r}", hint))
+            diagnostics.append(MIG001(position, f"migration {number} is named {path.name!r}", hint))
         try:
             text = path.read_bytes().decode("utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            diagnostics.append(Diagnostic(position, f"cannot be read: {error}", "write it as UTF-8 text"))
+            diagnostics.append(SPEC001(position, f"cannot be read: {error}", "write it as UTF-8 text"))
             continue
         if control := re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]", text):
             line = text.count("\n", 0, control.start()) + 1
             message = f"the text holds the character U+{ord(control[0]):04X}"
-            diagnostics.append(Diagnostic(Position(position.file, line, 1), message, "remove it"))
+            diagnostics.append(SPEC007(Position(position.file, line, 1), message, "remove it"))
             continue
         statements, rest = split_statements(text)
         if rest:
             line = text.count("\n", 0, text.rfind(rest)) + 1
             diagnostics.append(
-                Diagnostic(
-                    Position(f"{here}/{path.name}", line, 1), "the last statement does not end", "end it with ';'"
-                )
+                MIG002(Position(f"{here}/{path.name}", line, 1), "the last statement does not end", "end it with ';'")
             )
-        migrations.append(Migration(name=path.name, text=text, statements=statements))
+        released = path.name in locked
+        migrations.append(Migration(name=path.name, text=text, statements=statements, released=released))
     return migrations, diagnostics
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from generator.diagnostics import Diagnostic, Position
+from generator.findings.spec import SPEC001, SPEC002, SPEC003, SPEC007
 
 Location = tuple[str | int, ...]
 # More than any spec has; what is over it comes from aliases of aliases.
@@ -35,20 +36,24 @@ class SourceFile:
     def __post_init__(self) -> None:
         self.lines = self.text.splitlines()
 
-    def diagnostic(self, location: Location, message: str, hint: str = "", *, at_key: bool = False) -> Diagnostic:
+    def diagnostic(
+        self, kind: type[Diagnostic], location: Location, message: str, hint: str = "", *, at_key: bool = False
+    ) -> Diagnostic:
         """A finding at the value (or key) of a location, or of the nearest one above it that the file has."""
         while location and location not in self.values:
             location, at_key = location[:-1], False
         mark = self.keys.get(location) if at_key else None
         if mark is None and location in self.values:
             mark = self.values[location].start_mark
-        return self.at(mark.line if mark else 0, mark.column if mark else 0, message, hint)
+        return self.at(kind, mark.line if mark else 0, mark.column if mark else 0, message, hint)
 
-    def diagnostic_in_text(self, location: Location, offset: int, message: str, hint: str = "") -> Diagnostic:
+    def diagnostic_in_text(
+        self, kind: type[Diagnostic], location: Location, offset: int, message: str, hint: str = ""
+    ) -> Diagnostic:
         """A finding `offset` characters into a text value, however the text is written in the file."""
         node = self.values.get(location)
         if not isinstance(node, yaml.ScalarNode) or offset < 0:
-            return self.diagnostic(location, message, hint)
+            return self.diagnostic(kind, location, message, hint)
         before = node.value[:offset]
         line, column = before.count("\n"), offset - (before.rfind("\n") + 1)
         if node.style == "|":
@@ -56,16 +61,16 @@ class SourceFile:
             while first < len(self.lines) and not self.lines[first].strip():
                 first += 1
             indent = len(self.lines[first]) - len(self.lines[first].lstrip(" ")) if first < len(self.lines) else 0
-            return self.at(node.start_mark.line + 1 + line, indent + column, message, hint)
+            return self.at(kind, node.start_mark.line + 1 + line, indent + column, message, hint)
         # The C parser says "" for a plain text, the Python one None.
         if not node.style and "\n" not in node.value and node.start_mark.line == node.end_mark.line:
-            return self.at(node.start_mark.line, node.start_mark.column + offset, message, hint)
-        return self.diagnostic(location, message, hint)
+            return self.at(kind, node.start_mark.line, node.start_mark.column + offset, message, hint)
+        return self.diagnostic(kind, location, message, hint)
 
-    def at(self, line: int, column: int, message: str, hint: str = "") -> Diagnostic:
+    def at(self, kind: type[Diagnostic], line: int, column: int, message: str, hint: str = "") -> Diagnostic:
         """A finding at a line and column that count from 0."""
         text = self.lines[line] if line < len(self.lines) else ""
-        return Diagnostic(Position(self.name, line + 1, column + 1), message, hint, text)
+        return kind(Position(self.name, line + 1, column + 1), message, hint, text)
 
 
 def read_source(path: Path, name: str) -> SourceFile:
@@ -74,11 +79,15 @@ def read_source(path: Path, name: str) -> SourceFile:
         text = path.read_bytes().decode("utf-8")
     except FileNotFoundError:
         missing = SourceFile(name, "")
-        missing.diagnostics.append(missing.at(0, 0, f"the spec needs a file {name}", "create it, or check --project"))
+        missing.diagnostics.append(
+            missing.at(SPEC001, 0, 0, f"the spec needs a file {name}", "create it, or check --project")
+        )
         return missing
     except (OSError, UnicodeDecodeError) as error:
         unreadable = SourceFile(name, "")
-        unreadable.diagnostics.append(unreadable.at(0, 0, f"cannot be read: {error}", "write it as UTF-8 text"))
+        unreadable.diagnostics.append(
+            unreadable.at(SPEC001, 0, 0, f"cannot be read: {error}", "write it as UTF-8 text")
+        )
         return unreadable
     source = SourceFile(name, text)
     try:
@@ -90,17 +99,17 @@ def read_source(path: Path, name: str) -> SourceFile:
         problem = error.problem or error.context or "is not YAML"
         hint = 'inside { } and [ ], put types with ? or [] in quotes: "text?"' if "'?'" in problem else ""
         source.diagnostics.append(
-            source.at(mark.line if mark else 0, mark.column if mark else 0, f"YAML: {problem}", hint)
+            source.at(SPEC002, mark.line if mark else 0, mark.column if mark else 0, f"YAML: {problem}", hint)
         )
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position)
         column = error.position - (text.rfind("\n", 0, error.position) + 1)
         message = f"YAML: the character U+{ord(str(error.character)[:1]):04X} cannot stand here"
-        source.diagnostics.append(source.at(line, column, message, "remove it"))
+        source.diagnostics.append(source.at(SPEC007, line, column, message, "remove it"))
     except yaml.YAMLError as error:
-        source.diagnostics.append(source.at(0, 0, f"YAML: {error}".replace("\n", " ")))
+        source.diagnostics.append(source.at(SPEC002, 0, 0, f"YAML: {error}".replace("\n", " ")))
     except RecursionError:
-        source.diagnostics.append(source.at(0, 0, "YAML: nested too deeply", "use fewer levels"))
+        source.diagnostics.append(source.at(SPEC002, 0, 0, "YAML: nested too deeply", "use fewer levels"))
     return source
 
 
@@ -148,7 +157,9 @@ class _Reader:
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node)
         if id(node) in self.open:
-            self.source.diagnostics.append(self.source.diagnostic(location, "YAML: an alias inside its own anchor"))
+            self.source.diagnostics.append(
+                self.source.diagnostic(SPEC002, location, "YAML: an alias inside its own anchor")
+            )
             return None
         self.open.add(id(node))
         try:
@@ -164,7 +175,7 @@ class _Reader:
         mark = node.start_mark
         if bad := _UNPRINTABLE.search(node.value):
             message = f"the text holds the character U+{ord(bad[0]):04X}"
-            self.source.diagnostics.append(self.source.at(mark.line, mark.column, message, "remove it"))
+            self.source.diagnostics.append(self.source.at(SPEC007, mark.line, mark.column, message, "remove it"))
             return None
         try:
             return self.constructor.construct_object(node)
@@ -175,7 +186,7 @@ class _Reader:
                 or f"{node.value[:40]!r} is not of the type {node.tag.rsplit(':', 1)[-1]}"
             )
             self.source.diagnostics.append(
-                self.source.at(mark.line, mark.column, f"YAML: {problem}", "write it in quotes")
+                self.source.at(SPEC002, mark.line, mark.column, f"YAML: {problem}", "write it in quotes")
             )
             return None
 
@@ -191,12 +202,14 @@ class _Reader:
                 spelled = getattr(key_node, "value", "?")
                 hint = "write it in quotes" if isinstance(key_node, yaml.ScalarNode) else "use plain text as the key"
                 self.source.diagnostics.append(
-                    self.source.at(mark.line, mark.column, f"the key {spelled!r} is not a name", hint)
+                    self.source.at(SPEC003, mark.line, mark.column, f"the key {spelled!r} is not a name", hint)
                 )
                 continue
             if key in result:
                 self.source.diagnostics.append(
-                    self.source.at(mark.line, mark.column, f"the key '{key}' stands twice", "remove or rename one")
+                    self.source.at(
+                        SPEC003, mark.line, mark.column, f"the key '{key}' stands twice", "remove or rename one"
+                    )
                 )
                 continue
             self.source.keys[(*location, key)] = mark

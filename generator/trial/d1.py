@@ -32,7 +32,9 @@ _OVER = (
 _WRAPPING = (apsw.SQLITE_LIMIT_EXPR_DEPTH, apsw.SQLITE_LIMIT_FUNCTION_ARG, apsw.SQLITE_LIMIT_SQL_LENGTH)
 _PREFIX = len("EXPLAIN ")
 # What stands before a name that opens a list of columns and calls nothing.
-_BEFORE_TABLE = frozenset({"INTO", "TABLE", "FROM", "JOIN", "REFERENCES", "VIEW", "WITH", "RECURSIVE", "EXISTS"})
+_BEFORE_TABLE = frozenset(
+    {"INTO", "TABLE", "FROM", "JOIN", "REFERENCES", "VIEW", "WITH", "RECURSIVE", "EXISTS", "USING"}
+)
 _ARITY = re.compile(r"(?P<least>\d+)(?:-(?P<most>\d+)|(?P<open>\+))?")
 
 

@@ -7,6 +7,7 @@ from functools import cached_property
 import apsw
 
 from generator.diagnostics import Diagnostic
+from generator.findings.migrations import MIG004, MIG005, MIG006
 from generator.spec.migrations import Migration, raw_statements
 from generator.spec.sql import tokens
 from generator.trial.bounds import Meter, fetch
@@ -14,6 +15,13 @@ from generator.trial.d1 import D1, copy_limits
 
 # What the hosts do themselves around a migration, and D1 lets nobody else do.
 _HOSTS_OWN = frozenset({"BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE", "ATTACH", "DETACH", "VACUUM"})
+
+# Those that D1 takes; it refuses all others.
+_PRAGMAS = frozenset("""
+    case_sensitive_like data_version defer_foreign_keys foreign_key_check foreign_key_list foreign_keys
+    ignore_check_constraints index_info index_list index_xinfo legacy_alter_table optimize quick_check
+    recursive_triggers reverse_unordered_selects table_info table_list table_xinfo
+    """.split())  # noqa: SIM905
 
 
 @dataclass(frozen=True)
@@ -172,11 +180,10 @@ def migrate(migrations: Sequence[Migration], loose: Mapping[tuple[str, str], str
             meter.reset()
             words = [token.keyword for token in tokens(statement)[:2]]
             first = offset + next((token.offset for token in tokens(statement)), 0)
-            if words[:1] and words[0] in _HOSTS_OWN:
-                hint = "leave it out: the hosts run each migration as one transaction, in a database of its own"
-                return migration.diagnostic(first, f"D1 refuses {words[0]} in a migration", hint)
+            if refused := _refused(statement):
+                return migration.diagnostic(MIG004, first, *refused)
             if refusal := d1.refusal(statement):
-                return migration.diagnostic(offset + refusal.offset, refusal.message, refusal.hint)
+                return migration.diagnostic(MIG004, offset + refusal.offset, refusal.message, refusal.hint)
             try:
                 problem = _problem_with_rows(connection, statement) if words == ["ALTER", "TABLE"] else ""
                 fetch(connection, statement, ())
@@ -184,15 +191,40 @@ def migrate(migrations: Sequence[Migration], loose: Mapping[tuple[str, str], str
                 in_bytes = max(getattr(error, "error_offset", -1), 0)
                 place = offset + len(statement.encode()[:in_bytes].decode(errors="ignore"))
                 hint = "migrations run in order on an empty database; correct this one if it is not deployed yet"
+                kind: type[Diagnostic] = MIG005
                 message = f"SQLite refuses the migration: {error}"
                 if over := d1.explain(str(error)):
-                    place, (message, hint) = first, over
-                return migration.diagnostic(place, message, hint)
-            if problem:
+                    kind, place, (message, hint) = MIG004, first, over
+                return migration.diagnostic(kind, place, message, hint)
+            if problem and not migration.requires_empty:
                 hint = "write a constant DEFAULT, or let the column be null and fill it with an UPDATE"
-                return migration.diagnostic(first, f"the migration fails where the table has rows: {problem}", hint)
+                return migration.diagnostic(
+                    MIG006, first, f"the migration fails where the table has rows: {problem}", hint
+                )
     meter.release(connection)
     return Schema(connection, loose)
+
+
+def _refused(statement: str) -> tuple[str, str] | None:
+    """What D1 refuses in a migration, and the way out; beside functions and limits."""
+    found = tokens(statement)
+    words = [(token.identifier or token.text).upper() for token in found]
+    if words[:1] and words[0] in _HOSTS_OWN:
+        hint = "leave it out: the hosts run each migration as one transaction, in a database of its own"
+        return f"D1 refuses {words[0]} in a migration", hint
+    if words[:1] == ["PRAGMA"] and words[1].lower() not in _PRAGMAS:
+        return f"D1 refuses PRAGMA {words[1].lower()}", f"leave it out; it takes {', '.join(sorted(_PRAGMAS))}"
+    if words[:1] == ["CREATE"] and words[1] in ("TEMP", "TEMPORARY"):
+        return "D1 has no temporary tables and views", "create it, and drop it at the end of the migration"
+    if words[:2] == ["ALTER", "TABLE"] and {"ALTER", "CONSTRAINT"} & {token.keyword for token in found[2:]}:
+        return "D1's ALTER TABLE changes no column and no constraint", "make a new table, copy the rows, rename it"
+    if words[:3] == ["CREATE", "VIRTUAL", "TABLE"]:
+        module = words[words.index("USING") + 1].lower() if "USING" in words[:-1] else ""
+        if not module.startswith("fts5"):
+            return f"D1 has no virtual tables of '{module}'", "it has fts5 only; use an ordinary table"
+    if own := next((token for token in found if (token.identifier or "").lower().startswith("_cf_")), None):
+        return f"D1 keeps names like '{own.identifier}' to itself", "choose another name"
+    return None
 
 
 def _problem_with_rows(connection: apsw.Connection, statement: str) -> str:

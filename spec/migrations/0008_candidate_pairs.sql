@@ -40,6 +40,7 @@ CREATE TABLE neighbour_lists (
     nearest TEXT NOT NULL,
     PRIMARY KEY (pr_id, signal)
 ) WITHOUT ROWID;
+-- reason: these were handed from one slice to the next; a scan that runs meanwhile searches again.
 DROP TABLE neighbour_edges;
 
 -- Lines that many descriptions share (a JSON list), see pipeline/text_cleaning.py.

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from ossgard.cursor import Cursor
 from ossgard.pipeline.outcome import NextPhase, NextSlice, Outcome
-from ossgard.pipeline.phase import PhaseProcessor, Processor, Slice
+from ossgard.pipeline.phase import Phase, Processor, Slice
 from ossgard.pipeline.warnings import warning
 from ossgard.spec import writes
 from ossgard.spec.entities import Progress, WarningCode
@@ -26,7 +26,7 @@ class CountCursor(Cursor):
     phase: Annotated[str, Field(alias="from")] = ""
 
 
-def processor(phase: PhaseProcessor[CountCursor]) -> Processor[CountCursor]:
+def processor(phase: Phase[CountCursor]) -> Processor[CountCursor]:
     """A phase of a test, as the runner takes it."""
     return Processor(phase, CountCursor)
 

@@ -24,7 +24,7 @@ def test_a_list_that_must_be_whole_is_refused_and_nothing_is_sent() -> None:
     with pytest.raises(DatabaseError, match=r"a list of 1000 items has 6001 bytes, .* the limit is 1000: pass fewer"):
         asyncio.run(db.claim_job("2026-01-01T00:00:00Z", 2, LONG))
     with pytest.raises(DatabaseError, match="a list of 1000 items"):
-        asyncio.run(db.batch([Write("markPRsRead", (1, LONG[:9])), Write("insertRankedGroup", (1, 1, None, LONG))]))
+        asyncio.run(db.commit([Write("markPRsRead", (1, LONG[:9])), Write("insertRankedGroup", (1, 1, None, LONG))]))
     assert executor.statements == []
     assert INSERT_RANKED_GROUP.chunked is None
 

@@ -64,7 +64,7 @@ class World:
         self.services = Services(
             db=around(self.db),
             queue=around(self.queue),
-            batches=around(self.batches),
+            pollers=around(self.batches),
             http=http or HttpxClient(),
             clock=self.clock,
             entropy=SystemEntropy(),

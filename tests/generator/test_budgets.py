@@ -15,7 +15,7 @@ def budget(spec: SpecFolder, size: int, *calls: dict[str, Any], messages: int = 
     """The budget of one phase, whose slices have 2 statements in 1 round trip beside the calls."""
     spec.jobs["phases"][0]["slice"] = {"of": "pages", "size": size}
     spec.jobs["phases"][0]["budget"] = {"statements": 2, "round_trips": 1, "calls": list(calls)}
-    spec.bindings["queues"]["pipeline"]["max_batch_size"] = messages
+    spec.bindings["queue"]["max_batch_size"] = messages
     [result] = compute_budgets(loaded(spec))
     return result
 

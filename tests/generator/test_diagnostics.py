@@ -80,6 +80,7 @@ NAMES: dict[str, Mistake] = {
     "a method in snake_case": lambda spec: spec.method("count_notes", "DELETE FROM notes"),
     "a method that is a word of TypeScript": lambda spec: spec.method("delete", "DELETE FROM notes"),
     "a method that every database has": lambda spec: spec.method("batch", "DELETE FROM notes"),
+    "a method that every database of the core has": lambda spec: spec.method("commit", "DELETE FROM notes"),
     "two methods that are one in Python": lambda spec: [
         spec.method("clearPRs", "DELETE FROM notes"),
         spec.method("clearPrs", "DELETE FROM notes"),
@@ -243,26 +244,16 @@ PHASES: dict[str, Mistake] = {
 }
 
 BINDINGS: dict[str, Mistake] = {
-    "too many dimensions": lambda spec: spec.bindings.update(vectorize=[vectors(dimensions=3072)]),
-    "too many metadata indexes": lambda spec: spec.bindings.update(
-        vectorize=[vectors(metadata_indexes={f"field{number}": "number" for number in range(11)})]
+    "too many dimensions": lambda spec: spec.bindings["vectors"].update(dimensions=3072),
+    "both signals in one index": lambda spec: spec.bindings["vectors"]["intent"].update(collection="notes-code"),
+    "a binding twice": lambda spec: spec.bindings["vectors"]["code"].update(binding="DB"),
+    "a binding like a variable": lambda spec: spec.bindings.update(vars={"BATCH_POLLER": {"default": "x"}}),
+    "a queue that is its own dead-letter queue": lambda spec: spec.bindings["dead_letter"].update(
+        name="notes-pipeline"
     ),
-    "ids that are too long": lambda spec: spec.bindings.update(
-        vectorize=[vectors(collection="notes-everythingisinoneverylongpartofaname")]
-    ),
-    "a binding twice": lambda spec: spec.bindings.update(vectorize=[vectors(binding="DB")]),
-    "an unknown dead-letter queue": lambda spec: spec.bindings["queues"]["pipeline"].update(dead_letter="dead_leter"),
-    "a queue that is its own dead-letter queue": lambda spec: spec.bindings["queues"]["pipeline"].update(
-        dead_letter="pipeline"
-    ),
-    "no dead-letter queue": lambda spec: spec.bindings["queues"]["pipeline"].pop("dead_letter"),
-    "no Durable Object at all": lambda spec: spec.bindings.pop("durable_objects"),
-    "another Durable Object than the one that is needed": lambda spec: spec.bindings["durable_objects"][0].update(
-        {"class": "Counter"}
-    ),
-    "too many retries": lambda spec: spec.bindings["queues"]["pipeline"].update(max_retries=101),
-    "fewer retries than the runner": lambda spec: spec.bindings["queues"]["pipeline"].update(max_retries=2),
-    "too large a batch": lambda spec: spec.bindings["queues"]["dead_letter"].update(max_batch_size=101),
+    "too many retries": lambda spec: spec.bindings["queue"].update(max_retries=101),
+    "fewer retries than the runner": lambda spec: spec.bindings["queue"].update(max_retries=2),
+    "too large a batch": lambda spec: spec.bindings["dead_letter"].update(max_batch_size=101),
     "too much CPU": lambda spec: spec.bindings["worker"].update(cpu_ms=400_000),
     "an unknown plan": lambda spec: spec.bindings["worker"].update(plan="payed"),
     "a date that is none": lambda spec: spec.bindings["worker"].update(compatibility_date="2026-09-31"),
@@ -271,10 +262,8 @@ BINDINGS: dict[str, Mistake] = {
     "a schedule of four fields": lambda spec: spec.bindings["worker"].update(crons=["* * * *"]),
     "a schedule out of range": lambda spec: spec.bindings["worker"].update(crons=["*/15 25 * * *"]),
     "a delay over the queue's": lambda spec: spec.jobs["retries"].update(longest_seconds=50_000),
-    "more consumers than the queue has": lambda spec: spec.bindings["queues"]["pipeline"].update(max_concurrency=251),
-    "a longer retry delay than the queue's": lambda spec: spec.bindings["queues"]["pipeline"].update(
-        retry_delay=50_000
-    ),
+    "more consumers than the queue has": lambda spec: spec.bindings["queue"].update(max_concurrency=251),
+    "a longer retry delay than the queue's": lambda spec: spec.bindings["queue"].update(retry_delay=50_000),
     "more jobs for an account than there are": lambda spec: spec.bindings["local"].update(jobs_per_account=7),
     "errors of polls within the patience": lambda spec: spec.jobs["polling"].update(max_errors=4),
 }
@@ -289,7 +278,7 @@ BUDGETS: dict[str, Mistake] = {
         },
     ),
     "a phase that no slice size saves": phase(budget={"statements": 2000, "round_trips": 1}),
-    "a batch of messages": lambda spec: spec.bindings["queues"]["pipeline"].update(max_batch_size=100)
+    "a batch of messages": lambda spec: spec.bindings["queue"].update(max_batch_size=100)
     or phase(budget={"statements": 2, "round_trips": 7})(spec),
     "a smaller plan": lambda spec: spec.bindings["worker"].update(plan="free"),
     "a message that carries data": lambda spec: spec.jobs["message"]["fields"].update(title="text"),
@@ -643,6 +632,8 @@ TEXTS: dict[str, tuple[str, str, str]] = {
     "an unknown key": ("database", "scope: account", "scop: account"),
     "an unknown key of a route": ("routes", "auth: none", "auth: none\n  auht: none"),
     "a key that is missing": ("database", "    doc: The account itself.\n", ""),
+    "a section that is missing": ("bindings", "poller:\n  binding: BATCH_POLLER\n", ""),
+    "a choice that is none": ("bindings", "  dimensions: 768", "  dimensions: 768\n  metric: euclidean"),
     "a key twice": ("database", "result: Account?", "result: Account?\n    result: Account"),
     "a value that is not one of several": ("database", "scope: account", "scope: acount"),
     "a value of another type": ("jobs", "size: 1", "size: one"),
@@ -668,11 +659,6 @@ TEXTS: dict[str, tuple[str, str, str]] = {
     "half a character": ("routes", "title: notes", 'title: "\\uD800"'),
     "an alias in its own anchor": ("routes", "title: notes", "title: &a [*a]"),
 }
-
-
-def vectors(**changes: object) -> dict[str, object]:
-    index = {"binding": "INDEX", "collection": "notes-code", "dimensions": 1536, "metric": "cosine"}
-    return {**index, "metadata_indexes": {"repoId": "number"}, **changes}
 
 
 def test_broken_texts(tmp_path: Path, snapshot: SnapshotAssertion) -> None:

@@ -263,16 +263,15 @@ def test_phase(spec: SpecFolder, plain: dict[str, str], snapshot: SnapshotAssert
     assert added(spec, plain) == snapshot
 
 
-def test_vectorize_binding(spec: SpecFolder, plain: dict[str, str], snapshot: SnapshotAssertion) -> None:
-    spec.bindings["vectorize"] = [
-        {
-            "binding": "CODE_INDEX",
-            "collection": "notes-code",
-            "dimensions": 768,
-            "metric": "cosine",
-            "metadata_indexes": {"noteId": "number"},
-        }
-    ]
+def test_names_of_bindings(spec: SpecFolder, plain: dict[str, str], snapshot: SnapshotAssertion) -> None:
+    for section in ("database", "queue", "poller"):
+        spec.bindings[section]["binding"] = f"OUR_{section.upper()}"
+    spec.bindings["vectors"] = {
+        "dimensions": 1024,
+        "code": {"binding": "OUR_CODE", "collection": "our-code"},
+        "intent": {"binding": "OUR_INTENT", "collection": "our-intent"},
+    }
+    spec.bindings["dead_letter"]["name"] = "our-dead-letters"
     assert added(spec, plain) == snapshot
 
 

@@ -194,7 +194,7 @@ def test_nothing_is_written_when_a_check_fails(project: Path, spec: SpecFolder) 
     spec.write()
     result = command("generate", "-p", str(project))
     assert result.exit_code == 1
-    assert "spec/database.yaml:20:13: error: unknown entity 'Acount'" in result.output
+    assert "spec/database.yaml:20:13: error TYPE001: unknown entity 'Acount'" in result.output
     assert "help: did you mean 'Account'?" in result.output
     assert "unknown plan 'payed'" in result.output
     assert "2 errors; nothing was written" in result.output
@@ -214,16 +214,17 @@ def test_check_prints_a_unified_diff_and_fails(project: Path, spec: SpecFolder) 
     assert '+export type NoteState = "open";\n' in result.stdout
     assert "Binary files a/local/image.bin and b/local/image.bin differ" in result.stdout
     assert "--- a/local/gone.txt\n+++ /dev/null\n" in result.stdout
-    assert "4 files in generated/ differ from the spec; run `make generate`" in result.output
+    assert "generated/local/gone.txt:1:1: error OUT001: it is not what the spec gives" in result.output
+    assert "4 errors" in result.output
     assert (project / "generated/local/image.bin").read_bytes() == b"\x00\xfe"
 
 
-def test_check_asks_for_current_schemas(project: Path) -> None:
+def test_check_asks_for_current_schemas_and_explanations(project: Path) -> None:
     command("generate", "-p", str(project))
     edit(project / "spec/schema/jobs.schema.json", "{}\n")
     result = command("check", "-p", str(project))
     assert result.exit_code == 1
-    assert "spec/schema/ is out of date (jobs.schema.json)" in result.output
+    assert "spec/schema/jobs.schema.json:1:1: error OUT001: it is not what the spec gives" in result.output
 
 
 def test_help_teaches() -> None:
@@ -251,7 +252,7 @@ def test_a_spec_file_that_is_a_folder_is_explained(project: Path) -> None:
     (project / "spec/jobs.yaml").mkdir()
     result = command("generate", "-p", str(project))
     assert result.exit_code == 1
-    assert "spec/jobs.yaml:1:1: error: cannot be read" in result.output
+    assert "spec/jobs.yaml:1:1: error SPEC001: cannot be read" in result.output
 
 
 def test_an_output_folder_that_cannot_be_written_is_explained(project: Path) -> None:

@@ -25,7 +25,7 @@ def test_a_statement_that_forgets_the_account_is_refused(spec: SpecFolder, kind:
     found = spec.diagnostics()
     assert "of another account" in found
     assert "'leak'" in found
-    assert found.count("error:") == 1
+    assert found.count("error ") == 1
 
 
 @pytest.mark.parametrize("kind", CAREFUL)

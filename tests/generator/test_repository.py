@@ -20,6 +20,13 @@ def test_every_file_is_rendered_or_copied() -> None:
     assert [path for path in COPIES if path.startswith(MIGRATIONS)]
 
 
+def test_nothing_else_is_committed_that_a_merge_has_left() -> None:
+    command = ["git", "ls-files", "-z", "generated"]
+    told = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    committed = {name.removeprefix("generated/") for name in told.split("\0") if name and (PROJECT / name).exists()}
+    assert committed <= SOURCES.keys() | {".manifest"}
+
+
 @pytest.mark.parametrize("path", [path for path in RENDERED if not path.endswith(".json")])
 def test_what_is_rendered_says_in_its_first_line_from_what(path: str) -> None:
     first = (PROJECT / "generated" / path).read_text().splitlines()[0]

@@ -15,7 +15,7 @@ FLOORS = {
         ("ossgard", "ossgard.spec"),
         ("ossgard.providers",),
         ("ossgard.pipeline",),
-        ("ossgard.account_check",),
+        ("ossgard.account_check", "ossgard.http"),
         ("ossgard.pipeline.batch",),
         ("ossgard.pipeline.phases",),
         ("ossgard.spec.processors",),
@@ -28,7 +28,9 @@ FLOORS = {
     ),
     "generator": (
         ("generator.diagnostics", "generator.layout", "generator.record", "generator.version", "generator.write"),
+        ("generator.findings",),
         ("generator.spec",),
+        ("generator.trial.bounds", "generator.trial.d1", "generator.trial.tables"),
         ("generator.output",),
         ("generator.trial",),
         ("generator.checks",),

@@ -98,7 +98,7 @@ SHORT_FORMS: list[tuple[str, list[str | int], Any, bool]] = [
     ("routes", ["routes", 0, "responses"], {}, False),
     ("jobs", ["phases", 0, "budget", "calls"], [{"to": "github", "count": 2}], True),
     ("jobs", ["phases", 0, "budget", "calls"], [{"to": "github", "count": 0}], False),
-    ("bindings", ["vectorize"], [{"binding": "a"}], False),
+    ("bindings", ["vectors", "code"], {"binding": "a"}, False),
     ("bindings", ["vars"], {"log_level": {"default": "x"}}, False),
 ]
 

@@ -19,6 +19,10 @@ MIB = 1024 * 1024
 # More than is read of anything but the results of a batch.
 _BOMB = gzip.compress(b"0" * (40 * MIB))
 _DEFLATE_BOMB = zlib.compress(b"0" * (200 * MIB))
+# The same for hosts whose `fetch` reads more encodings: Brotli, and Zstandard, whose blocks say "so often this byte".
+_BROTLI_BOMB = bytes.fromhex("cfffff7ff82560e2b14020f7fe9ffffffff04b00c4610180eefd7ffeffffe1970088c32200ddfb3f")
+_ZSTD_BLOCK = (1 << 1 | 128 * 1024 << 3).to_bytes(3, "little") + b"0"
+_ZSTD_BOMB = bytes.fromhex("28b52ffd0038") + _ZSTD_BLOCK * 320
 _DEEP = "[" * 100_000 + "]" * 100_000
 _DEEP_OBJECT = '{"a":' * 100_000 + "1" + "}" * 100_000
 _SSO = "https://github.com/orgs/acme/sso?authorization_request=A"
@@ -239,7 +243,7 @@ KINDS: Mapping[str, _Kind] = {
     ),
     "418": _kind(_REFUSED, status=418, body=""),
     "422": _kind({**_REFUSED, "chat": _NO_ANSWER}, status=422, body=_UNAVAILABLE),
-    "501": _kind(_REFUSED, status=501, body="no"),
+    "501": _kind({**_REFUSED, "submission": _fails("has no batch interface")}, status=501, body="no"),
     "503 in HTML": _kind(_LATER, status=503, body="<html>Later</html>"),
     "SAML": _kind(
         {"repository,listing": _fails(re.escape(_SSO))},
@@ -300,9 +304,9 @@ KINDS: Mapping[str, _Kind] = {
         {"chat": _fails("has not given a usable answer")}, change=said(lambda text: _NONSENSE)
     ),
     # Items
-    # What the listing spoils is read by itself.
+    # What the listing spoils is read by itself; a listing that names nobody is asked for again.
     "titles are null": _kind({"listing": DONE}, change=fields(title=None)),
-    "numbers are texts": _kind({"listing": _told("PULL_UNREADABLE")}, change=fields(number="1")),
+    "numbers are texts": _kind({"listing": WAITS}, change=fields(number="1")),
 }
 
 
@@ -322,3 +326,13 @@ def _fault(endpoint: str, answer: Mapping[str, Any], outcome: Outcome, other: st
 
 
 TABLE = tuple(_rows())
+
+
+def _encoded(encoding: str, bomb: bytes) -> Hostile:
+    answer = {"status": 200, "body": bomb, "headers": {"content-encoding": encoding}}
+    fault = partial(_fault, "github.pulls", answer, _TOO_LARGE)
+    return Hostile(f"{encoding} bomb", "github.pulls", "openai", fault, _TOO_LARGE)
+
+
+# What only some hosts read.
+ENCODED = {name: _encoded(name, bomb) for name, bomb in (("br", _BROTLI_BOMB), ("zstd", _ZSTD_BOMB))}

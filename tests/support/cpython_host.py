@@ -97,7 +97,7 @@ def cpython_host(
     """Run the core with its database in `directory`; `stores` chooses others than the vectors in memory."""
     lines: list[str] = []
     settings = Settings.from_mapping(environment)
-    configure(settings.log_level, lines.append)
+    configure(settings, lines.append)
     executor = migrated_executor(str(directory / "ossgard.db"))
     queue = queue or MemoryQueue()
     vectors = MemoryVectors()
@@ -106,7 +106,7 @@ def cpython_host(
     services = Services(
         db=db,
         queue=queue,
-        batches=TableScheduler(db, clock, lambda: None),
+        pollers=TableScheduler(db, clock, lambda: None),
         http=http or HttpxClient(),
         clock=clock,
         entropy=SystemEntropy(),

@@ -28,7 +28,7 @@ class Mortal:
             services,
             db=_Endangered(self, services.db),
             queue=_Endangered(self, services.queue),
-            batches=_Endangered(self, services.batches),
+            pollers=_Endangered(self, services.pollers),
             http=_EndangeredHttp(self, services.http),
             vectors=lambda _: vectors,
         )

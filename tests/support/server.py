@@ -32,7 +32,8 @@ def serve(app: Any, companion: Companion | None = None) -> Iterator[str]:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-        server = _Server(uvicorn.Config(app, log_level="error", lifespan="off", http="h11"))
+        # Clients forget idle connections after 5 seconds, and a server that did the same would hang up on some of them.
+        server = _Server(uvicorn.Config(app, log_level="error", lifespan="off", http="h11", timeout_keep_alive=75))
         thread = threading.Thread(target=lambda: asyncio.run(_run(server, listener, companion)), daemon=True)
         thread.start()
         if not server.ready.wait(20):

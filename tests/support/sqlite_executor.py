@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ossgard.errors import ConstraintError, DatabaseError
-from ossgard.executor import BatchResult, Row, SqlValue
+from ossgard.executor import Row, SqlValue, StatementResult
 
 MIGRATIONS = Path(__file__).parents[2] / "spec" / "migrations"
 
@@ -32,7 +32,7 @@ class SqliteExecutor:
         """Run one statement; the number of rows it changed."""
         return self._execute(sql, values).changes
 
-    async def batch(self, statements: Sequence[tuple[str, Sequence[SqlValue]]]) -> list[BatchResult]:
+    async def commit(self, statements: Sequence[tuple[str, Sequence[SqlValue]]]) -> list[StatementResult]:
         """Run statements as one transaction."""
         self.connection.execute("BEGIN IMMEDIATE")
         try:
@@ -43,7 +43,7 @@ class SqliteExecutor:
         self.connection.execute("COMMIT")
         return results
 
-    def _execute(self, sql: str, values: Sequence[SqlValue]) -> BatchResult:
+    def _execute(self, sql: str, values: Sequence[SqlValue]) -> StatementResult:
         self.statements.append(sql)
         try:
             cursor = self.connection.execute(sql, tuple(values))
@@ -52,7 +52,7 @@ class SqliteExecutor:
             raise ConstraintError(str(error)) from error
         except sqlite3.Error as error:
             raise DatabaseError(str(error)) from error
-        return BatchResult(rows, max(cursor.rowcount, 0))
+        return StatementResult(rows, max(cursor.rowcount, 0))
 
 
 def migrated_executor(path: str = ":memory:") -> SqliteExecutor:

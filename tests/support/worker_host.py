@@ -19,8 +19,10 @@ ROOT = Path(__file__).resolve().parents[2]
 BUN = ROOT / ".tools" / "node_modules" / ".bin" / "bun"
 WORKER = ROOT / "generated" / "worker"
 
-# The binding of the pollers.
-POLLER = "BATCH_POLLER"
+# What the generated Worker calls the pollers' binding and its queues.
+_SETTINGS = json.loads((WORKER / "dev" / "settings.json").read_text())
+[POLLER] = _SETTINGS["durableObjects"]
+PIPELINE, DEAD_LETTERS = _SETTINGS["consumers"]
 
 # The first start compiles the standard library.
 START_SECONDS = 240

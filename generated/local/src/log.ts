@@ -10,11 +10,11 @@ export function isLogLevel(text: string): text is LogLevel {
   return (LEVELS as readonly string[]).includes(text);
 }
 
-/** A log that writes what is at least as severe as `threshold`. */
-export function createLog(threshold: LogLevel, write: (line: string) => void): Log {
+/** A log of a deployment that writes what is at least as severe as `threshold`. */
+export function createLog(threshold: LogLevel, environment: string | undefined, write: (line: string) => void): Log {
   const lowest = LEVELS.indexOf(threshold);
   return (level, message) => {
     if (LEVELS.indexOf(level) < lowest) return;
-    write(JSON.stringify({ time: new Date().toISOString(), level, message }));
+    write(JSON.stringify({ time: new Date().toISOString(), level, environment, message }));
   };
 }

@@ -14,7 +14,7 @@ SELECT id, first_value(id) OVER (
 FROM repos;
 DELETE FROM same_repos WHERE id = stays;
 
--- One scan of a repository is active at most: the newest.
+-- reason: one scan of a repository is active at most, the newest.
 DELETE FROM scan_steps WHERE scan_id IN (
     SELECT id FROM scans WHERE status NOT IN ('done', 'failed') AND repo_id IN (SELECT id FROM same_repos)
 );
@@ -49,13 +49,15 @@ UPDATE repos SET last_scan_at = (
       AND lower(same.name) = lower(repos.name)
 )
 WHERE id IN (SELECT stays FROM same_repos);
+-- reason: what was theirs has come to the one that stays.
 DELETE FROM repos WHERE id IN (SELECT id FROM same_repos);
 DROP TABLE same_repos;
 
+-- reason: no two can be of one name or id from now on; an account has few.
 CREATE UNIQUE INDEX repos_by_name ON repos (account_id, owner COLLATE NOCASE, name COLLATE NOCASE);
 CREATE UNIQUE INDEX repos_by_github_id ON repos (account_id, github_id);
 
--- What is deleted after a while is found by these: the last step of a scan that has ended, a repository's old groups, and
+-- reason: what is deleted after a while is found by these: the last step of a scan that has ended, a repository's old groups, and
 -- jobs that have ended.
 CREATE INDEX scan_steps_ended ON scan_steps (due_at) WHERE phase IS NULL;
 DROP INDEX dupe_groups_by_repo;

@@ -11,6 +11,8 @@ from ossgard.errors import ConnectionFailure, HttpError, OssgardError, Permanent
 from ossgard.outgoing import PROBE, Outgoing
 from ossgard.pipeline.signals import has_other_size
 from ossgard.ports import Clock, HttpClient, HttpStream
+from ossgard.providers.chat import ChatModel
+from ossgard.providers.embeddings import EmbeddingModel
 from ossgard.providers.factory import Providers
 from ossgard.providers.gateway import is_own_address
 from ossgard.providers.github import NotGitHub, TokenRefused
@@ -44,8 +46,9 @@ async def check_services(services: Services, config: Config, is_new: bool) -> li
             new account.
     """
     hasty = replace(services, http=_Hasty(services.http, services.clock))
-    warnings = await _check_token(hasty, config, is_new)
-    tests = [_test_part(hasty, config, "llm"), _test_part(hasty, config, "embedding")]
+    providers = Providers(hasty, config)
+    warnings = await _check_token(hasty, config, providers, is_new)
+    tests = [_test_part(hasty, config, providers, "llm"), _test_part(hasty, config, providers, "embedding")]
     store = config.vector_store
     if services.host.vector_store and store is not None and store.url is not None:
         tests.append(_probe(hasty, store.url))
@@ -77,13 +80,13 @@ class _Hasty:
             yield answer
 
 
-async def _check_token(services: Services, config: Config, is_new: bool) -> list[str]:
+async def _check_token(services: Services, config: Config, providers: Providers, is_new: bool) -> list[str]:
     token = config.github.token
     if not (token.isascii() and token.isprintable()) or " " in token:
         problems = {"config": ["github.token has characters that no token has"]}
         raise HttpError(ErrorCode.CONFIG_REFUSED, INVALID, problems)
     try:
-        await Providers(services, config).github().check_token()
+        await providers.github().check_token()
     except TokenRefused as error:
         raise HttpError(ErrorCode.GITHUB_TOKEN_REFUSED, str(error)) from None
     except (RetryableError, NotGitHub) as error:
@@ -109,14 +112,15 @@ async def _all(tests: Sequence[Coroutine[Any, Any, str | None]]) -> list[str]:
     return [warning for warning in found if isinstance(warning, str)]
 
 
-async def _test_part(services: Services, config: Config, part: Part) -> str | None:
+async def _test_part(services: Services, config: Config, providers: Providers, part: Part) -> str | None:
     """A warning when a model does not answer the smallest of questions."""
     model: LlmConfig | EmbeddingConfig = config.llm if part == "llm" else config.embedding
     if not model.api_key and model.provider != "ollama" and is_own_address(model.url):
         return f"{part}.api_key is empty: {model.provider} answers nobody without a key"
-    ask = _ask_chat if part == "llm" else _ask_embedding
     try:
-        return await ask(services, config)
+        if part == "llm":
+            return await _ask_chat(providers.chat_model())
+        return await _ask_embedding(services, config, providers.embedding_model())
     except ConnectionFailure as failure:
         return f"The {_NAMES[part]} ({part}.url) at {model.url} could not be reached: {failure.reason}"
     except (PermanentError, RetryableError) as error:
@@ -126,16 +130,14 @@ async def _test_part(services: Services, config: Config, part: Part) -> str | No
         return f"The {_NAMES[part]} failed a test: {str(error).rstrip('.')}{advice}"
 
 
-async def _ask_chat(services: Services, config: Config) -> str | None:
-    model = Providers(services, config).chat_model()
+async def _ask_chat(model: ChatModel) -> str | None:
     answer = await model.complete(_SYSTEM, _QUESTION, _ANSWER_TOKENS)
     if answer.text.strip() or answer.problem:
         return None
     return f"The chat model answered a test with nothing at all: {model.name} may not be a chat model. Check llm.model"
 
 
-async def _ask_embedding(services: Services, config: Config) -> str | None:
-    model = Providers(services, config).embedding_model()
+async def _ask_embedding(services: Services, config: Config, model: EmbeddingModel) -> str | None:
     embedded = await model.embed([_TEXT])
     [vector] = embedded.vectors
     if vector is None:

@@ -4,6 +4,7 @@ import codecs
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 from urllib.parse import unquote
 
@@ -16,6 +17,7 @@ from ossgard.auth import authenticate
 from ossgard.config import parse_stored
 from ossgard.errors import HttpError, PermanentError
 from ossgard.model import JsonObject
+from ossgard.providers.factory import Providers
 from ossgard.services import Services
 from ossgard.spec.database import AccountDatabase
 from ossgard.spec.entities import Account
@@ -60,6 +62,16 @@ class AccountContext:
             return parse_stored(self.account.config, self.services.host)
         except PermanentError as error:
             raise HttpError(ErrorCode.CONFIG_INVALID, str(error)) from None
+
+    @cached_property
+    def providers(self) -> Providers:
+        """What the account uses beside the host's own ports.
+
+        Raises:
+            HttpError: 400, when what is stored is not valid.
+            PermanentError: the host cannot serve it.
+        """
+        return Providers(self.services, self.config())
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from ossgard.spec.settings import LOG_LEVELS
+from ossgard.spec.settings import LOG_LEVELS, Settings
 
 LOGGER = logging.getLogger("ossgard")
 _DEFAULT = "info"
@@ -19,13 +19,22 @@ def log(level: int, message: str, *, error: BaseException | None = None, **field
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line, a traceback inside it included, so that log collectors do not tear it apart."""
+    """One JSON object a line, a traceback inside it included, so that log collectors do not tear it apart.
+
+    Args:
+        environment: the deployment that speaks.
+    """
+
+    def __init__(self, environment: str) -> None:
+        super().__init__()
+        self._environment = environment
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as a line of JSON."""
         line: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
+            "environment": self._environment,
             "message": record.getMessage(),
         }
         line.update(getattr(record, "fields", {}))
@@ -37,10 +46,10 @@ class JsonLines(logging.Formatter):
 class _LineHandler(logging.Handler):
     """Hands formatted records to a function."""
 
-    def __init__(self, write: Callable[[str], None]) -> None:
+    def __init__(self, environment: str, write: Callable[[str], None]) -> None:
         super().__init__()
         self._write = write
-        self.setFormatter(JsonLines())
+        self.setFormatter(JsonLines(environment))
 
     def emit(self, record: logging.LogRecord) -> None:
         self._write(self.format(record))
@@ -55,12 +64,12 @@ def _level(name: str) -> str:
     return level or _DEFAULT
 
 
-def configure(level: str, write: Callable[[str], None]) -> None:
-    """Send events from `level` on (a name in `LOG_LEVELS`, in whatever case) to `write`, one line each.
+def configure(settings: Settings, write: Callable[[str], None]) -> None:
+    """Send events from the level of the settings on (a name in `LOG_LEVELS`, in whatever case) to `write`, a line each.
 
     A host that cannot refuse to start goes on at the level `info` when nobody knows the name, and says so.
     """
-    LOGGER.handlers = [_LineHandler(write)]
+    LOGGER.handlers = [_LineHandler(settings.environment, write)]
     LOGGER.propagate = False
     LOGGER.setLevel(_DEFAULT.upper())
-    LOGGER.setLevel(_level(level).upper())
+    LOGGER.setLevel(_level(settings.log_level).upper())

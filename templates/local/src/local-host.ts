@@ -68,7 +68,7 @@ export class LocalHost {
     writeLog: (line: string) => void,
     clock: Clock = systemClock,
   ): Promise<LocalHost> {
-    const log = createLog(config.logLevel, writeLog);
+    const log = createLog(config.logLevel, config.variables.ENVIRONMENT, writeLog);
     const core = Promise.withResolvers<PyodideHost>();
     core.promise.catch(() => {});
     const server = serve(config, core.promise, log);

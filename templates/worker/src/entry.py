@@ -15,7 +15,8 @@ from ossgard.app import create_app
 from ossgard.errors import HttpError
 from ossgard.log import log
 from ossgard.pipeline.batch import polling
-from ossgard.pipeline.runner import Retry, Runner
+from ossgard.pipeline.disposition import Retry
+from ossgard.pipeline.runner import Runner
 from ossgard.spec.phases import POLLING
 
 # How long a message waits after an error that the runner itself did not expect.
@@ -74,7 +75,7 @@ class BatchPoller(DurableObject):
         """Poll, and have another alarm whatever happens: the platform gives up one that fails too often."""
         store = ObjectPollStore(self.ctx.storage)
         try:
-            await polling.BatchPoller(build_services(self.env), store).alarm()
+            await polling.BatchWatch(build_services(self.env), store).alarm()
         except Exception as error:
             log(logging.ERROR, "an alarm failed; there will be another", error=error, poller=self.ctx.id.name)
             await store.postpone(SystemClock().now() + timedelta(seconds=POLLING.longest_seconds))

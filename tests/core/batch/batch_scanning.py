@@ -10,7 +10,7 @@ from typing import Any
 from ossgard.model import JsonObject
 from ossgard.pipeline.batch.poll_table import TableScheduler, poll
 from ossgard.pipeline.batch.states import Claimed, RoundState, kept_state
-from ossgard.pipeline.texts import CODE_COLLECTION, INTENT_COLLECTION
+from ossgard.spec.settings import CODE_COLLECTION, INTENT_COLLECTION
 from ossgard.times import from_text
 from tests.core.scanning import Scanning
 from tests.outside.batches import Batch
@@ -50,7 +50,7 @@ class BatchScanning(Scanning):
         super().__init__(outside, repository, self.config, vectors)
         self.outside = outside
         self.key = self.config["llm"]["api_key"]
-        self.services = replace(self.services, batches=TableScheduler(self.db, self.clock, lambda: None))
+        self.services = replace(self.services, pollers=TableScheduler(self.db, self.clock, lambda: None))
         outside.batches.now = lambda: self.clock.now().timestamp()
 
     # ---- going on

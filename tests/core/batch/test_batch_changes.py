@@ -10,8 +10,8 @@ import pytest
 
 from ossgard.app import create_app
 from ossgard.auth import hash_api_key
-from ossgard.pipeline.texts import CODE_COLLECTION, INTENT_COLLECTION
 from ossgard.pipeline.vector_size import MAX_RESTARTS
+from ossgard.spec.settings import CODE_COLLECTION, INTENT_COLLECTION
 from tests.core.batch.batch_scanning import (
     CHAT_ROUNDS,
     ROUNDS,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ossgard.pipeline.texts import INTENT_COLLECTION
+from ossgard.spec.settings import INTENT_COLLECTION
 from tests.core.batch.batch_scanning import (
     ROUNDS,
     BatchScanning,

@@ -11,6 +11,7 @@ from ossgard.app import create_app
 from ossgard.auth import hash_api_key
 from ossgard.pipeline.batch.rounds import COLLECT_RETRY_SECONDS, WAITING
 from ossgard.pipeline.disposition import Done
+from ossgard.spec.entities import Failing
 from tests.core.batch.batch_scanning import BatchScanning, assert_equals_ordinary, batch_config, planted
 from tests.outside.repository import Repository
 from tests.outside.world import World as Outside
@@ -108,6 +109,13 @@ def test_progress_of_a_scan_that_failed_while_it_waited_is_null(waiting: BatchSc
 @pytest.mark.parametrize("cursor", ["NULL", "'{}'", "'{\"total\":3}'", "'{\"batch\":null}'"])
 def test_a_cursor_without_a_batch_has_no_age(waiting: BatchScanning, cursor: str) -> None:
     waiting.executor.connection.execute(f"UPDATE scans SET phase_cursor = {cursor}")
+    assert get(waiting, "/scans/1")["progress"]["note"] == WAITING
+
+
+def test_a_scan_that_is_put_off_says_why_and_not_for_how_long_its_batch_is_under_way(waiting: BatchScanning) -> None:
+    failing = Failing(since="2026-11-23T10:00:00.000Z", tries=1, unexpected=0, waited=1)
+    [step] = waiting.executor.connection.execute("SELECT max(step) FROM scan_steps").fetchone()
+    asyncio.run(waiting.services.db.put_off_step(1, step, "2026-11-23T11:00:00.000Z", failing, WAITING))
     assert get(waiting, "/scans/1")["progress"]["note"] == WAITING
 
 

@@ -214,7 +214,7 @@ def test_a_database_that_fails_during_an_alarm_leaves_another_one(
 
 def test_a_scan_that_cannot_be_marked_as_failed_is_by_the_next_alarm(waiting: BatchScanning, outside: Outside) -> None:
     outside.fail("openai.batch", 404)
-    alarm(waiting, db=Failing(waiting.db, "batch"))
+    alarm(waiting, db=Failing(waiting.db, "commit"))
     assert (waiting.scan()["status"], len(waiting.polls())) == ("embedding", 1)
     waiting.ring()
     assert (waiting.scan()["status"], waiting.polls()) == ("failed", [])

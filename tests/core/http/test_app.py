@@ -14,12 +14,12 @@ from ossgard.app import create_app
 from ossgard.auth import hash_api_key
 from ossgard.errors import ConnectionFailure, DatabaseError
 from ossgard.log import configure
-from ossgard.pipeline.texts import INTENT_COLLECTION, intent_point_id
+from ossgard.pipeline.texts import intent_point_id
 from ossgard.ports import HttpResponse, HttpStream, VectorPoint
 from ossgard.services import CLOUD_HOST, LOCAL_HOST, HostProfile
 from ossgard.spec.entities import PRInput, PRState
 from ossgard.spec.messages import PipelineMessage
-from ossgard.spec.settings import Settings
+from ossgard.spec.settings import INTENT_COLLECTION, Settings
 from tests.core.providers.scripted import Pieces, given
 from tests.core.world import CONFIG, World
 
@@ -248,13 +248,13 @@ def test_a_cloud_host_refuses_what_it_cannot_serve() -> None:
     config = {
         **CONFIG,
         "llm": {**CONFIG["llm"], "provider": "ollama"},
-        "embedding": {**CONFIG["embedding"], "model": "text-embedding-3-large"},
+        "embedding": {**CONFIG["embedding"], "model": "text-embedding-ada-002"},
     }
     answer = request(world, "POST", "/accounts", json={"config": config})
     assert answer.status_code == 400
     assert answer.json()["error"]["fieldErrors"]["config"] == [
         "llm.provider 'ollama' is not available here: use 'anthropic' or 'openai'",
-        "embedding.model 'text-embedding-3-large' has 3072 dimensions, but the vector index here has 1536: "
+        "embedding.model 'text-embedding-ada-002' has 1536 dimensions, but the vector index here has 768: "
         "use text-embedding-3-small",
     ]
 
@@ -360,7 +360,7 @@ class BrokenDatabase:
 
 def test_an_error_that_is_nobodys_is_logged_and_not_shown() -> None:
     lines: list[str] = []
-    configure("info", lines.append)
+    configure(Settings(log_level="info"), lines.append)
     try:
         world = prepared(around=lambda port: BrokenDatabase() if hasattr(port, "get_scan") else port)
         answer = request(world, "GET", "/repos")

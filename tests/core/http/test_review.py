@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from ossgard.auth import hash_api_key
-from ossgard.pipeline.texts import CODE_COLLECTION, INTENT_COLLECTION
+from ossgard.spec.settings import CODE_COLLECTION, INTENT_COLLECTION
 from tests.core.http.test_app import KEY, request
 from tests.core.scanning import Scanning
 from tests.outside.diffs import ChangedFile

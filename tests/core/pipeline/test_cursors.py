@@ -33,7 +33,7 @@ def test_a_scan_with_a_damaged_cursor_fails_and_says_why() -> None:
     world.start_scan()
     world.executor.connection.execute("""UPDATE scans SET phase_cursor = '{"done": "many"}'""")
     assert isinstance(world.handle(world.queue.messages[0]), Failed)
-    assert "(CountCursor): done input should be a valid integer" in world.scan()["error"]
+    assert "(CountCursor): done must be a whole number" in world.scan()["error"]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from ossgard.pipeline.disposition import Done, Failed, Retry
 from ossgard.pipeline.outbox import job_id
 from ossgard.pipeline.outcome import NextPhase, Outcome
 from ossgard.pipeline.patience import backoff, duration
-from ossgard.pipeline.phase import PhaseProcessor, Slice
+from ossgard.pipeline.phase import Phase, Slice
 from ossgard.pipeline.purge import PURGE
 from ossgard.pipeline.runner import AT_ONCE
 from ossgard.spec.entities import BatchPoll, Progress
@@ -52,7 +52,7 @@ def always(error: BaseException) -> World:
     return started(Failing(repeat(error)))
 
 
-def started(phase: PhaseProcessor[CountCursor], **options: Any) -> World:
+def started(phase: Phase[CountCursor], **options: Any) -> World:
     world = World({"scan": processor(phase)}, **options)
     world.start_scan()
     return world
@@ -95,7 +95,7 @@ PASSING = [
     RetryableError("OpenAI failed: overloaded (status 503)"),
     ConnectionFailure("https://api.github.com", "the connection was refused"),
     DatabaseUnavailable("The database cannot be used for now: D1 DB is overloaded"),
-    RetryableError("Vectorize does not answer for the index 'ossgard-code'"),
+    RetryableError("Vectorize does not answer for the index 'a-code'"),
 ]
 
 
@@ -314,12 +314,13 @@ class Unavailable:
 
 
 @pytest.mark.parametrize(
-    "methods", [{"begin_step"}, {"batch", "put_off_step"}, {"mark_step_sent"}, {"batch", "put_off_step", "excuse_step"}]
+    "methods",
+    [{"begin_step"}, {"commit", "put_off_step"}, {"mark_step_sent"}, {"commit", "put_off_step", "excuse_step"}],
 )
 def test_what_cannot_be_noted_down_is_for_the_queue_to_deliver_again(methods: set[str]) -> None:
     broken = set(methods)
     phase = Failing([])
-    world = started(phase, around=lambda port: Unavailable(port, broken) if hasattr(port, "batch") else port)
+    world = started(phase, around=lambda port: Unavailable(port, broken) if hasattr(port, "commit") else port)
     for attempt in (1, 2, 9):
         disposition = world.handle(FIRST, attempt)
         assert disposition == Retry(backoff(attempt), "The database cannot be used for now: its disk is full")

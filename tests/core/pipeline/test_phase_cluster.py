@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ossgard.pipeline.texts import CODE_COLLECTION, INTENT_COLLECTION
 from ossgard.ports import VectorMatch
+from ossgard.spec.settings import CODE_COLLECTION, INTENT_COLLECTION
 from tests.core.scanning import Scanning
 from tests.outside.diffs import ChangedFile
 from tests.outside.repository import Repository

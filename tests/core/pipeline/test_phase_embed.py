@@ -9,8 +9,8 @@ import pytest
 
 from ossgard.errors import RetryableError
 from ossgard.pipeline.disposition import Done
-from ossgard.pipeline.texts import CODE_COLLECTION, INTENT_COLLECTION
 from ossgard.ports import VectorPoint
+from ossgard.spec.settings import CODE_COLLECTION, INTENT_COLLECTION
 from tests.core.scanning import Scanning
 from tests.outside.diffs import ChangedFile
 from tests.outside.llm import Behaviour

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from ossgard.spec.settings import INTENT_COLLECTION
 from tests.core.scanning import Scanning
 from tests.outside.planting import Plan
 from tests.outside.repository import Repository
@@ -46,14 +47,14 @@ def test_a_renamed_repository_stays_one(
     open_pulls(2)
     repository.open_duplicate(1)
     scanning.scan_all()
-    vectors, old = scanning.vectors.ids("ossgard-intent"), repository.name
+    vectors, old = scanning.vectors.ids(INTENT_COLLECTION), repository.name
     outside.github.rename(repository, "Elsewhere", new_name)
     outside.reset()
     name = ("acme", old) if asked_by == "the old name" else ("elsewhere", new_name.upper())
     assert scanned_as(scanning, *name)["status"] == "done"
     assert tracked(scanning) == [(1, f"Elsewhere/{new_name}", repository.id)]
     assert scanning.groups() == [[1, 3], [1, 3]]
-    assert scanning.vectors.ids("ossgard-intent") == vectors
+    assert scanning.vectors.ids(INTENT_COLLECTION) == vectors
     # Nothing was read or embedded again.
     assert outside.requests("github.files,github.diff,openai.embeddings") == []
 

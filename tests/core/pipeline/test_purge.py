@@ -8,8 +8,8 @@ import pytest
 
 from ossgard.errors import ConnectionFailure, OssgardError, PermanentError
 from ossgard.pipeline.disposition import Done
-from ossgard.pipeline.texts import CODE_COLLECTION, INTENT_COLLECTION
 from ossgard.services import Services
+from ossgard.spec.settings import CODE_COLLECTION, INTENT_COLLECTION
 from tests.core.http.test_app import prepared, request
 from tests.core.scanning import Scanning
 from tests.core.world import World

@@ -13,7 +13,7 @@ from ossgard.errors import PermanentError, RetryableError
 from ossgard.pipeline.disposition import Done, Failed
 from ossgard.pipeline.outbox import job_id
 from ossgard.pipeline.outcome import Fail, NextPhase, Outcome
-from ossgard.pipeline.phase import PhaseProcessor, Slice
+from ossgard.pipeline.phase import Phase, Slice
 from ossgard.pipeline.warnings import merged, warning
 from ossgard.spec import writes
 from ossgard.spec.entities import Failing, WarningCode
@@ -32,7 +32,7 @@ class Raising:
         raise self.error
 
 
-def world_with(phase: PhaseProcessor[CountCursor]) -> World:
+def world_with(phase: Phase[CountCursor]) -> World:
     world = World({"scan": processor(phase)})
     world.start_scan()
     return world
@@ -287,7 +287,7 @@ def test_a_phase_that_fails_the_scan_leaves_what_it_did_used_and_told() -> None:
 
 
 @pytest.mark.parametrize("phase", [GivingUp(), Raising(PermanentError("no"))])
-def test_a_scan_that_ends_leaves_no_scratch(phase: PhaseProcessor[CountCursor]) -> None:
+def test_a_scan_that_ends_leaves_no_scratch(phase: Phase[CountCursor]) -> None:
     world = world_with(phase)
     world.executor.connection.executescript(SCRATCH)
     world.handle(first())
@@ -332,7 +332,7 @@ def test_the_worst_delivery_stays_inside_the_runners_budget() -> None:
         def __getattr__(self, name: str) -> Any:
             async def counted(*arguments: Any) -> Any:
                 calls.append(name)
-                if name == "batch" and calls.count("batch") == 2:
+                if name == "commit" and calls.count("commit") == 2:
                     await world.db.take_step(1, 2, "scan", "2026-11-23T10:00:00.000Z", None, None)
                 return await getattr(self.port, name)(*arguments)
 
@@ -345,8 +345,8 @@ def test_the_worst_delivery_stays_inside_the_runners_budget() -> None:
     world.executor.statements.clear()
     assert isinstance(world.handle(first()), Failed)
     assert calls == [
-        *("begin_step", "batch", "get_scan_message"),
-        *("get_scan_message", "batch", "get_scan_message", "enqueue", "mark_step_sent"),
+        *("begin_step", "commit", "get_scan_message"),
+        *("get_scan_message", "commit", "get_scan_message", "enqueue", "mark_step_sent"),
     ]
     assert len(calls) <= BUDGET["subrequests"]
     assert len(world.executor.statements) <= BUDGET["statements"]

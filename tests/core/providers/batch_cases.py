@@ -2,50 +2,48 @@
 
 import asyncio
 from contextlib import aclosing
-from datetime import UTC, datetime
 from typing import Any
 
+from ossgard.outgoing import CHAT, EMBEDDING
 from ossgard.ports import HttpResponse
-from ossgard.providers.anthropic import AnthropicChat
-from ossgard.providers.batch.api import BatchApi, BatchResult
+from ossgard.providers.anthropic import AnthropicChat, anthropic_api
+from ossgard.providers.batch.api import BatchApi, BatchItemResult
 from ossgard.providers.batch.openai import OpenAIBatches
-from ossgard.providers.openai import OpenAIChat, OpenAIEmbeddings
-from tests.core.providers.scripted import Pieces, ScriptedClient
-from tests.support.ports import SetClock
+from ossgard.providers.openai import OpenAIChat, OpenAIEmbeddings, openai_api
+from tests.core.providers.scripted import CLOCK, Pieces, ScriptedClient, access
 
 KEY = "sk-0123456789abcdef"
 CLAIM = "0123456789abcdef"
 OTHER_CLAIM = "fedcba9876543210"
-NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
-CLOCK = SetClock(NOW)
+NOW = CLOCK.now()
 
 OPENAI = "https://api.openai.com/v1"
 ANTHROPIC = "https://api.anthropic.com"
 
 
 def openai_chat(client: ScriptedClient, model: str = "gpt-4o-mini") -> OpenAIChat:
-    return OpenAIChat(client, CLOCK, OPENAI, model, KEY)
+    return OpenAIChat(openai_api(access(client, OPENAI, model, KEY), CHAT))
 
 
 def openai_embeddings(client: ScriptedClient) -> OpenAIEmbeddings:
-    return OpenAIEmbeddings(client, CLOCK, OPENAI, "text-embedding-3-small", KEY, 2)
+    return OpenAIEmbeddings(openai_api(access(client, OPENAI, "text-embedding-3-small", KEY), EMBEDDING), dimensions=2)
 
 
 def anthropic_chat(client: ScriptedClient, model: str = "claude-haiku-4-5") -> AnthropicChat:
-    return AnthropicChat(client, CLOCK, ANTHROPIC, model, KEY)
+    return AnthropicChat(anthropic_api(access(client, ANTHROPIC, model, KEY)))
 
 
-def read_all(api: BatchApi, batch_id: str = "batch_1", claim: str = CLAIM) -> list[BatchResult]:
-    async def read() -> list[BatchResult]:
+def read_all(api: BatchApi, batch_id: str = "batch_1", claim: str = CLAIM) -> list[BatchItemResult]:
+    async def read() -> list[BatchItemResult]:
         async with aclosing(api.results(claim, batch_id)) as results:
             return [result async for result in results]
 
     return asyncio.run(read())
 
 
-def read_some(api: BatchApi, number: int, batch_id: str = "batch_1") -> list[BatchResult]:
+def read_some(api: BatchApi, number: int, batch_id: str = "batch_1") -> list[BatchItemResult]:
     """The first results, as far as they come before an error."""
-    found: list[BatchResult] = []
+    found: list[BatchItemResult] = []
 
     async def read() -> None:
         async with aclosing(api.results(CLAIM, batch_id)) as results:

@@ -8,12 +8,24 @@ from typing import Any
 
 from ossgard.errors import ConnectionFailure
 from ossgard.ports import HttpResponse, HttpStream
+from ossgard.providers.http_api import ModelAccess
+from ossgard.refusals import KnownRefusals
+from tests.support.ports import SetClock
+
+CLOCK = SetClock()
 
 
 def response(status: int, body: object = None, **headers: str) -> HttpResponse:
     """An answer; `retry_after="5"` becomes the header `retry-after`."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     return HttpResponse(status, {name.replace("_", "-"): value for name, value in headers.items()}, content)
+
+
+def access(
+    client: "ScriptedClient", url: str, model: str, api_key: str = "", refusals: KnownRefusals | None = None
+) -> ModelAccess:
+    """A model that a scripted client answers for."""
+    return ModelAccess(client, CLOCK, url, model, api_key, refusals or KnownRefusals())
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ossgard.errors import PermanentError, RetryableError
-from ossgard.providers.batch.api import BatchResult
+from ossgard.providers.batch.api import BatchItemResult
 from tests.core.providers.batch_cases import (
     CLAIM,
     KEY,
@@ -49,9 +49,9 @@ def test_results_come_from_both_files_in_any_order() -> None:
         lines(refused(1, "Too   long")),
     )
     assert read_all(api) == [
-        BatchResult("3", {"id": "chatcmpl-3", "text": "ä€🦄"}),
-        BatchResult("412-88-0123456789abcdef", {"id": "chatcmpl-412-88-0123456789abcdef"}),
-        BatchResult("1", None, "Too long (status 400)"),
+        BatchItemResult("3", {"id": "chatcmpl-3", "text": "ä€🦄"}),
+        BatchItemResult("412-88-0123456789abcdef", {"id": "chatcmpl-412-88-0123456789abcdef"}),
+        BatchItemResult("1", None, "Too long (status 400)"),
     ]
     assert client.calls[1:] == [f"GET {OPENAI}/files/file-out/content", f"GET {OPENAI}/files/file-err/content"]
     assert client.sent[1][1]["Authorization"] == f"Bearer {KEY}"
@@ -90,7 +90,7 @@ def test_pieces_end_where_they_like(size: int) -> None:
 def test_the_error_of_an_item_is_told_in_the_providers_words(line: dict[str, Any], words: str) -> None:
     batch = response(200, openai_batch(failed=1, error_file_id="file-err"))
     _, api = openai_batches(batch, lines({"custom_id": f"{CLAIM}-5", **line}))
-    assert read_all(api) == [BatchResult("5", None, words)]
+    assert read_all(api) == [BatchItemResult("5", None, words)]
 
 
 def test_results_of_another_claim_are_left_out() -> None:
@@ -110,7 +110,7 @@ def test_results_of_another_claim_are_left_out() -> None:
 )
 def test_a_stream_that_breaks_off_gives_what_came_and_then_an_error(given: Pieces) -> None:
     client, api = openai_batches(response(200, openai_batch(completed=3, output_file_id="file-out")), given)
-    found: list[BatchResult] = []
+    found: list[BatchItemResult] = []
 
     async def read() -> None:
         async for result in api.results(CLAIM, "batch_1"):

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from ossgard.errors import PermanentError, RetryableError
-from ossgard.providers.batch.api import BatchApi, BatchResult, BatchState, RequestFile, SubmittedBatch
+from ossgard.providers.batch.api import BatchApi, BatchItemResult, BatchState, SubmittedBatch
+from ossgard.providers.batch.request_file import RequestFile
 from tests.core.providers.conftest import providers
 from tests.outside.endpoints import BATCH_CREATE, BATCH_RESULTS, BATCH_STATUS
 from tests.outside.world import World
@@ -42,8 +43,8 @@ def poll(api: BatchApi, batch: SubmittedBatch) -> BatchState:
     return asyncio.run(api.status(batch.id)).state
 
 
-def collect(api: BatchApi, claim: str, batch: SubmittedBatch) -> dict[str, BatchResult]:
-    async def read() -> dict[str, BatchResult]:
+def collect(api: BatchApi, claim: str, batch: SubmittedBatch) -> dict[str, BatchItemResult]:
+    async def read() -> dict[str, BatchItemResult]:
         async with aclosing(api.results(claim, batch.id)) as results:
             return {result.item: result async for result in results}
 

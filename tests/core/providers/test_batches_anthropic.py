@@ -12,7 +12,7 @@ import pytest
 from ossgard.errors import ConnectionFailure, PermanentError, RetryableError
 from ossgard.ports import HttpResponse
 from ossgard.providers.batch.anthropic import AnthropicBatches
-from ossgard.providers.batch.api import BatchResult, BatchState, BatchStatus, SubmittedBatch
+from ossgard.providers.batch.api import BatchItemResult, BatchState, BatchStatus, SubmittedBatch
 from tests.core.providers.batch_cases import (
     ANTHROPIC,
     CLAIM,
@@ -197,7 +197,7 @@ def test_the_key_goes_nowhere_else() -> None:
 @pytest.mark.parametrize("result", [None, {}, {"type": "succeeded"}, {"type": "something new"}])
 def test_a_result_that_is_none_is_an_error_of_its_item(result: object) -> None:
     _, api = batches(ended(succeeded=1), lines({"custom_id": f"{CLAIM}-1", "result": result}))
-    assert read_all(api, "msgbatch_1") == [BatchResult("1", None, "no explanation")]
+    assert read_all(api, "msgbatch_1") == [BatchItemResult("1", None, "no explanation")]
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
@@ -223,7 +223,7 @@ def test_results_of_another_claim_are_left_out() -> None:
 )
 def test_a_stream_that_breaks_off_gives_what_came_and_then_an_error(given: Pieces) -> None:
     client, api = batches(ended(succeeded=2, errored=1), given)
-    found: list[BatchResult] = []
+    found: list[BatchItemResult] = []
 
     async def read() -> None:
         async for result in api.results(CLAIM, "msgbatch_1"):

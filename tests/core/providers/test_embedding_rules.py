@@ -11,22 +11,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ossgard.errors import PermanentError, RetryableError
+from ossgard.outgoing import EMBEDDING, LOCAL_EMBEDDING
 from ossgard.ports import HttpResponse
 from ossgard.providers.embeddings import EmbeddingLimits, Embeddings, divided, embedding_limits, prepare
 from ossgard.providers.http_api import RequestRefused
-from ossgard.providers.ollama import OllamaEmbeddings
-from ossgard.providers.openai import OpenAIEmbeddings
+from ossgard.providers.ollama import OllamaEmbeddings, ollama_api
+from ossgard.providers.openai import OpenAIEmbeddings, openai_api
 from ossgard.providers.tokens import byte_size, estimate_tokens
-from tests.core.providers.scripted import ScriptedClient, response
-from tests.support.ports import SetClock
+from tests.core.providers.scripted import ScriptedClient, access, response
 
 
 def embed(
     texts: Sequence[str], *answers: HttpResponse, dimensions: int | None = 2, model: str = "some-model"
 ) -> tuple[ScriptedClient, Embeddings]:
     client = ScriptedClient(*answers)
-    embedder = OpenAIEmbeddings(client, SetClock(), "https://api.openai.com/v1", model, "sk", dimensions)
-    return client, asyncio.run(embedder.embed(texts))
+    api = openai_api(access(client, "https://api.openai.com/v1", model, "sk"), EMBEDDING)
+    return client, asyncio.run(OpenAIEmbeddings(api, dimensions=dimensions).embed(texts))
 
 
 def answer(*vectors: object, tokens: int = 5) -> HttpResponse:
@@ -96,15 +96,10 @@ def test_malformed_vectors_can_be_asked_for_again(found: HttpResponse) -> None:
 
 
 def test_the_size_of_a_known_model_is_expected_even_where_any_would_do() -> None:
+    client = ScriptedClient(response(200, {"embeddings": [[1, 2]]}))
+    api = ollama_api(access(client, "http://ollama", "nomic-embed-text:v1.5"), LOCAL_EMBEDDING)
     with pytest.raises(PermanentError, match="768 are needed"):
-        asyncio.run(
-            OllamaEmbeddings(
-                ScriptedClient(response(200, {"embeddings": [[1, 2]]})),
-                SetClock(),
-                "http://ollama",
-                "nomic-embed-text:v1.5",
-            ).embed(["a"])
-        )
+        asyncio.run(OllamaEmbeddings(api).embed(["a"]))
 
 
 def test_an_empty_text_is_not_sent() -> None:
@@ -145,8 +140,8 @@ class Refusing(ScriptedClient):
 
 def embed_refusing(texts: Sequence[str], refuses: Callable[[str], bool]) -> tuple[ScriptedClient, Embeddings]:
     client = Refusing(refuses)
-    embedder = OpenAIEmbeddings(client, SetClock(), "https://api.openai.com/v1", "some-model", "sk", 2)
-    return client, asyncio.run(embedder.embed(texts))
+    api = openai_api(access(client, "https://api.openai.com/v1", "some-model", "sk"), EMBEDDING)
+    return client, asyncio.run(OpenAIEmbeddings(api, dimensions=2).embed(texts))
 
 
 @given(st.lists(st.sampled_from(["fine", "good", "bad"]), min_size=1, max_size=40))

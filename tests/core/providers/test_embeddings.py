@@ -10,8 +10,10 @@ import pytest
 from ossgard.errors import ConnectionFailure, PermanentError, RetryableError
 from ossgard.providers.embeddings import Embeddings
 from ossgard.services import CLOUD_HOST
+from ossgard.spec.settings import VECTOR_DIMENSIONS
 from tests.core.providers.conftest import providers
 from tests.outside.endpoints import EMBEDDINGS
+from tests.outside.openai_api import EMBEDDING_MODELS
 from tests.outside.text_vectors import embed as true_vectors
 from tests.outside.world import World
 
@@ -32,9 +34,13 @@ def test_texts_become_vectors_in_their_order(outside: World, embedding: str, dim
 
 
 def test_the_index_of_the_cloud_decides_the_size(outside: World) -> None:
-    found = embed(outside, host=CLOUD_HOST)
-    assert {len(vector or ()) for vector in found.vectors} == {1536}
-    assert outside.requests(EMBEDDINGS)[0].json()["dimensions"] == 1536
+    for model in ("text-embedding-3-small", "text-embedding-3-large"):
+        found = embed(outside, host=CLOUD_HOST, changes={"embedding": {"model": model}})
+        assert np.allclose(np.array(found.vectors), true_vectors(TEXTS, VECTOR_DIMENSIONS), atol=1e-6)
+        assert outside.requests(EMBEDDINGS)[-1].json()["dimensions"] == VECTOR_DIMENSIONS
+    batch = providers(outside, CLOUD_HOST, batch=True).batch_embedding_model()
+    assert batch is not None
+    assert batch.body(TEXTS)["dimensions"] == VECTOR_DIMENSIONS
 
 
 def test_a_large_model_has_its_own_size_on_the_local_host(outside: World) -> None:
@@ -43,8 +49,17 @@ def test_a_large_model_has_its_own_size_on_the_local_host(outside: World) -> Non
 
 
 def test_a_model_without_sizes_is_asked_for_none(outside: World) -> None:
-    found = embed(outside, host=CLOUD_HOST, changes={"embedding": {"model": "text-embedding-ada-002"}})
+    found = embed(outside, changes={"embedding": {"model": "text-embedding-ada-002"}})
     assert {len(vector or ()) for vector in found.vectors} == {1536}
+    assert "dimensions" not in outside.requests(EMBEDDINGS)[0].json()
+
+
+def test_a_server_that_takes_no_size_is_asked_without_and_its_vectors_are_checked(
+    outside: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(EMBEDDING_MODELS, "text-embedding-3-small", (1536, False))
+    with pytest.raises(PermanentError, match=r"of 1536 dimensions where 768 are needed.*embedding\.model"):
+        embed(outside, host=CLOUD_HOST)
 
 
 @pytest.mark.parametrize(

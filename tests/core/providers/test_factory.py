@@ -9,6 +9,7 @@ from ossgard.errors import PermanentError
 from ossgard.providers.factory import Providers
 from ossgard.services import CLOUD_HOST
 from ossgard.spec.models import Config
+from ossgard.spec.settings import VECTOR_DIMENSIONS
 from tests.core.providers.conftest import providers
 from tests.core.providers.scripted import ScriptedClient, response
 from tests.core.world import World as Core
@@ -20,12 +21,27 @@ from tests.outside.world import World
     [
         ({"llm": "ollama"}, "'ollama' is not available here: use 'anthropic' or 'openai'"),
         ({"embedding": "ollama"}, "use 'openai' with text-embedding-3-small"),
-        ({"changes": {"embedding": {"model": "text-embedding-3-large"}}}, "use text-embedding-3-small"),
+        (
+            {"changes": {"embedding": {"model": "text-embedding-ada-002"}}},
+            "1536 dimensions.*use text-embedding-3-small",
+        ),
+        ({"changes": {"embedding": {"model": "OpenAI/Text-Embedding-Ada-002"}}}, "1536 dimensions"),
+        ({"changes": {"embedding": {"model": "all-minilm:l6-v2"}}}, "384 dimensions"),
     ],
 )
 def test_the_cloud_refuses_what_it_cannot_serve(outside: World, config: dict[str, object], words: str) -> None:
     with pytest.raises(PermanentError, match=f"account's configuration.*{words}"):
         providers(outside, CLOUD_HOST, **config)
+
+
+@pytest.mark.parametrize(
+    "model", ["text-embedding-3-small", "text-embedding-3-large", "nomic-embed-text", "unheard-of"]
+)
+def test_the_cloud_takes_models_that_have_the_size_of_its_index_or_can_be_asked_for_it(
+    outside: World, model: str
+) -> None:
+    made = providers(outside, CLOUD_HOST, changes={"embedding": {"model": model}})
+    assert made.embedding_model().dimensions == VECTOR_DIMENSIONS
 
 
 @pytest.mark.parametrize("key", ["sk-naïve", "sk-two\nlines"])

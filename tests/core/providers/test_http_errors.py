@@ -1,25 +1,23 @@
 """Errors of model providers, told apart by what can be done about them."""
 
 import asyncio
-from datetime import UTC, datetime
 
 import pytest
 
 from ossgard.errors import PermanentError, RetryableError
+from ossgard.outgoing import CHAT
 from ossgard.ports import HttpResponse
 from ossgard.providers.chat import QuestionRefused
 from ossgard.providers.http_api import RequestRefused, reason, retry_after
-from ossgard.providers.openai import OpenAIChat
-from tests.core.providers.scripted import ScriptedClient, response
-from tests.support.ports import SetClock
+from ossgard.providers.openai import OpenAIChat, openai_api
+from tests.core.providers.scripted import CLOCK, ScriptedClient, access, response
 
 KEY = "sk-0123456789abcdef"
-CLOCK = SetClock(datetime(2026, 11, 23, 10, tzinfo=UTC))
 
 
 def ask(*answers: HttpResponse) -> ScriptedClient:
     client = ScriptedClient(*answers)
-    model = OpenAIChat(client, CLOCK, "https://api.openai.com/v1", "gpt-4o", KEY)
+    model = OpenAIChat(openai_api(access(client, "https://api.openai.com/v1", "gpt-4o", KEY), CHAT))
     asyncio.run(model.complete("Answer in JSON.", "What?", 100))
     return client
 

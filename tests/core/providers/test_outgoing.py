@@ -125,6 +125,16 @@ def test_the_time_is_that_of_the_whole_answer(answer: Answer) -> None:
         ask(answer, kind=IMPATIENT)
 
 
+def test_redirects_have_the_time_of_one_answer() -> None:
+    async def slow(_: str, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(1.2)
+        writer.write(b"HTTP/1.1 307 Temporary Redirect\r\nlocation: /\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+
+    with pytest.raises(ConnectionFailure, match="there was no complete answer within 1 seconds"):
+        ask(slow, kind=CallKind("a list of things", MIB, 2))
+
+
 def test_headers_without_end_are_a_failure() -> None:
     with pytest.raises(ConnectionFailure):
         ask(pouring(OK, b"x-header: " + b"x" * 60_000 + b"\r\n"))

@@ -7,18 +7,17 @@ from typing import Any
 import pytest
 
 from ossgard.errors import PermanentError, RetryableError
+from ossgard.outgoing import CHAT, EMBEDDING, LOCAL_CHAT, LOCAL_EMBEDDING
 from ossgard.ports import HttpResponse
-from ossgard.providers.anthropic import AnthropicChat
+from ossgard.providers.anthropic import AnthropicChat, anthropic_api
 from ossgard.providers.chat import QuestionRefused, chat_limits, count
 from ossgard.providers.gateway import gateway_url
-from ossgard.providers.ollama import OllamaChat, OllamaEmbeddings
-from ossgard.providers.openai import OpenAIChat, OpenAIEmbeddings
+from ossgard.providers.ollama import OllamaChat, OllamaEmbeddings, ollama_api
+from ossgard.providers.openai import OpenAIChat, OpenAIEmbeddings, openai_api
 from ossgard.refusals import KnownRefusals
 from ossgard.spec.models import AiGatewayConfig
-from tests.core.providers.scripted import ScriptedClient, response
-from tests.support.ports import SetClock
+from tests.core.providers.scripted import ScriptedClient, access, response
 
-CLOCK = SetClock()
 GOOD = response(200, {"choices": [{"message": {"content": "{}"}}]})
 CLAUDE = response(200, {"content": [{"type": "text", "text": "{}"}], "stop_reason": "end_turn"})
 LLAMA = response(200, {"message": {"content": "{}"}})
@@ -26,7 +25,16 @@ VECTOR = response(200, {"data": [{"index": 0, "embedding": [1.0, 0.0]}]})
 
 
 def openai(client: ScriptedClient, refusals: KnownRefusals | None = None, model: str = "some-model") -> OpenAIChat:
-    return OpenAIChat(client, CLOCK, "https://llm.example/v1?api-version=7", model, "sk-1", refusals=refusals)
+    asked = access(client, "https://llm.example/v1?api-version=7", model, "sk-1", refusals)
+    return OpenAIChat(openai_api(asked, CHAT))
+
+
+def anthropic(client: ScriptedClient, url: str = "https://a.example", model: str = "claude-x") -> AnthropicChat:
+    return AnthropicChat(anthropic_api(access(client, url, model, "k")))
+
+
+def ollama(client: ScriptedClient, url: str = "http://a.example", context_tokens: int | None = None) -> OllamaChat:
+    return OllamaChat(ollama_api(access(client, url, "llama"), LOCAL_CHAT), context_tokens)
 
 
 def ask(*answers: HttpResponse) -> ScriptedClient:
@@ -110,26 +118,26 @@ def test_options_of_the_other_providers_are_treated_alike() -> None:
         response(400, error("`temperature` is deprecated for this model.")),
         CLAUDE,
     )
-    asyncio.run(AnthropicChat(client, CLOCK, "https://a.example", "claude-x", "k").complete("s", "u", 9))
+    asyncio.run(anthropic(client).complete("s", "u", 9))
     assert [content["system"] for content in sent(client)][1:] == ["s", "s"]
     assert [content.get("temperature") for content in sent(client)] == [0, 0, None]
 
     client = ScriptedClient(
         response(400, {"error": "invalid option: num_ctx"}), response(400, {"error": "no format"}), LLAMA
     )
-    asyncio.run(OllamaChat(client, CLOCK, "http://a.example", "llama").complete("s", "u", 9))
+    asyncio.run(ollama(client).complete("s", "u", 9))
     assert sent(client)[-1]["options"] == {"temperature": 0, "num_predict": 9}
     assert ["format" in content for content in sent(client)] == [True, True, False]
 
     client = ScriptedClient(response(400, {"error": "unknown field truncate"}), response(200, {"embeddings": [[1.0]]}))
-    asyncio.run(OllamaEmbeddings(client, CLOCK, "http://a.example", "m").embed(["text"]))
+    asyncio.run(OllamaEmbeddings(ollama_api(access(client, "http://a.example", "m"), LOCAL_EMBEDDING)).embed(["text"]))
     assert ["truncate" in content for content in sent(client)] == [True, False]
 
     client = ScriptedClient(
         response(400, error("encoding_format must be float")), response(422, error("x", param="dimensions")), VECTOR
     )
-    model = OpenAIEmbeddings(client, CLOCK, "http://a.example", "text-embedding-3-small", "k", 2)
-    asyncio.run(model.embed(["text"]))
+    api = openai_api(access(client, "http://a.example", "text-embedding-3-small", "k"), EMBEDDING)
+    asyncio.run(OpenAIEmbeddings(api, dimensions=2).embed(["text"]))
     assert sent(client)[-1].keys() == {"model", "input"}
 
 
@@ -260,10 +268,10 @@ def test_a_query_stays_behind_the_path() -> None:
     client = ask(GOOD)
     assert client.sent[0][0] == "https://llm.example/v1/chat/completions?api-version=7"
     claude = ScriptedClient(CLAUDE)
-    asyncio.run(AnthropicChat(claude, CLOCK, "https://a.example/v1/?beta=1", "m", "k").complete("s", "u", 9))
+    asyncio.run(anthropic(claude, "https://a.example/v1/?beta=1").complete("s", "u", 9))
     assert claude.sent[0][0] == "https://a.example/v1/messages?beta=1"
     llama = ScriptedClient(LLAMA)
-    asyncio.run(OllamaChat(llama, CLOCK, "http://a.example?k=1", "m").complete("s", "u", 9))
+    asyncio.run(ollama(llama, "http://a.example?k=1").complete("s", "u", 9))
     assert llama.sent[0][0] == "http://a.example/api/chat?k=1"
     gateway = AiGatewayConfig(account_id="acc", gateway_name="gate")
     assert gateway_url("https://api.openai.com/v1?x=1", gateway, "https://g.example/v1") == (
@@ -291,7 +299,7 @@ def test_the_context_of_a_model_can_be_told() -> None:
         4000,
     )
     client = ScriptedClient(LLAMA)
-    asyncio.run(OllamaChat(client, CLOCK, "http://a.example", "m", context_tokens=40_000).complete("s", "u", 9))
+    asyncio.run(ollama(client, context_tokens=40_000).complete("s", "u", 9))
     assert sent(client)[0]["options"]["num_ctx"] == 40_000
 
 

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ossgard import json_text
+from ossgard.outgoing import CHAT
 from ossgard.pipeline.answers import VerifyAnswer
 from ossgard.providers import structured
 from ossgard.providers.chat import ChatAnswer, UnusableAnswer
-from ossgard.providers.openai import OpenAIChat
+from ossgard.providers.openai import OpenAIChat, openai_api
 from ossgard.providers.structured import ask
 from ossgard.providers.tokens import estimate_tokens
-from tests.core.providers.scripted import ScriptedClient, response
-from tests.support.ports import SetClock
+from tests.core.providers.scripted import ScriptedClient, access, response
 
 GOOD = json.dumps({"groups": [{"prIds": [1, 2], "label": "Same"}], "unrelated": []}, indent=2)
 
@@ -84,7 +84,7 @@ def talk(
             for text, finish in answers
         )
     )
-    chat = OpenAIChat(client, SetClock(), "https://api.openai.com/v1", model, "sk")
+    chat = OpenAIChat(openai_api(access(client, "https://api.openai.com/v1", model, "sk"), CHAT))
     try:
         return client, asyncio.run(ask(chat, "Answer in JSON.", user, VerifyAnswer, first))
     except UnusableAnswer as error:

@@ -35,8 +35,8 @@ def call(method: str, *arguments: Any, gives: Any, why: str = "") -> Call:
     return Call(method, arguments, gives, why)
 
 
-def batch(*rows: Write, gives: Any = None, why: str) -> Call:
-    return Call("batch", (list(rows),), gives, why)
+def commit(*rows: Write, gives: Any = None, why: str) -> Call:
+    return Call("commit", (list(rows),), gives, why)
 
 
 NOW = "<now>"

@@ -46,8 +46,8 @@ from tests.hosts.database.rows import (
     TOO_BIG,
     UNUSUAL,
     Refused,
-    batch,
     call,
+    commit,
     pr_input,
 )
 from tests.hosts.database.verdicts import VERDICTS
@@ -181,7 +181,7 @@ STORY = [
         why="at most one",
     ),
     # ---- the step commit
-    batch(
+    commit(
         writes.take_step(1, 2, "embed", T2, None, None),
         writes.add_scan_tokens(1, 1000, 50, 3),
         writes.update_scan_status(
@@ -215,13 +215,13 @@ STORY = [
         },
         why="that is taken",
     ),
-    batch(
+    commit(
         writes.add_scan_tokens(1, 9999, 9999, 9999),
         writes.take_step(1, 2, "embed", T2, None, None),
         gives=Refused("UNIQUE constraint failed: scan_steps.scan_id, scan_steps.step"),
         why="takes no step twice, and changes nothing",
     ),
-    batch(why="of nothing"),
+    commit(why="of nothing"),
     call("put_off_step", 1, 1, T3, FAILING, "x", gives=0, why="that is taken"),
     call("take_step", 1, 3, None, T3, None, None, gives=None, why="that ends the scan"),
     call("get_scan_message", 1, 3, gives=None, why="of the end"),

@@ -6,10 +6,10 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ossgard.ports import VectorMatch, VectorPoint
+from ossgard.spec.settings import CODE_COLLECTION, INTENT_COLLECTION
 from tests.hosts.vectors.targets import Target
 
-CODE = "ossgard-code"
-INTENT = "ossgard-intent"
+CODE, INTENT = CODE_COLLECTION, INTENT_COLLECTION
 SHOW_SECONDS = 20
 
 T = TypeVar("T")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ossgard.ports import VectorStore
 from ossgard.spec.models import VectorStoreConfig
+from ossgard.spec.settings import VECTOR_DIMENSIONS
 from tests.hosts.vectors.bun_stores import bun_stores
 from tests.hosts.vectors.worker_vectors import worker_vectors
 from tests.outside.qdrant import Qdrant
@@ -24,7 +25,7 @@ class Target:
 
     Args:
         store: the store.
-        dimensions: of the vectors in the collections `ossgard-code` and `ossgard-intent`.
+        dimensions: of the vectors in both collections.
         warnings: what the store had to say to the operator so far.
     """
 
@@ -33,15 +34,11 @@ class Target:
     warnings: list[str]
 
 
-# The size that the cloud's indexes have.
-DIMENSIONS = 1536
-
-
 @contextmanager
 def sqlite_vec(directory: Path) -> Iterator[Target]:
     """sqlite-vec in a database file of the local host."""
     with bun_stores(directory / "ossgard.db") as (choose, process):
-        yield Target(choose(None), DIMENSIONS, warnings=process.warnings)
+        yield Target(choose(None), VECTOR_DIMENSIONS, warnings=process.warnings)
 
 
 @contextmanager
@@ -52,14 +49,14 @@ def qdrant(directory: Path) -> Iterator[Target]:
         bun_stores(directory / "ossgard.db") as (choose, process),
     ):
         store = choose(VectorStoreConfig(url=url, api_key="qdrant-key"))
-        yield Target(store, DIMENSIONS, warnings=process.warnings)
+        yield Target(store, VECTOR_DIMENSIONS, warnings=process.warnings)
 
 
 @contextmanager
 def vectorize(directory: Path) -> Iterator[Target]:
     """Vectorize in the Worker, against the stand-in of the offline host; writes take a while to show."""
     with worker_vectors(directory, delay_milliseconds=100) as store:
-        yield Target(store, DIMENSIONS, warnings=[])
+        yield Target(store, VECTOR_DIMENSIONS, warnings=[])
 
 
 TARGETS = {"sqlite-vec": sqlite_vec, "qdrant": qdrant, "vectorize": vectorize}

@@ -21,7 +21,7 @@ from tests.outside.faults import Fault, Watch
 from tests.outside.qdrant import Qdrant
 from tests.support.server import serve
 
-TIMEOUT_SECONDS = 0.5
+TIMEOUT_SECONDS = 3
 KEY = "qdrant-key"
 
 
@@ -123,7 +123,7 @@ def test_a_server_that_is_down_is_named(choose: VectorStores) -> None:
 def test_a_server_that_does_not_answer_is_given_up(server: Server) -> None:
     run(fill(server.store()))
     server.watch.add(Fault("qdrant.query", delay_seconds=10))
-    with pytest.raises(RetryableError, match=r"there was no answer within 0\.5 seconds"):
+    with pytest.raises(RetryableError, match=rf"there was no answer within {TIMEOUT_SECONDS} seconds"):
         run(server.store().search_by_id(CODE, "1-7-code", repo_id=1, limit=3))
     server.watch.clear()
     assert len(run(server.store().search_by_id(CODE, "1-7-code", repo_id=1, limit=3)) or ()) == 3

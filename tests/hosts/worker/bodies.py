@@ -70,6 +70,8 @@ def _send(path: str, headers: list[bytes], to: BufferedIOBase) -> None:
             content = gzip.compress(BLOCK)
             to.write(_CHUNKED + b"content-encoding: gzip\r\n\r\n")
             to.write(_chunk(content[: len(content) // 2]) + _chunk(b""))
+        case "no-gzip":
+            to.write(_CHUNKED + b"content-encoding: gzip\r\n\r\n" + _chunk(b"plain") + _chunk(b""))
         case "endless":
             to.write(_CHUNKED + b"\r\n")
             while True:

@@ -68,7 +68,7 @@ def test_reads_are_tried_again(d1: Any) -> None:
 
 def test_batches_are_tried_again(d1: Any) -> None:
     binding = Binding(OFFLINE)
-    [result] = asyncio.run(d1.D1Executor(binding).batch([("UPDATE t SET a = ?1", [1])]))
+    [result] = asyncio.run(d1.D1Executor(binding).commit([("UPDATE t SET a = ?1", [1])]))
     assert (result.changes, binding.calls) == (1, 2)
 
 

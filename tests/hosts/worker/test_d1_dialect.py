@@ -2,6 +2,7 @@
 
 from generator.spec.load import load_spec
 from generator.trial.d1 import D1, sqlite_functions
+from tests.generator.sql_cases import ROWS, TABLE, verdicts
 from tests.hosts.worker.probing import do
 from tests.support.worker_host import ROOT, WorkerHost
 
@@ -33,3 +34,12 @@ def test_d1_takes_what_the_spec_says(probe: WorkerHost) -> None:
         sql: not any(words in (error or "") for words in REFUSALS) for sql, error in zip(expected, errors, strict=True)
     }
     assert found == expected
+
+
+def test_d1_judges_the_sql_cases_as_their_folder_says(probe: WorkerHost) -> None:
+    fresh = ["DROP TABLE IF EXISTS words", "DROP TABLE IF EXISTS wordz", TABLE, ROWS]
+    for file, expected in verdicts().items():
+        tried = [statement for sql in expected for statement in (*fresh, sql)]
+        errors: list[str | None] = do(probe, "try_statements", statements=tried)
+        assert not any(error for number, error in enumerate(errors) if number % 5 < 4)
+        assert dict(zip(expected, (error is None for error in errors[4::5]), strict=True)) == expected, file

@@ -18,7 +18,7 @@ def test_wrangler_accepts_it(tmp_path: Path) -> None:
     run = subprocess.run(command, cwd=WORKER, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     assert "WARNING" not in run.stdout + run.stderr
-    for binding in ("env.DB", "env.PIPELINE_QUEUE", "env.BATCH_POLLER", "env.CODE_INDEX", "env.INTENT_INDEX"):
+    for binding in ("env.DB", "env.PIPELINE_QUEUE", "env.BATCH_POLLER", "env.VECTORIZE_CODE", "env.VECTORIZE_INTENT"):
         assert binding in run.stdout
     size = re.search(r"gzip: ([0-9.]+) KiB", run.stdout)
     assert size is not None

@@ -12,11 +12,10 @@ import pytest
 from tests.hosts.worker.probing import eventually
 from tests.outside.planting import Plan
 from tests.outside.world import World, world
-from tests.support.worker_host import WORKER, WorkerHost, worker_host
+from tests.support.worker_host import PIPELINE, WORKER, WorkerHost, worker_host
 from tests.support.worker_project import generated_project
 from tests.whole.scans.client import Client
 
-PIPELINE = "ossgard-pipeline"
 # Ends Python for real: it runs out of stack.
 DEADLY = """
 

@@ -10,9 +10,8 @@ import httpx
 import pytest
 
 from tests.outside.github_api import GitHubApi
-from tests.support.worker_host import WorkerHost, worker_host
+from tests.support.worker_host import DEAD_LETTERS, PIPELINE, WorkerHost, worker_host
 
-PIPELINE, DEAD_LETTERS = "ossgard-pipeline", "ossgard-pipeline-dlq"
 MEGABYTE = 1024 * 1024
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from ossgard.spec.settings import VECTOR_DIMENSIONS
 from tests.outside.github_api import GitHubApi
 from tests.outside.world import World
 from tests.whole.conformance.client import Account
@@ -236,12 +237,12 @@ def test_ollama_is_served_locally_and_refused_in_the_cloud(
 def test_an_embedding_model_that_the_cloud_index_cannot_hold_is_refused_there(
     anonymous: httpx.Client, config: Config, target: Target
 ) -> None:
-    config["embedding"]["model"] = "text-embedding-3-large"
+    config["embedding"]["model"] = "text-embedding-ada-002"
     answer = register(anonymous, config)
     assert answer.status_code == (400 if target.is_cloud else 201)
     if target.is_cloud:
         [message] = answer.json()["error"]["fieldErrors"]["config"]
-        assert "3072 dimensions" in message
+        assert f"1536 dimensions, but the vector index here has {VECTOR_DIMENSIONS}" in message
         assert "use text-embedding-3-small" in message
 
 

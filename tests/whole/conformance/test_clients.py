@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from ossgard.spec.settings import VECTOR_DIMENSIONS
 from tests.outside.world import GATEWAY_ACCOUNT, GATEWAY_NAME, World
 from tests.whole.conformance.client import Account
 from tests.whole.conformance.conftest import Target
@@ -193,12 +194,13 @@ def test_a_model_that_does_not_answer_a_test_is_a_warning_that_names_the_field(
 
 
 def test_vectors_of_another_size_than_the_index_are_warned_about(
-    account: Account, config: Config, outside: World
+    account: Account, config: Config, target: Target, outside: World
 ) -> None:
+    size = VECTOR_DIMENSIONS if target.is_cloud else 1536
     fault = outside.shrink_vectors(key=config["embedding"]["api_key"], times=1)
     [warning] = account.put("/accounts/me", json={"config": config}).json()["warnings"]
     assert fault.hits == 1
-    assert "768 dimensions where 1536 are needed" in warning
+    assert f"{size // 2} dimensions where {size} are needed" in warning
     assert "embedding.model" in warning
 
 

@@ -36,7 +36,9 @@ class Client:
     """One account on a host."""
 
     def __init__(self, url: str, config: dict[str, Any]) -> None:
-        self._http = httpx.Client(base_url=url, timeout=60, verify=False)
+        # A host hangs up on connections that were idle for 5 seconds: they are not used again when they may be as old.
+        limits = httpx.Limits(keepalive_expiry=2)
+        self._http = httpx.Client(base_url=url, timeout=60, verify=False, limits=limits)
         answer = self._http.post("/accounts", json={"config": config})
         assert answer.status_code == 201, answer.text
         self.warnings: list[str] = answer.json()["warnings"]

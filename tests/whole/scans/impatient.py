@@ -17,7 +17,7 @@ from tests.support.ports import HttpxClient
 from tests.whole.scans.batch_hosts import moved_on
 from tests.whole.scans.client import Client, Watched
 
-PATIENCE_SECONDS = 0.8
+PATIENCE_SECONDS = 3
 SMALL = Plan(prs=3, duplicate_share=0.7, odd=False)
 # With several groups: about one alone, nobody makes a batch.
 BATCHED = Plan(prs=10, duplicate_share=0.8, odd=False)

@@ -19,14 +19,13 @@ from tests.outside.endpoints import BATCH_CREATE, BATCH_RESULTS, BATCH_STATUS, C
 from tests.outside.planting import Plan
 from tests.outside.repository import Repository
 from tests.outside.world import World
-from tests.support.worker_host import WorkerHost
+from tests.support.worker_host import PIPELINE, WorkerHost
 from tests.whole.scans.batch_hosts import BATCH_HOSTS, WAITING, BatchHost
 from tests.whole.scans.client import Client, Watched
 from tests.whole.scans.rows import assert_whole
 
 Plant = Callable[[Plan], Repository]
 PLAN = Plan(prs=40, odd=False)
-PIPELINE = "ossgard-pipeline"
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from ossgard.pipeline.phases.ingest import TRY_AGAIN_SECONDS
+from ossgard.spec.settings import CODE_COLLECTION
 from tests.outside.diffs import ChangedFile
 from tests.outside.llm import Behaviour
 from tests.outside.planting import Plan
@@ -366,7 +367,7 @@ def test_vectors_of_a_wrong_size_are_refused_before_anything_is_stored(
     assert "1536" in str(watched.error)
     repo = watched.scan["repoId"]
     assert running.rows(f"SELECT id FROM prs WHERE repo_id = {repo} AND embed_hash IS NOT NULL") == []
-    assert not any(id.startswith(f"{repo}-") for id in core.vectors.ids("ossgard-code"))
+    assert not any(id.startswith(f"{repo}-") for id in core.vectors.ids(CODE_COLLECTION))
 
 
 def test_a_row_that_poisons_a_message_fails_its_scan_and_no_other(

@@ -20,7 +20,7 @@ from tests.outside.planting import Plan
 from tests.outside.repository import Repository
 from tests.outside.world import World
 from tests.support.bun_host import BUN, timed_bun_host
-from tests.support.worker_host import WorkerHost
+from tests.support.worker_host import DEAD_LETTERS, PIPELINE, WorkerHost
 from tests.whole.scans.client import Client
 from tests.whole.scans.rows import assert_whole, file_rows
 from tests.whole.scans.targets import TARGETS, Running
@@ -30,7 +30,6 @@ PLAN = Plan(prs=30, odd=False)
 LOSE_VECTORS = Path(__file__).parents[2] / "hosts" / "bun" / "lose-vectors.ts"
 # In the titles of pull requests that are alone.
 ODD_WORDS = ("axolotl", "narwhal", "zyzzyva", "okapi")
-PIPELINE, DEAD_LETTERS = "ossgard-pipeline", "ossgard-pipeline-dlq"
 # Where the host is killed: an endpoint, how many requests it lets pass, and what the request has to contain. That it
 # may be killed anywhere is proved without a host, in test_stops.py.
 CAUGHT_AT = {

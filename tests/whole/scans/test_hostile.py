@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.outside.faults import Watch
-from tests.outside.hostile import ACCOUNTS, TABLE, Hostile
+from tests.outside.hostile import ACCOUNTS, ENCODED, TABLE, Hostile
 from tests.outside.planting import Plan
 from tests.outside.qdrant import Qdrant
 from tests.outside.repository import Repository
@@ -98,7 +98,18 @@ def _assert_outcome(watched: Watched, rows: Sequence[Hostile]) -> None:
 def test_a_hostile_answer_hurts_nobody(
     start: Callable[[str], Running], outside: World, plant: Plant, target: str, kind: str, endpoint: str
 ) -> None:
-    host, row = start(target), ROWS[kind, endpoint]
+    _assert_hurts_nobody(start(target), outside, plant, ROWS[kind, endpoint])
+
+
+# workerd leaves Zstandard packed.
+@pytest.mark.parametrize(("target", "encoding"), [("bun", "br"), ("bun", "zstd"), ("worker", "br")])
+def test_a_bomb_in_an_encoding_of_the_web_hurts_nobody(
+    start: Callable[[str], Running], outside: World, plant: Plant, target: str, encoding: str
+) -> None:
+    _assert_hurts_nobody(start(target), outside, plant, ENCODED[encoding])
+
+
+def _assert_hurts_nobody(host: Running, outside: World, plant: Plant, row: Hostile) -> None:
     repository, bystander = plant(PLAN), plant(PLAN)
     victim, other = Client(host.url, outside.config()), Client(host.url, outside.config())
     assert other.scan(bystander.full_name).status == "done"

@@ -52,14 +52,14 @@ async def _die_everywhere(
     outside: World, repository: Repository, directory: Path, after: bool
 ) -> tuple[dict[str, int], int]:
     """Scan a repository; how often each phase died, and the scan's id."""
-    configure("error", lambda line: None)
+    configure(Settings(log_level="error"), lambda line: None)
     mortal, queue, clock = Mortal(), ListQueue(), SystemClock()
     executor = migrated_executor(str(directory / "ossgard.db"))
     db, vectors = SqlDatabase(executor), MemoryVectors()
     safe = Services(
         db=db,
         queue=queue,
-        batches=ListScheduler(),
+        pollers=ListScheduler(),
         http=HttpxClient(),
         clock=clock,
         entropy=SystemEntropy(),
@@ -133,7 +133,7 @@ def _services_of(host: Any, outside: World, queue: MemoryQueue) -> Services:
     return Services(
         db=SqlDatabase(host.executor),
         queue=queue,
-        batches=ListScheduler(),
+        pollers=ListScheduler(),
         http=HttpxClient(),
         clock=SystemClock(),
         entropy=SystemEntropy(),

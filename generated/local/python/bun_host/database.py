@@ -70,9 +70,9 @@ class BridgeDatabase:
     def __init__(self, bridge: Bridge) -> None:
         self._bridge = bridge
 
-    async def batch(self, writes: Sequence[Write]) -> None:
+    async def commit(self, writes: Sequence[Write]) -> None:
         """Commit writes in order as one transaction: all of them or none."""
-        await self._bridge.batch(writes)
+        await self._bridge.commit(writes)
 
     async def create_account(self, api_key_hash: str, label: str | None, config: JsonObject) -> Account:
         return await self._bridge.one(Account, "createAccount", api_key_hash, label, config)
@@ -177,6 +177,9 @@ class BridgeDatabase:
 
     async def mark_step_sent(self, scan_id: int, step: int, sent_at: str) -> int:
         return await self._bridge.run("markStepSent", scan_id, step, sent_at)
+
+    async def get_awaited_batch(self, account_id: int, scan_id: int) -> str | None:
+        return await self._bridge.first_value(str, "getAwaitedBatch", account_id, scan_id)
 
     async def claim_submission(self, scan_id: int, step: int, submitting_at: str, stale_at: str | None) -> int:
         return await self._bridge.run("claimSubmission", scan_id, step, submitting_at, stale_at)

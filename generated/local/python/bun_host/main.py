@@ -27,13 +27,13 @@ from ossgard.spec.settings import Settings
 def start(host: HostFunctions, variables_json: str) -> "Core":
     """The core, ready for work."""
     settings = Settings.from_mapping(json_text.decode(variables_json))
-    configure(settings.log_level, host.writeLog)
+    configure(settings, host.writeLog)
     db, clock = BridgeDatabase(Bridge(host.callDatabase)), BunClock(host)
     return Core(
         Services(
             db=db,
             queue=BunJobQueue(host),
-            batches=TableScheduler(db, clock, host.pollStarted),
+            pollers=TableScheduler(db, clock, host.pollStarted),
             http=BunHttpClient(host),
             clock=clock,
             entropy=SystemEntropy(),

@@ -249,6 +249,10 @@ export class BunDatabase extends SqlMethods implements IDatabase {
     return this.run(queries.MARK_STEP_SENT, [scanId, step, sentAt]);
   }
 
+  async getAwaitedBatch(accountId: number, scanId: number): Promise<string | null> {
+    return this.firstValue<string>(queries.GET_AWAITED_BATCH, [accountId, scanId]);
+  }
+
   async claimSubmission(scanId: number, step: number, submittingAt: string, staleAt: string | null): Promise<number> {
     return this.run(queries.CLAIM_SUBMISSION, [scanId, step, submittingAt, staleAt]);
   }

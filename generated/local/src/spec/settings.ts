@@ -37,6 +37,7 @@ export const LOG_LEVELS: Readonly<Record<string, string>> = {
 
 /** The variables of the service with their defaults; environment variables of the same names override them. */
 export const VARIABLES: Readonly<Record<string, string>> = {
+  ENVIRONMENT: "local",
   GITHUB_API_URL: "https://api.github.com",
   AI_GATEWAY_URL: "https://gateway.ai.cloudflare.com/v1",
   LOG_LEVEL: "info",

@@ -754,6 +754,8 @@ export interface IDatabase {
   ): Promise<void>;
   /** Record that a message has left the outbox. */
   markStepSent(scanId: number, step: number, sentAt: string): Promise<number>;
+  /** The batch that a scan waits for; null when it waits for none, or for something else. */
+  getAwaitedBatch(accountId: number, scanId: number): Promise<string | null>;
   /**
    * Begin to submit the batch of a step, if no attempt at it has before, or with `stale_at` if none has after that.
    *

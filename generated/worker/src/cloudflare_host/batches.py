@@ -29,7 +29,7 @@ class PollRequest(CamelModel):
 
 
 class DurableObjectScheduler:
-    """Implements `BatchScheduler` over the binding of the pollers."""
+    """Implements `PollerScheduler` over the binding of the pollers."""
 
     def __init__(self, binding: Any) -> None:
         self._binding = binding

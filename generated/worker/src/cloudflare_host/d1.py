@@ -9,7 +9,7 @@ from typing import Any
 from pyodide.ffi import JsException
 
 from ossgard.errors import ConstraintError, DatabaseError, DatabaseUnavailable
-from ossgard.executor import BatchResult, Row, SqlValue
+from ossgard.executor import Row, SqlValue, StatementResult
 from ossgard.log import log
 from ossgard.spec.sql_database import SqlDatabase
 
@@ -61,11 +61,11 @@ class D1Executor:
     async def run(self, sql: str, values: Sequence[SqlValue]) -> int:
         """Run one statement; the number of rows it changed."""
         if _first_word(sql) == "DELETE":
-            [result] = await self.batch([(sql, values)])
+            [result] = await self.commit([(sql, values)])
             return result.changes
         return _changes(await _attempt(lambda: self._prepare(sql, values).run(), repeat=False))
 
-    async def batch(self, statements: Sequence[tuple[str, Sequence[SqlValue]]]) -> list[BatchResult]:
+    async def commit(self, statements: Sequence[tuple[str, Sequence[SqlValue]]]) -> list[StatementResult]:
         """Run statements in order as one transaction: all of them or none."""
         if not statements:
             return []
@@ -79,7 +79,7 @@ class D1Executor:
         for sql, _ in statements:
             answer = next(answers)
             changes = _rows(next(answers))[0]["changes"] if _first_word(sql) == "DELETE" else _changes(answer)
-            results.append(BatchResult(_rows(answer), int(changes or 0)))
+            results.append(StatementResult(_rows(answer), int(changes or 0)))
         return results
 
     def _send(self, statements: Sequence[tuple[str, Sequence[SqlValue]]]) -> Awaitable[Any]:

@@ -1,5 +1,6 @@
 """The HTTP client over the Worker's own `fetch`."""
 
+import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -13,6 +14,14 @@ from ossgard.ports import HttpStream
 # How much of a streamed body is read at a time, at most: without a buffer of ours, the runtime hands over 4 KiB, and
 # reading 100 MB takes eight times as long.
 _CHUNK_BYTES = 65_536
+# What JavaScript puts before the words of an error, and what the words mean that say little.
+_CLASS = re.compile(r"^(?:\w*(?:Error|Exception): )+")
+_FAILURES = {
+    "Network connection lost": "the connection was cut",
+    "decompression failed": "the answer could not be decompressed",
+    "compressed stream ended": "the answer could not be decompressed",
+    "internal error": "no connection could be made",
+}
 
 
 class FetchClient:
@@ -68,10 +77,10 @@ async def _chunks(url: str, reader: Any, timeout_seconds: float) -> AsyncIterato
 
 def _failure(url: str, error: Exception, timeout_seconds: float) -> ConnectionFailure:
     """Why there is no answer: a request that fails is an OSError here, a body a JsException."""
-    words = str(error)
-    if "timeout" in words:
-        words = f"there was no complete answer within {timeout_seconds:g} seconds"
-    return ConnectionFailure(url, words)
+    said = _CLASS.sub("", str(error)).rstrip(".")
+    if "timeout" in said:
+        said = f"there was no complete answer within {timeout_seconds:g} seconds"
+    return ConnectionFailure(url, next((plain for sign, plain in _FAILURES.items() if sign in said), said))
 
 
 def _end(seconds: float) -> Any:

@@ -22,13 +22,13 @@ _REFUSALS = KnownRefusals()
 def build_services(env: Any) -> Services:
     """The core's services over the bindings of one event; logging is set up on the way."""
     settings = read_settings(env)
-    configure(settings.log_level, print)
+    configure(settings, print)
     clock = SystemClock()
     vectors = VectorizeStore(env, clock)
     return Services(
         db=D1Database(getattr(env, bindings.DATABASE)),
         queue=CloudflareQueue(getattr(env, bindings.PIPELINE_QUEUE)),
-        batches=DurableObjectScheduler(getattr(env, bindings.BATCH_POLLER)),
+        pollers=DurableObjectScheduler(getattr(env, bindings.BATCH_POLLER)),
         http=FetchClient(),
         clock=clock,
         entropy=SystemEntropy(),

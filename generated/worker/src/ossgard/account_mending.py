@@ -38,7 +38,7 @@ async def mend_accounts(db: Database) -> list[str]:
             # Another name of the provider is the same provider.
             if changes_vectors({**account.config, "embedding": config.get("embedding")}, config):
                 changed.append(writes.clear_embed_hashes(account.id))
-            await db.batch(changed)
+            await db.commit(changed)
             lines += [f"The configuration of account {account.id} was mended: {change}." for change in changes]
     return lines
 

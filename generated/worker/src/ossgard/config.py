@@ -6,18 +6,13 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from ossgard import embedding_sizes
 from ossgard.errors import PermanentError
 from ossgard.model import JsonObject
 from ossgard.services import HostProfile
 from ossgard.spec.models import Config
 from ossgard.validation import problems
 
-# Sizes of the vectors of embedding models that cannot be told by asking.
-_EMBEDDING_DIMENSIONS = {
-    "text-embedding-3-small": 1536,
-    "text-embedding-3-large": 3072,
-    "text-embedding-ada-002": 1536,
-}
 _MASK = "****"
 _SHOWN = 4
 # A shorter secret would be shown for the most part.
@@ -75,11 +70,12 @@ def unserved(config: Config, host: HostProfile) -> list[str]:
             found.append("llm.provider 'ollama' is not available here: use 'anthropic' or 'openai'")
         if config.embedding.provider == "ollama":
             found.append("embedding.provider 'ollama' is not available here: use 'openai' with text-embedding-3-small")
-    dimensions = _EMBEDDING_DIMENSIONS.get(config.embedding.model)
-    if host.vector_dimensions and dimensions and dimensions != host.vector_dimensions:
+    model, dimensions = config.embedding.model, host.vector_dimensions
+    if dimensions and not embedding_sizes.fits(model, dimensions):
+        own = embedding_sizes.own_size(model)
         found.append(
-            f"embedding.model '{config.embedding.model}' has {dimensions} dimensions, but the vector index here has "
-            f"{host.vector_dimensions}: use text-embedding-3-small"
+            f"embedding.model '{model}' has {own} dimensions, but the vector index here has {dimensions}: "
+            "use text-embedding-3-small"
         )
     secrets = {"llm.api_key": config.llm.api_key, "embedding.api_key": config.embedding.api_key}
     if config.vector_store is not None and host.vector_store:

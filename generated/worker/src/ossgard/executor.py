@@ -9,7 +9,7 @@ Row = dict[str, SqlValue]
 
 
 @dataclass(frozen=True)
-class BatchResult:
+class StatementResult:
     """What one statement of a batch gave: its rows, and how many rows it changed."""
 
     rows: list[Row]
@@ -33,6 +33,6 @@ class Executor(Protocol):
         """Run one statement; the number of rows it changed."""
         ...
 
-    async def batch(self, statements: Sequence[tuple[str, Sequence[SqlValue]]]) -> list[BatchResult]:
+    async def commit(self, statements: Sequence[tuple[str, Sequence[SqlValue]]]) -> list[StatementResult]:
         """Run statements in order as one transaction: all of them or none."""
         ...

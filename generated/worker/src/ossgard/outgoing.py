@@ -1,5 +1,7 @@
 """The policy of every call to the world outside: how much of an answer is read, how long, and where redirects lead."""
 
+import asyncio
+import math
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,7 +22,7 @@ class CallKind:
         what: what is answered, for messages.
         max_bytes: the size of the answer, after decompression. An answer that is larger is an error for good: it would
             be as large when asked for again.
-        seconds: from the request to the end of the answer. A later answer may be faster.
+        seconds: from the request to the end of the answer, redirects included. A later answer may be faster.
         pages: how many answers make up one list.
     """
 
@@ -134,9 +136,11 @@ class Outgoing:
         problem = problem_of(url)
         if problem is not None:
             raise PermanentError(f"The address of {self._sender} {problem}. {self._mend()}")
-        target = url.strip()
+        target, seconds = url.strip(), kind.seconds
+        clock = asyncio.get_running_loop().time
+        end = clock() + seconds
         for _ in range(MAX_REDIRECTS + 1):
-            opened = self._http.stream(method, target, headers=headers, body=body, timeout_seconds=kind.seconds)
+            opened = self._http.stream(method, target, headers=headers, body=body, timeout_seconds=seconds)
             async with opened as answer:
                 location = answer.headers.get("location")
                 if answer.status not in _REDIRECTS or location is None:
@@ -144,6 +148,7 @@ class Outgoing:
                     yield HttpStream(answer.status, answer.headers, chunks)
                     return
                 target = self._follow(method, target, answer.status, location)
+                seconds = max(math.ceil(end - clock()), 1)
         raise RedirectRefused(f"{self._sender} redirects more than {MAX_REDIRECTS} times. {self._mend()}")
 
     def _follow(self, method: str, url: str, status: int, location: str) -> str:

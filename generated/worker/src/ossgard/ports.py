@@ -136,7 +136,7 @@ class VectorStore(Protocol):
         ...
 
 
-class BatchScheduler(Protocol):
+class PollerScheduler(Protocol):
     """Has a provider's batch polled, and the waiting message sent when it has ended."""
 
     async def start(self, batch_id: str, message: PipelineMessage) -> None:

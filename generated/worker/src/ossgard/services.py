@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ossgard.ports import BatchScheduler, Clock, Entropy, HttpClient, JobQueue, VectorStore
+from ossgard.ports import Clock, Entropy, HttpClient, JobQueue, PollerScheduler, VectorStore
 from ossgard.refusals import KnownRefusals
 from ossgard.spec.database import Database
 from ossgard.spec.models import VectorStoreConfig
-from ossgard.spec.settings import VECTOR_INDEXES, Settings
+from ossgard.spec.settings import VECTOR_DIMENSIONS, Settings
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ CLOUD_HOST = HostProfile(
     name="cloud",
     ollama=False,
     vector_store=False,
-    vector_dimensions=VECTOR_INDEXES[0].dimensions,
+    vector_dimensions=VECTOR_DIMENSIONS,
     checks_new_accounts=True,
 )
 
@@ -50,7 +50,7 @@ class Services:
 
     db: Database
     queue: JobQueue
-    batches: BatchScheduler
+    pollers: PollerScheduler
     http: HttpClient
     clock: Clock
     entropy: Entropy

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
 from ossgard.errors import DatabaseError
-from ossgard.executor import BatchResult, Executor, SqlValue
+from ossgard.executor import Executor, SqlValue, StatementResult
 from ossgard.write import Write
 
 # D1 refuses integers from here on, and JSON does not carry them exactly; ids as large do not exist.
@@ -56,7 +56,7 @@ class SqlMethods:
         self._queries = queries
         self._max_value_bytes = max_value_bytes
 
-    async def batch(self, writes: Sequence[Write]) -> None:
+    async def commit(self, writes: Sequence[Write]) -> None:
         """Commit writes in order as one transaction: all of them or none.
 
         Raises:
@@ -69,7 +69,7 @@ class SqlMethods:
             for statement in _bind(self._queries[write.method], values)
         ]
         if statements:
-            await self._executor.batch(statements)
+            await self._executor.commit(statements)
 
     async def _one(self, model: type[M], query: Query, *parameters: object) -> M:
         row = await self._first(model, query, *parameters)
@@ -125,12 +125,12 @@ class SqlMethods:
         assert query.rows_from is not None
         return [row for result in results[query.rows_from :: len(query.statements)] for row in result.rows]
 
-    async def _execute(self, query: Query, parameters: Sequence[object]) -> list[BatchResult]:
+    async def _execute(self, query: Query, parameters: Sequence[object]) -> list[StatementResult]:
         statements = [statement for values in self._chunks(query, parameters) for statement in _bind(query, values)]
         if len(statements) == 1 and query.rows_from is None:
             sql, bound = statements[0]
-            return [BatchResult([], await self._executor.run(sql, bound))]
-        return await self._executor.batch(statements) if statements else []
+            return [StatementResult([], await self._executor.run(sql, bound))]
+        return await self._executor.commit(statements) if statements else []
 
     def _chunks(self, query: Query, parameters: Sequence[object]) -> Iterable[list[SqlValue]]:
         """The values of each round of the query; a list too long for one value takes several rounds."""

@@ -38,7 +38,7 @@ async def send_step(
     now = services.clock.now()
     message = PipelineMessage(type=phase, scan_id=scan_id, step=step)
     if batch_id is not None:
-        await services.batches.start(batch_id, message)
+        await services.pollers.start(batch_id, message)
     else:
         id = job_id(scan_id, step, failing.tries if failing else 0)
         await services.queue.enqueue(id, message, delay_until(due_at, now))

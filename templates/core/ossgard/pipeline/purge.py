@@ -11,12 +11,13 @@ from collections.abc import Sequence
 
 from ossgard.errors import OssgardError, PermanentError
 from ossgard.log import log
-from ossgard.pipeline.texts import CODE_COLLECTION, INTENT_COLLECTION, code_point_id, intent_point_id
+from ossgard.pipeline.texts import code_point_id, intent_point_id
 from ossgard.services import Services
 from ossgard.spec.entities import VectorPurge
 from ossgard.spec.messages import PipelineMessage
 from ossgard.spec.models import VectorStoreConfig
 from ossgard.spec.phases import RETRIES
+from ossgard.spec.settings import CODE_COLLECTION, INTENT_COLLECTION
 
 # The type of the message; its `step` is the id of the last note that a slice before has seen to.
 PURGE = "purge"

@@ -6,22 +6,14 @@ from typing import TypeVar
 
 from ossgard.concurrency import gather_bounded
 from ossgard.pipeline.text_cleaning import clean_body
-from ossgard.pipeline.texts import (
-    CODE_COLLECTION,
-    INTENT_COLLECTION,
-    code_point_id,
-    code_text,
-    intent_point_id,
-    intent_text,
-)
+from ossgard.pipeline.texts import code_point_id, code_text, intent_point_id, intent_text
 from ossgard.pipeline.warnings import warning
 from ossgard.ports import VectorPoint, VectorStore
 from ossgard.providers.embeddings import Embeddings
 from ossgard.providers.factory import Providers
-from ossgard.services import Services
 from ossgard.spec.cursors import ClusterCursor, EmbedCursor
 from ossgard.spec.entities import PR, ScanWarning, WarningCode
-from ossgard.spec.models import Config
+from ossgard.spec.settings import CODE_COLLECTION, INTENT_COLLECTION
 
 Vector = Sequence[float]
 C = TypeVar("C", EmbedCursor, ClusterCursor)
@@ -60,11 +52,9 @@ class Embedded:
         return [warning(WarningCode.NOT_EMBEDDED, [pull.number for pull in self.refused], self.refusal)]
 
 
-async def embed_pulls(
-    services: Services, config: Config, pulls: Sequence[PR], shared_lines: Collection[str]
-) -> Embedded:
+async def embed_pulls(providers: Providers, pulls: Sequence[PR], shared_lines: Collection[str]) -> Embedded:
     """The vectors of pull requests, both signals asked for at the same time."""
-    model = Providers(services, config).embedding_model()
+    model = providers.embedding_model()
     texts = [signal_texts(pull, shared_lines) for pull in pulls]
 
     async def embed(chosen: Sequence[str]) -> Embeddings:

@@ -1,16 +1,15 @@
 """Anthropic's Messages interface."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from urllib.parse import urlsplit
 
 from ossgard.model import JsonObject
 from ossgard.outgoing import CHAT
-from ossgard.ports import Clock, HttpClient
 from ossgard.providers.batch.anthropic import AnthropicBatches
 from ossgard.providers.chat import ChatAnswer, ChatLimits, ask_model, chat_limits, count
-from ossgard.providers.http_api import ModelApi, malformed
-from ossgard.refusals import KnownRefusals, Option, Options, named_options, with_options
+from ossgard.providers.http_api import ModelAccess, ModelApi, malformed
+from ossgard.refusals import Option, Options, named_options, with_options
 
 API_VERSION = "2023-06-01"
 
@@ -26,28 +25,22 @@ _WITHOUT_TEMPERATURE = re.compile(r"claude-(?:opus-4-(?:[7-9]|1\d)|[a-z]+-(?:[5-
 _BATCH_CACHE = "1h"
 
 
-def _api(
-    http: HttpClient,
-    clock: Clock,
-    url: str,
-    model: str,
-    api_key: str,
-    headers: dict[str, str],
-    refusals: KnownRefusals | None,
-) -> ModelApi:
-    parts = urlsplit(url)
+def anthropic_api(access: ModelAccess, headers: Mapping[str, str] | None = None) -> ModelApi:
+    """Anthropic's interface at `https://api.anthropic.com`, or at what stands for it.
+
+    Args:
+        access: the model.
+        headers: further headers of every request.
+    """
+    parts = urlsplit(access.url)
     return ModelApi(
-        http,
-        clock,
+        access,
         provider="Anthropic",
         role="llm",
-        model=model,
         # The version belongs to the paths, but some put it here.
         base_url=parts._replace(path=parts.path.rstrip("/").removesuffix("/v1")).geturl(),
-        headers={"anthropic-version": API_VERSION, "x-api-key": api_key, **headers},
-        secret=api_key,
+        headers={"anthropic-version": API_VERSION, "x-api-key": access.api_key, **(headers or {})},
         kind=CHAT,
-        refusals=refusals,
     )
 
 
@@ -55,33 +48,15 @@ class AnthropicChat:
     """A chat model at Anthropic.
 
     Args:
-        http: speaks HTTP.
-        clock: tells the time.
-        url: `https://api.anthropic.com`, or what stands for it.
-        model: the model's name.
-        api_key: the account's key.
-        headers: further headers of every request but those of batches.
-        batch_url: where batches go, if that is elsewhere: a gateway does not take them.
+        api: answers single questions.
+        direct: the provider itself, where `api` leads through a gateway: that takes no batches.
         context_tokens: how much the model holds, when the account's configuration tells.
-        refusals: what models have refused so far.
     """
 
-    def __init__(
-        self,
-        http: HttpClient,
-        clock: Clock,
-        url: str,
-        model: str,
-        api_key: str,
-        headers: dict[str, str] | None = None,
-        batch_url: str | None = None,
-        context_tokens: int | None = None,
-        refusals: KnownRefusals | None = None,
-    ) -> None:
-        self._model = model
-        self._limits = chat_limits("anthropic", model, context_tokens)
-        self._api = _api(http, clock, url, model, api_key, headers or {}, refusals)
-        self._batches = AnthropicBatches(_api(http, clock, batch_url or url, model, api_key, {}, refusals), clock)
+    def __init__(self, api: ModelApi, direct: ModelApi | None = None, context_tokens: int | None = None) -> None:
+        self._api = api
+        self._limits = chat_limits("anthropic", api.model, context_tokens)
+        self._batches = AnthropicBatches(direct or api)
 
     @property
     def name(self) -> str:
@@ -128,7 +103,7 @@ class AnthropicChat:
 
     def _question(self, system: str, user: str, max_tokens: int) -> JsonObject:
         return {
-            "model": self._model,
+            "model": self._api.model,
             "max_tokens": max_tokens,
             "system": system,
             "messages": [{"role": "user", "content": user}],
@@ -136,7 +111,7 @@ class AnthropicChat:
 
     def _options(self, system: str, cache: JsonObject) -> Options:
         cached = Option(("cache_control",), {"system": [{"type": "text", "text": system, "cache_control": cache}]})
-        if _WITHOUT_TEMPERATURE.match(self._model.rpartition("/")[2]):
+        if _WITHOUT_TEMPERATURE.match(self._api.model.rpartition("/")[2]):
             return [[cached]]
         return [[cached], [Option(("temperature",), {"temperature": 0})]]
 

@@ -1,20 +1,23 @@
 """The providers of an account, made from its configuration for the host that it is on."""
 
+from dataclasses import replace
 from typing import Literal
 
 from ossgard.concurrency import MAX_AT_ONCE
 from ossgard.config import unserved
 from ossgard.errors import PermanentError
-from ossgard.providers.anthropic import AnthropicChat
+from ossgard.outgoing import CHAT, EMBEDDING, LOCAL_CHAT, LOCAL_EMBEDDING
+from ossgard.providers.anthropic import AnthropicChat, anthropic_api
 from ossgard.providers.batch.api import BatchApi, BatchChatModel, BatchEmbeddingModel
 from ossgard.providers.chat import ChatModel
 from ossgard.providers.embeddings import EmbeddingModel
 from ossgard.providers.gateway import cache_headers, gateway_url
 from ossgard.providers.github import GitHub
-from ossgard.providers.ollama import OllamaChat, OllamaEmbeddings
-from ossgard.providers.openai import OpenAIChat, OpenAIEmbeddings
+from ossgard.providers.http_api import ModelAccess
+from ossgard.providers.ollama import OllamaChat, OllamaEmbeddings, ollama_api
+from ossgard.providers.openai import OpenAIChat, OpenAIEmbeddings, openai_api
 from ossgard.services import Services
-from ossgard.spec.models import Config
+from ossgard.spec.models import Config, EmbeddingConfig, LlmConfig
 
 
 class Providers:
@@ -42,29 +45,13 @@ class Providers:
 
     def chat_model(self) -> ChatModel:
         """The model that verifies and ranks."""
-        services, llm = self._services, self._config.llm
-        return self._hosted_chat() or OllamaChat(
-            services.http,
-            services.clock,
-            llm.url,
-            llm.model,
-            llm.api_key,
-            context_tokens=llm.context_tokens,
-            refusals=services.refusals,
-        )
+        llm = self._config.llm
+        return self._hosted_chat() or OllamaChat(ollama_api(self._access(llm), LOCAL_CHAT), llm.context_tokens)
 
     def embedding_model(self) -> EmbeddingModel:
         """The model that embeds, with vectors of the size that the host's indexes have."""
-        services, embedding = self._services, self._config.embedding
-        return self._hosted_embeddings() or OllamaEmbeddings(
-            services.http,
-            services.clock,
-            embedding.url,
-            embedding.model,
-            embedding.api_key,
-            services.host.vector_dimensions,
-            refusals=services.refusals,
-        )
+        access, dimensions = self._access(self._config.embedding), self._services.host.vector_dimensions
+        return self._hosted_embeddings() or OllamaEmbeddings(ollama_api(access, LOCAL_EMBEDDING), dimensions)
 
     def batch_chat_model(self) -> BatchChatModel | None:
         """The chat model, if its provider has batches; whether the account wants them is not asked here."""
@@ -84,39 +71,30 @@ class Providers:
 
     def _hosted_chat(self) -> AnthropicChat | OpenAIChat | None:
         """The chat model, unless it is on the user's own computer."""
-        services, llm, gateway = self._services, self._config.llm, self._config.ai_gateway
+        llm, gateway, base_url = self._config.llm, self._config.ai_gateway, self._services.settings.ai_gateway_url
         if llm.provider == "ollama":
             return None
-        kind = AnthropicChat if llm.provider == "anthropic" else OpenAIChat
-        base_url = services.settings.ai_gateway_url
-        url, headers = gateway_url(llm.url, gateway, base_url), cache_headers(llm.url, gateway, base_url)
-        return kind(
-            services.http,
-            services.clock,
-            url,
-            llm.model,
-            llm.api_key,
-            headers,
-            batch_url=llm.url,
-            context_tokens=llm.context_tokens,
-            refusals=services.refusals,
-        )
+        direct, headers = self._access(llm), cache_headers(llm.url, gateway, base_url)
+        access = replace(direct, url=gateway_url(llm.url, gateway, base_url))
+        if llm.provider == "anthropic":
+            return AnthropicChat(anthropic_api(access, headers), anthropic_api(direct), llm.context_tokens)
+        return OpenAIChat(openai_api(access, CHAT, headers), openai_api(direct, CHAT), llm.context_tokens)
 
     def _hosted_embeddings(self) -> OpenAIEmbeddings | None:
         """The embedding model, unless it is on the user's own computer."""
         services, embedding = self._services, self._config.embedding
         if embedding.provider == "ollama":
             return None
+        direct = self._access(embedding)
         url = gateway_url(embedding.url, self._config.ai_gateway, services.settings.ai_gateway_url)
-        return OpenAIEmbeddings(
-            services.http,
-            services.clock,
-            url,
-            embedding.model,
-            embedding.api_key,
-            services.host.vector_dimensions,
-            batch_url=embedding.url,
-            refusals=services.refusals,
+        api = openai_api(replace(direct, url=url), EMBEDDING)
+        return OpenAIEmbeddings(api, openai_api(direct, EMBEDDING), services.host.vector_dimensions)
+
+    def _access(self, service: LlmConfig | EmbeddingConfig) -> ModelAccess:
+        """What a model is called with at its provider itself."""
+        services = self._services
+        return ModelAccess(
+            services.http, services.clock, service.url, service.model, service.api_key, services.refusals
         )
 
 

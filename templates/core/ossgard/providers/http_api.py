@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -78,52 +79,66 @@ class NotFound(RequestRefused):
     """A provider has nothing at a path, or not the model."""
 
 
+@dataclass(frozen=True)
+class ModelAccess:
+    """A model as an account's configuration names it, and what its host calls it with.
+
+    Args:
+        http: speaks HTTP.
+        clock: tells the time.
+        url: where the provider is, or what stands for it.
+        model: the model's name.
+        api_key: the account's key; may be empty.
+        refusals: what models have refused so far.
+    """
+
+    http: HttpClient
+    clock: Clock
+    url: str
+    model: str
+    api_key: str
+    refusals: KnownRefusals
+
+
 class ModelApi:
     """The HTTP interface of one model at one provider.
 
     Args:
-        http: speaks HTTP.
-        clock: tells how far away a date in `Retry-After` is.
+        access: the model, and what it is called with.
         provider: the provider's name, for messages.
         role: the part of the account's configuration that names the model, `llm` or `embedding`.
-        model: the model's name.
         base_url: what the paths of calls are added to.
         headers: sent with every call, besides the content type.
-        secret: the API key; never shown, should the provider repeat it.
         kind: the limits of an answer of the model.
-        refusals: what models have refused so far.
     """
 
     def __init__(
         self,
-        http: HttpClient,
-        clock: Clock,
+        access: ModelAccess,
         *,
         provider: str,
         role: str,
-        model: str,
         base_url: str,
         headers: Mapping[str, str],
-        secret: str,
         kind: CallKind,
-        refusals: KnownRefusals | None = None,
     ) -> None:
-        self.name = f"{provider} model '{model}'"
+        self.model = access.model
+        self.name = f"{provider} model '{access.model}'"
         self.provider = provider
         self.role = role
-        self._outgoing = Outgoing(http, self.name, f"{role}.url")
-        self._clock = clock
+        self.clock = access.clock
+        self._outgoing = Outgoing(access.http, self.name, f"{role}.url")
         self._base_url = base_url
-        self._model = model
         self._kind = kind
-        self._refusals = refusals or KnownRefusals()
+        self._refusals = access.refusals
         self._headers = {"Accept": _JSON, "User-Agent": "ossgard", **headers}
-        self._secret = secret
+        # Never shown, should the provider repeat it.
+        self._secret = access.api_key
 
     @property
     def refused(self) -> frozenset[str]:
         """The names of the options that the model is known to refuse."""
-        return self._refusals.of(self._base_url, self._model)
+        return self._refusals.of(self._base_url, self.model)
 
     async def ask(self, path: str, content: JsonObject, options: Options) -> JsonObject:
         """Ask the model, with options; those that it refuses are left out, now and from then on.
@@ -145,7 +160,7 @@ class ModelApi:
                 left_out |= named
                 continue
             # Only now it is sure that they were the reason.
-            self._refusals.add(self._base_url, self._model, left_out)
+            self._refusals.add(self._base_url, self.model, left_out)
             return answer
 
     async def post(self, path: str, content: JsonObject, kind: CallKind = BATCH) -> JsonObject:
@@ -218,12 +233,12 @@ class ModelApi:
         if status == _RATE_LIMITED and _LARGER_THAN_LIMIT in words.lower():
             return refused
         if status == _RATE_LIMITED:
-            wait = retry_after(response, self._clock)
+            wait = retry_after(response, self.clock)
             return RetryableError(f"The rate limit of {self.name} is reached: {words}", wait, rate_limited=True)
         if status == HTTPStatus.INTERNAL_SERVER_ERROR and _is_refusal(code, words):
             return refused
         if is_transient(response):
-            return RetryableError(f"{self.name} failed: {words} (status {status})", retry_after(response, self._clock))
+            return RetryableError(f"{self.name} failed: {words} (status {status})", retry_after(response, self.clock))
         if status == HTTPStatus.FORBIDDEN and is_unwanted(code, words):
             return refused
         if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):

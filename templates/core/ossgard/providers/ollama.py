@@ -3,35 +3,23 @@
 from collections.abc import Sequence
 
 from ossgard.model import JsonObject
-from ossgard.outgoing import LOCAL_CHAT, LOCAL_EMBEDDING, CallKind
-from ossgard.ports import Clock, HttpClient
+from ossgard.outgoing import LOCAL_CHAT, CallKind
 from ossgard.providers.chat import ChatAnswer, ChatLimits, ask_model, chat_limits, count
-from ossgard.providers.embeddings import Embedder, EmbeddingLimits, RawVectors, embedding_limits, vector
-from ossgard.providers.http_api import ModelApi, malformed
-from ossgard.refusals import KnownRefusals, Option, Options
+from ossgard.providers.embeddings import Embedder, RawVectors, embedding_limits, vector
+from ossgard.providers.http_api import ModelAccess, ModelApi, malformed
+from ossgard.refusals import Option, Options
 
 
-def _api(
-    http: HttpClient,
-    clock: Clock,
-    kind: CallKind,
-    url: str,
-    model: str,
-    api_key: str,
-    refusals: KnownRefusals | None,
-) -> ModelApi:
+def ollama_api(access: ModelAccess, kind: CallKind) -> ModelApi:
+    """Ollama's interface at `http://localhost:11434`, say; `kind` is `LOCAL_CHAT` or `LOCAL_EMBEDDING`."""
     return ModelApi(
-        http,
-        clock,
+        access,
         provider="Ollama",
         role="llm" if kind is LOCAL_CHAT else "embedding",
-        model=model,
-        base_url=url,
+        base_url=access.url,
         # Ollama itself asks for no key, a proxy in front of it may.
-        headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
-        secret=api_key,
+        headers={"Authorization": f"Bearer {access.api_key}"} if access.api_key else {},
         kind=kind,
-        refusals=refusals,
     )
 
 
@@ -39,28 +27,13 @@ class OllamaChat:
     """A chat model at an Ollama server.
 
     Args:
-        http: speaks HTTP.
-        clock: tells the time.
-        url: `http://localhost:11434`, say.
-        model: the model's name.
-        api_key: mostly empty.
+        api: answers questions.
         context_tokens: how much the model is to hold, when the account's configuration tells.
-        refusals: what models have refused so far.
     """
 
-    def __init__(
-        self,
-        http: HttpClient,
-        clock: Clock,
-        url: str,
-        model: str,
-        api_key: str = "",
-        context_tokens: int | None = None,
-        refusals: KnownRefusals | None = None,
-    ) -> None:
-        self._model = model
-        self._limits = chat_limits("ollama", model, context_tokens)
-        self._api = _api(http, clock, LOCAL_CHAT, url, model, api_key, refusals)
+    def __init__(self, api: ModelApi, context_tokens: int | None = None) -> None:
+        self._api = api
+        self._limits = chat_limits("ollama", api.model, context_tokens)
 
     @property
     def name(self) -> str:
@@ -75,7 +48,7 @@ class OllamaChat:
     async def complete(self, system: str, user: str, max_tokens: int) -> ChatAnswer:
         """Ask a question; the answer is a JSON object."""
         question: JsonObject = {
-            "model": self._model,
+            "model": self._api.model,
             "messages": [{"role": "system", "content": system}, {"role": "user", "content": user}],
             "stream": False,
         }
@@ -103,41 +76,15 @@ class OllamaEmbeddings(Embedder):
     """An embedding model at an Ollama server.
 
     Args:
-        http: speaks HTTP.
-        clock: tells the time.
-        url: `http://localhost:11434`, say.
-        model: the model's name.
-        api_key: mostly empty.
+        api: answers requests.
         dimensions: the size that vectors have to have; None for the model's own.
-        refusals: what models have refused so far.
     """
 
-    def __init__(
-        self,
-        http: HttpClient,
-        clock: Clock,
-        url: str,
-        model: str,
-        api_key: str = "",
-        dimensions: int | None = None,
-        refusals: KnownRefusals | None = None,
-    ) -> None:
-        self._model = model
-        self._api = _api(http, clock, LOCAL_EMBEDDING, url, model, api_key, refusals)
-        super().__init__(model, dimensions)
-
-    @property
-    def name(self) -> str:
-        """Provider and model, for messages."""
-        return self._api.name
-
-    @property
-    def limits(self) -> EmbeddingLimits:
-        """How much text the model takes."""
-        return embedding_limits("ollama", self._model)
+    def __init__(self, api: ModelApi, dimensions: int | None = None) -> None:
+        super().__init__(api, embedding_limits("ollama", api.model), dimensions)
 
     async def _embed_request(self, texts: Sequence[str]) -> RawVectors:
-        content: JsonObject = {"model": self._model, "input": list(texts)}
+        content: JsonObject = {"model": self._api.model, "input": list(texts)}
         options = [[Option(("truncate",), {"truncate": True})], *_settings(num_ctx=self.limits.text_tokens)]
         answer = await self._api.ask("/api/embed", content, options)
         items = answer.get("embeddings")

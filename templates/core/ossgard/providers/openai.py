@@ -5,23 +5,22 @@ import binascii
 import re
 import sys
 from array import array
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from ossgard.embedding_sizes import can_shorten
 from ossgard.model import JsonObject
-from ossgard.outgoing import CHAT, EMBEDDING, CallKind
-from ossgard.ports import Clock, HttpClient
+from ossgard.outgoing import CHAT, CallKind
 from ossgard.providers.batch.openai import OpenAIBatches
 from ossgard.providers.chat import ChatAnswer, ChatLimits, ask_model, chat_limits, count
 from ossgard.providers.embeddings import (
     Embedder,
     EmbeddingAnswer,
-    EmbeddingLimits,
     RawVectors,
     embedding_limits,
     vector,
 )
-from ossgard.providers.http_api import ModelApi, malformed
-from ossgard.refusals import KnownRefusals, Option, Options, named_options, with_options
+from ossgard.providers.http_api import ModelAccess, ModelApi, malformed
+from ossgard.refusals import Option, Options, named_options, with_options
 
 _PROBLEMS = {
     "length": "the answer was cut off, since it was too long",
@@ -29,8 +28,6 @@ _PROBLEMS = {
 }
 # Models that think before they answer count that, too, and know only the newer name of the limit.
 _THINKS = re.compile(r"o\d|gpt-(?:[5-9]|\d\d)")
-# Older models have one size of vectors only.
-_SHORTENS = "text-embedding-3-"
 
 _JSON_ANSWER = Option(
     ("response_format", "json_object", "json mode", "json_mode", "structured output", "structured outputs"),
@@ -41,28 +38,22 @@ _TEMPERATURE = Option(("temperature",), {"temperature": 0})
 _BASE64 = Option(("encoding_format", "base64"), {"encoding_format": "base64"})
 
 
-def _api(
-    http: HttpClient,
-    clock: Clock,
-    kind: CallKind,
-    url: str,
-    model: str,
-    api_key: str,
-    headers: dict[str, str] | None,
-    refusals: KnownRefusals | None,
-) -> ModelApi:
+def openai_api(access: ModelAccess, kind: CallKind, headers: Mapping[str, str] | None = None) -> ModelApi:
+    """OpenAI's interface at `https://api.openai.com/v1`, or at what stands for it.
+
+    Args:
+        access: the model.
+        kind: what it is asked for, `CHAT` or `EMBEDDING`.
+        headers: further headers of every request.
+    """
     return ModelApi(
-        http,
-        clock,
+        access,
         provider="OpenAI",
         role="llm" if kind is CHAT else "embedding",
-        model=model,
-        base_url=url,
+        base_url=access.url,
         # Servers on one's own computer want no key.
-        headers={**({"Authorization": f"Bearer {api_key}"} if api_key else {}), **(headers or {})},
-        secret=api_key,
+        headers={**({"Authorization": f"Bearer {access.api_key}"} if access.api_key else {}), **(headers or {})},
         kind=kind,
-        refusals=refusals,
     )
 
 
@@ -70,34 +61,15 @@ class OpenAIChat:
     """A chat model at OpenAI, or at a server that speaks its protocol.
 
     Args:
-        http: speaks HTTP.
-        clock: tells the time.
-        url: `https://api.openai.com/v1`, or what stands for it.
-        model: the model's name.
-        api_key: the account's key; may be empty.
-        headers: further headers of every request but those of batches.
-        batch_url: where batches go, if that is elsewhere: a gateway does not take them.
+        api: answers single questions.
+        direct: the provider itself, where `api` leads through a gateway: that takes no batches.
         context_tokens: how much the model holds, when the account's configuration tells.
-        refusals: what models have refused so far.
     """
 
-    def __init__(
-        self,
-        http: HttpClient,
-        clock: Clock,
-        url: str,
-        model: str,
-        api_key: str,
-        headers: dict[str, str] | None = None,
-        batch_url: str | None = None,
-        context_tokens: int | None = None,
-        refusals: KnownRefusals | None = None,
-    ) -> None:
-        self._model = model
-        self._limits = chat_limits("openai", model, context_tokens)
-        self._api = _api(http, clock, CHAT, url, model, api_key, headers, refusals)
-        direct = _api(http, clock, CHAT, batch_url or url, model, api_key, None, refusals)
-        self._batches = OpenAIBatches(direct, clock, "/v1/chat/completions")
+    def __init__(self, api: ModelApi, direct: ModelApi | None = None, context_tokens: int | None = None) -> None:
+        self._api = api
+        self._limits = chat_limits("openai", api.model, context_tokens)
+        self._batches = OpenAIBatches(direct or api, "/v1/chat/completions")
 
     @property
     def name(self) -> str:
@@ -148,11 +120,11 @@ class OpenAIChat:
 
     @property
     def _thinks(self) -> bool:
-        return _THINKS.match(self._model.rpartition("/")[2]) is not None
+        return _THINKS.match(self._api.model.rpartition("/")[2]) is not None
 
     def _question(self, system: str, user: str) -> JsonObject:
         return {
-            "model": self._model,
+            "model": self._api.model,
             "messages": [{"role": "system", "content": system}, {"role": "user", "content": user}],
         }
 
@@ -176,44 +148,14 @@ class OpenAIEmbeddings(Embedder):
     """An embedding model at OpenAI, or at a server that speaks its protocol.
 
     Args:
-        http: speaks HTTP.
-        clock: tells the time.
-        url: `https://api.openai.com/v1`, or what stands for it.
-        model: the model's name.
-        api_key: the account's key; may be empty.
+        api: answers single requests.
+        direct: the provider itself, where `api` leads through a gateway: that takes no batches.
         dimensions: the size that vectors have to have; None for the model's own.
-        headers: further headers of every request but those of batches.
-        batch_url: where batches go, if that is elsewhere: a gateway does not take them.
-        refusals: what models have refused so far.
     """
 
-    def __init__(
-        self,
-        http: HttpClient,
-        clock: Clock,
-        url: str,
-        model: str,
-        api_key: str,
-        dimensions: int | None = None,
-        headers: dict[str, str] | None = None,
-        batch_url: str | None = None,
-        refusals: KnownRefusals | None = None,
-    ) -> None:
-        self._model = model
-        self._api = _api(http, clock, EMBEDDING, url, model, api_key, headers, refusals)
-        direct = _api(http, clock, EMBEDDING, batch_url or url, model, api_key, None, refusals)
-        self._batches = OpenAIBatches(direct, clock, "/v1/embeddings")
-        super().__init__(model, dimensions)
-
-    @property
-    def name(self) -> str:
-        """Provider and model, for messages."""
-        return self._api.name
-
-    @property
-    def limits(self) -> EmbeddingLimits:
-        """How much text the model takes."""
-        return embedding_limits("openai", self._model)
+    def __init__(self, api: ModelApi, direct: ModelApi | None = None, dimensions: int | None = None) -> None:
+        super().__init__(api, embedding_limits("openai", api.model), dimensions)
+        self._batches = OpenAIBatches(direct or api, "/v1/embeddings")
 
     @property
     def batches(self) -> OpenAIBatches:
@@ -234,11 +176,11 @@ class OpenAIEmbeddings(Embedder):
         return self._read(await self._api.ask("/embeddings", self._content(texts), self._options))
 
     def _content(self, texts: Sequence[str]) -> JsonObject:
-        return {"model": self._model, "input": list(texts)}
+        return {"model": self._api.model, "input": list(texts)}
 
     @property
     def _options(self) -> Options:
-        if self.dimensions is None or not self._model.startswith(_SHORTENS):
+        if self.dimensions is None or not can_shorten(self._api.model):
             return [[_BASE64]]
         return [[_BASE64], [Option(("dimensions",), {"dimensions": self.dimensions})]]
 

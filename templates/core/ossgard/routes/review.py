@@ -8,21 +8,15 @@ from ossgard.errors import HttpError, PermanentError, RetryableError
 from ossgard.http import AccountContext
 from ossgard.pipeline.reading import NOT_ALL_READ, Changes, as_read, changes_in
 from ossgard.pipeline.signals import embed_pulls, ensure_collections, has_other_size, size_of, store_signals
-from ossgard.pipeline.texts import (
-    CODE_COLLECTION,
-    INTENT_COLLECTION,
-    code_point_id,
-    embed_hash,
-    intent_point_id,
-)
+from ossgard.pipeline.texts import code_point_id, embed_hash, intent_point_id
 from ossgard.ports import VectorMatch
-from ossgard.providers.factory import Providers
 from ossgard.providers.github import Diff, PullGone, PullUnreadable
 from ossgard.routes.dupes import read_groups
 from ossgard.routes.repos import not_tracked
 from ossgard.spec.entities import PR, EmbedHash, PRState, ReviewRow
 from ossgard.spec.error_codes import ErrorCode
 from ossgard.spec.models import Config, Review, ReviewedPR, SimilarPR
+from ossgard.spec.settings import CODE_COLLECTION, INTENT_COLLECTION
 
 SIMILAR = 10
 
@@ -50,7 +44,7 @@ async def get_review(context: AccountContext, owner: str, name: str, pr_number: 
     config = context.config()
     try:
         if row.this_embed_hash is None:
-            stored = await _fetch(context, config, row, pr_number)
+            stored = await _fetch(context, row, pr_number)
             pull, matches = _reviewed(stored), await _embed(context, config, stored)
         else:
             pull = _stored(row, pr_number)
@@ -109,7 +103,7 @@ async def _embed(context: AccountContext, config: Config, pull: PR) -> _Matches:
     """
     services, repo_id = context.services, pull.repo_id
     shared = await context.db.get_shared_lines(repo_id)
-    embedded = await embed_pulls(services, config, [pull], shared.shared_lines if shared else ())
+    embedded = await embed_pulls(context.providers, [pull], shared.shared_lines if shared else ())
     if embedded.refusal is not None:
         raise PermanentError(embedded.refusal)
     signals = embedded.signals
@@ -128,10 +122,10 @@ async def _embed(context: AccountContext, config: Config, pull: PR) -> _Matches:
     return _Matches(code, intent)
 
 
-async def _fetch(context: AccountContext, config: Config, row: ReviewRow, number: int) -> PR:
+async def _fetch(context: AccountContext, row: ReviewRow, number: int) -> PR:
     """A pull request as GitHub has it now, stored."""
     owner, name = row.owner, row.name
-    github = Providers(context.services, config).github()
+    github = context.providers.github()
     pull = await github.pull(owner, name, number)
     if None not in (row.github_id, pull.repository_id) and pull.repository_id != row.github_id:
         raise PermanentError(

@@ -1,7 +1,7 @@
 """Starting scans and watching them."""
 
 import logging
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from ossgard.errors import HttpError, PermanentError
 from ossgard.http import AccountContext, Reply
@@ -42,23 +42,24 @@ async def get_scan(context: AccountContext, scan_id: int) -> Scan:
     scan = await context.db.get_scan(scan_id)
     if scan is None:
         raise HttpError(ErrorCode.SCAN_NOT_FOUND, f"There is no scan {scan_id}")
-    return _with_age(scan, context.services.clock.now())
+    return await _with_age(context, scan)
 
 
-def _with_age(scan: Scan, now: datetime) -> Scan:
+async def _with_age(context: AccountContext, scan: Scan) -> Scan:
     """While a scan waits for a provider's batch, its progress tells for how long it has."""
-    if scan.progress is None or scan.progress.note != WAITING:
+    if scan.progress is None:
         return scan
     try:
         state = kept_state(scan.phase_cursor)
     except PermanentError:
         # The scan itself will say so when it goes on.
         return scan
-    if not isinstance(state, Submitted):
+    if not isinstance(state, Submitted) or await context.db.get_awaited_batch(scan.id) != state.id:
         return scan
-    minutes = max(0, int((now - from_text(state.submitted_at)) / timedelta(minutes=1)))
-    age = f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
-    progress = scan.progress.model_copy(update={"note": f"{WAITING}, for {age}"})
+    age = context.services.clock.now() - from_text(state.submitted_at)
+    minutes = max(0, int(age / timedelta(minutes=1)))
+    told = f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
+    progress = scan.progress.model_copy(update={"note": f"{WAITING}, for {told}"})
     return scan.model_copy(update={"progress": progress})
 
 

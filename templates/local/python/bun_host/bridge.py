@@ -28,7 +28,7 @@ class Bridge:
     def __init__(self, call: Call) -> None:
         self._call = call
 
-    async def batch(self, writes: Sequence[Write]) -> None:
+    async def commit(self, writes: Sequence[Write]) -> None:
         sent = [{"method": write.method, "parameters": plain(write.parameters)} for write in writes]
         await self._send("batch", [sent])
 

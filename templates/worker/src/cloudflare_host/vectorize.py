@@ -9,18 +9,16 @@ from typing import Any
 
 from pyodide.ffi import JsException, to_js
 
+from cloudflare_host.bindings import FILTER_FIELD, FILTER_TYPE, VECTOR_INDEXES, VECTOR_METRIC
 from ossgard.errors import PermanentError, RetryableError
 from ossgard.ports import Clock, VectorMatch, VectorPoint
-from ossgard.spec.settings import VECTOR_INDEXES, VectorIndex
+from ossgard.spec.settings import VECTOR_DIMENSIONS
 
 # What Vectorize takes in one call.
 _UPSERT_POINTS = 1000
 _READ_IDS = 20
 _DELETED_IDS = 100
 _TOP_K = 20
-
-# What searches filter on; each index has a metadata index for it.
-_FILTER_KEY = "repoId"
 
 # After this long, a mutation that came in while ours was sent proves as much as one that came in later.
 _QUIET = timedelta(seconds=15)
@@ -48,68 +46,64 @@ class VectorizeStore:
 
     async def dimensions(self, collection: str) -> int | None:
         """The size that the index is made with, without a call; `ensure_collection` sees whether it was."""
-        return _index(collection).dimensions
+        return VECTOR_DIMENSIONS
 
     async def ensure_collection(self, collection: str, dimensions: int) -> bool:
         """Check that an index has this many dimensions; it is never made anew, so the answer is always False."""
-        index = _index(collection)
-        info = await self._call(index, "describe")
+        info = await self._call(collection, "describe")
         if info["dimensions"] != dimensions:
             raise PermanentError(
                 f"The Vectorize index '{collection}' has {info['dimensions']} dimensions, and the embeddings have "
                 f"{dimensions}. Use an embedding model with {info['dimensions']} dimensions, or delete the index, make "
-                f"it anew with: {_commands(index, dimensions)}, and scan with full"
+                f"it anew with: {_commands(collection, dimensions)}, and scan with full"
             )
         return False
 
     async def upsert(self, collection: str, points: Sequence[VectorPoint]) -> str:
         """Store points, replacing those of the same id; the token is the last mutation, and when it was sent."""
-        index = _index(collection)
-        vectors = [_vector(index, point) for point in points]
+        vectors = [_vector(collection, point) for point in points]
         token = ""
         for start in range(0, len(vectors), _UPSERT_POINTS):
-            token = await self._upsert(index, vectors[start : start + _UPSERT_POINTS])
+            token = await self._upsert(collection, vectors[start : start + _UPSERT_POINTS])
         return token
 
-    async def _upsert(self, index: VectorIndex, vectors: list[dict[str, object]]) -> str:
+    async def _upsert(self, collection: str, vectors: list[dict[str, object]]) -> str:
         from js import Object
 
         # Converted here and at once: the SDK would look at every number.
         sent = to_js(vectors, dict_converter=Object.fromEntries)
         started = self._clock.now()
-        answer = await self._call(index, "upsert", sent)
+        answer = await self._call(collection, "upsert", sent)
         return _token(answer["mutationId"], started, self._clock.now())
 
     async def search(
         self, collection: str, values: Sequence[float], *, repo_id: int, limit: int
     ) -> Sequence[VectorMatch]:
         """The points of a repository that are nearest to a vector, best first."""
-        index = _index(collection)
-        vector = to_js(_numbers(index, "the vector to search for", values))
+        vector = to_js(_numbers(collection, "the vector to search for", values))
         options = _options(repo_id, limit)
-        return _matches(await self._call(index, "query", vector, options))[:limit]
+        return _matches(await self._call(collection, "query", vector, options))[:limit]
 
     async def search_by_id(self, collection: str, id: str, *, repo_id: int, limit: int) -> Sequence[VectorMatch] | None:
         """The points of a repository that are nearest to a stored one, which is left out; None when it is unknown."""
         # One more, since the point finds itself.
         options = _options(repo_id, limit + 1)
-        found = _matches(await self._call(_index(collection), "queryById", id, options))
+        found = _matches(await self._call(collection, "queryById", id, options))
         # One that is stored finds itself at least, or as many that are as near.
         return [match for match in found if match.id != id][:limit] if found else None
 
     async def get_vectors(self, collection: str, ids: Sequence[str]) -> Mapping[str, Sequence[float]]:
         """Stored vectors by id; unknown ids are left out."""
-        index, found = _index(collection), {}
+        found = {}
         for chunk in _chunks(ids, _READ_IDS):
-            for vector in await self._call(index, "getByIds", chunk):
+            for vector in await self._call(collection, "getByIds", chunk):
                 found[vector["id"]] = vector["values"]
         return found
 
     async def delete(self, collection: str, ids: Sequence[str]) -> None:
         """Forget points; unknown ids do no harm."""
-        index = _index(collection)
         for chunk in _chunks(ids, _DELETED_IDS):
-            await self._call(index, "deleteByIds", chunk)
+            await self._call(collection, "deleteByIds", chunk)
 
     async def settled(self, collection: str, token: str) -> bool:
         """Whether searches see all that was written up to a token.
@@ -121,7 +115,7 @@ class VectorizeStore:
         if not token:
             return True
         mutation, started, answered = _read_token(token)
-        info = await self._call(_index(collection), "describe")
+        info = await self._call(collection, "describe")
         if info["processedUpToMutation"] == mutation:
             return True
         processed = _moment(info["processedUpToDatetime"])
@@ -129,56 +123,50 @@ class VectorizeStore:
             return False
         return processed >= answered or (processed >= started and self._clock.now() - answered >= _QUIET)
 
-    async def _call(self, index: VectorIndex, method: str, *arguments: object) -> Any:
+    async def _call(self, collection: str, method: str, *arguments: object) -> Any:
+        index = getattr(self._env, VECTOR_INDEXES[collection])
         try:
-            return await getattr(getattr(self._env, index.binding), method)(*arguments)
+            return await getattr(index, method)(*arguments)
         except JsException as error:
-            raise _error(index, str(error)) from error
+            raise _error(collection, str(error)) from error
 
 
-def _error(index: VectorIndex, text: str) -> Exception:
+def _error(collection: str, text: str) -> Exception:
     found = _CODE.search(text)
     code = found[1] if found else ""
     if code == _TOO_MANY_REQUESTS:
         return RetryableError(f"Vectorize limits the rate of calls ({text})", rate_limited=True)
     if code in _NO_INDEX:
         return PermanentError(
-            f"There is no Vectorize index '{index.collection}' ({text}). "
-            f"Make it with: {_commands(index, index.dimensions)}"
+            f"There is no Vectorize index '{collection}' ({text}). "
+            f"Make it with: {_commands(collection, VECTOR_DIMENSIONS)}"
         )
     # Codes of what is wrong with a request.
     if code.startswith("4"):
-        return PermanentError(f"Vectorize refuses a call of the index '{index.collection}': {text}")
-    return RetryableError(f"Vectorize does not answer for the index '{index.collection}': {text}")
+        return PermanentError(f"Vectorize refuses a call of the index '{collection}': {text}")
+    return RetryableError(f"Vectorize does not answer for the index '{collection}': {text}")
 
 
-def _index(collection: str) -> VectorIndex:
-    for index in VECTOR_INDEXES:
-        if index.collection == collection:
-            return index
-    raise PermanentError(f"No Vectorize index is bound for the collection '{collection}'")
-
-
-def _commands(index: VectorIndex, dimensions: int) -> str:
+def _commands(collection: str, dimensions: int) -> str:
     return (
-        f"wrangler vectorize create {index.collection} --dimensions={dimensions} --metric={index.metric} && "
-        f"wrangler vectorize create-metadata-index {index.collection} --property-name={_FILTER_KEY} --type=number"
+        f"wrangler vectorize create {collection} --dimensions={dimensions} --metric={VECTOR_METRIC} && "
+        f"wrangler vectorize create-metadata-index {collection} --property-name={FILTER_FIELD} --type={FILTER_TYPE}"
     )
 
 
-def _vector(index: VectorIndex, point: VectorPoint) -> dict[str, object]:
+def _vector(collection: str, point: VectorPoint) -> dict[str, object]:
     return {
         "id": point.id,
-        "values": _numbers(index, f"the vector of '{point.id}'", point.values),
-        "metadata": {_FILTER_KEY: point.repo_id, "prNumber": point.pr_number, "prId": point.pr_id},
+        "values": _numbers(collection, f"the vector of '{point.id}'", point.values),
+        "metadata": {FILTER_FIELD: point.repo_id, "prNumber": point.pr_number, "prId": point.pr_id},
     }
 
 
-def _numbers(index: VectorIndex, what: str, values: Sequence[float]) -> "array[float]":
+def _numbers(collection: str, what: str, values: Sequence[float]) -> "array[float]":
     """A vector as the 32-bit floats that are stored."""
-    if len(values) != index.dimensions:
+    if len(values) != VECTOR_DIMENSIONS:
         raise PermanentError(
-            f"The collection '{index.collection}' holds vectors of {index.dimensions} dimensions, "
+            f"The collection '{collection}' holds vectors of {VECTOR_DIMENSIONS} dimensions, "
             f"and {what} has {len(values)}"
         )
     numbers = array("f", values)
@@ -190,7 +178,7 @@ def _numbers(index: VectorIndex, what: str, values: Sequence[float]) -> "array[f
 
 def _options(repo_id: int, limit: int) -> dict[str, object]:
     # The ids of pull requests are in no metadata index: only "all" tells them.
-    return {"topK": min(limit, _TOP_K), "filter": {_FILTER_KEY: repo_id}, "returnMetadata": "all"}
+    return {"topK": min(limit, _TOP_K), "filter": {FILTER_FIELD: repo_id}, "returnMetadata": "all"}
 
 
 def _matches(answer: Any) -> list[VectorMatch]:

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Generic, Protocol, TypeVar
 
 from ossgard.cursor import Cursor
 from ossgard.pipeline.outcome import Outcome
+from ossgard.providers.factory import Providers
 from ossgard.services import Services
 from ossgard.spec.database import AccountDatabase
 from ossgard.spec.entities import PR, PRState
@@ -35,6 +37,15 @@ class Slice(Generic[C_co]):
     db: AccountDatabase
     services: Services
 
+    @cached_property
+    def providers(self) -> Providers:
+        """What the account uses beside the host's own ports.
+
+        Raises:
+            PermanentError: the host cannot serve the account's configuration.
+        """
+        return Providers(self.services, self.config)
+
     async def shared_lines(self) -> frozenset[str]:
         """The lines of the repository's template; see `ossgard.pipeline.text_cleaning`."""
         found = await self.db.get_shared_lines(self.repo_id)
@@ -47,7 +58,7 @@ class Slice(Generic[C_co]):
         return {pull.id: pull for pull in pulls if pull.state is PRState.OPEN}
 
 
-class PhaseProcessor(Protocol[C_contra]):
+class Phase(Protocol[C_contra]):
     """The code of a phase."""
 
     async def run(self, slice: Slice[C_contra]) -> Outcome:
@@ -64,5 +75,5 @@ class PhaseProcessor(Protocol[C_contra]):
 class Processor(Generic[C]):
     """The code of a phase, with the type of its cursor."""
 
-    phase: PhaseProcessor[C]
+    phase: Phase[C]
     cursor_type: type[C]

@@ -36,12 +36,10 @@ from ossgard.spec import writes
 from ossgard.spec.database import AccountDatabase
 from ossgard.spec.entities import ScanMessage, ScanStatus, ScanStep, UpdateScanStatusChanges
 from ossgard.spec.messages import PipelineMessage
-from ossgard.spec.phases import DONE, PHASES, RETRIES, Phase
+from ossgard.spec.phases import DONE, PHASES, RETRIES, PhaseSettings
 from ossgard.spec.processors import PROCESSORS
 from ossgard.times import from_text, to_text
 from ossgard.write import Write
-
-__all__ = ["ENDED", "Disposition", "Done", "Failed", "Retry", "Runner"]
 
 # The statuses of scans on which nobody works any more.
 ENDED = (ScanStatus.DONE, ScanStatus.FAILED)
@@ -233,7 +231,7 @@ class Runner:
         """
         try:
             step = writes.take_step(scan_id, next.step, next.phase, next.due_at, next.batch_id, next.batch_expires_at)
-            await self._db.batch([step, *rows])
+            await self._db.commit([step, *rows])
             return next
         except ConstraintError:
             found = await self._find(scan_id, next.step - 1)
@@ -329,14 +327,14 @@ def _answer_due(step: ScanStep) -> datetime:
     return from_text(step.batch_expires_at or step.due_at)
 
 
-def _following(phase: Phase, outcome: Outcome) -> Phase | None:
+def _following(phase: PhaseSettings, outcome: Outcome) -> PhaseSettings | None:
     """The phase of the next message; None when the scan has ended."""
     if isinstance(outcome.next, NextSlice | WaitForBatch):
         return phase
     return None if isinstance(outcome.next, Fail) or phase.next == DONE else PHASES[phase.next]
 
 
-def _progress(message: ScanMessage, outcome: Outcome, following: Phase | None, now: str) -> list[Write]:
+def _progress(message: ScanMessage, outcome: Outcome, following: PhaseSettings | None, now: str) -> list[Write]:
     """The writes that move the scan itself on."""
     cursor = None if isinstance(outcome.next, Fail) else outcome.next.cursor
     changes: UpdateScanStatusChanges = {

@@ -6,9 +6,6 @@ from collections.abc import Sequence
 
 from ossgard.pipeline.text_cleaning import CLEANING_VERSION
 
-CODE_COLLECTION = "ossgard-code"
-INTENT_COLLECTION = "ossgard-intent"
-
 _PART = "diff --git "
 _HUNK = "@@"
 # Lines above the first hunk of a file that differ between equal changes on different bases.

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from ossgard.embedding_sizes import own_size, plain_name
 from ossgard.errors import PermanentError
-from ossgard.providers.http_api import NotFound, RequestRefused, malformed
+from ossgard.providers.http_api import ModelApi, NotFound, RequestRefused, malformed
 from ossgard.providers.tokens import byte_size, cut, estimate_tokens
 
 # Providers count a little differently than they say, and add marks of their own.
@@ -80,17 +81,6 @@ class EmbeddingModel(Protocol):
         ...
 
 
-# Sizes of vectors of models that are known.
-MODEL_DIMENSIONS: Mapping[str, int] = {
-    "text-embedding-3-small": 1536,
-    "text-embedding-3-large": 3072,
-    "text-embedding-ada-002": 1536,
-    "nomic-embed-text": 768,
-    "mxbai-embed-large": 1024,
-    "all-minilm": 384,
-    "bge-m3": 1024,
-}
-
 # Tokens of one text by the beginning of the model's name, the longest that fits; the first entry is a safe guess.
 _TEXT_TOKENS: Mapping[str, int] = {
     "": 512,
@@ -108,7 +98,7 @@ _OLLAMA_TEXTS = 16
 
 def embedding_limits(provider: str, model: str) -> EmbeddingLimits:
     """What a model takes; of models that are not known, what is safe to assume."""
-    name = _plain_name(model)
+    name = plain_name(model)
     text_tokens = _TEXT_TOKENS[max((prefix for prefix in _TEXT_TOKENS if name.startswith(prefix)), key=len)]
     return EmbeddingLimits(text_tokens, texts=_OLLAMA_TEXTS) if provider == "ollama" else EmbeddingLimits(text_tokens)
 
@@ -117,22 +107,25 @@ class Embedder(ABC):
     """The part of an embedding model that is the same for every provider.
 
     Args:
-        model: the model's name.
+        api: answers requests.
+        limits: how much text the model takes.
         dimensions: the size that vectors have to have; None for the model's own.
     """
 
-    def __init__(self, model: str, dimensions: int | None) -> None:
-        self._dimensions = dimensions or MODEL_DIMENSIONS.get(_plain_name(model))
+    def __init__(self, api: ModelApi, limits: EmbeddingLimits, dimensions: int | None) -> None:
+        self._api = api
+        self._limits = limits
+        self._dimensions = dimensions or own_size(api.model)
 
     @property
-    @abstractmethod
     def name(self) -> str:
         """Provider and model, for messages."""
+        return self._api.name
 
     @property
-    @abstractmethod
     def limits(self) -> EmbeddingLimits:
         """How much text the model takes."""
+        return self._limits
 
     @property
     def dimensions(self) -> int | None:
@@ -253,11 +246,6 @@ def vector(value: object, sender: str) -> Sequence[float]:
 
 def _usable(limits: EmbeddingLimits) -> int:
     return int(limits.text_tokens * _SHARE_OF_LIMIT)
-
-
-def _plain_name(model: str) -> str:
-    """The model's name without its maker and its version: `nomic-ai/nomic-embed-text:v1.5`."""
-    return model.rpartition("/")[2].partition(":")[0].lower()
 
 
 def _listed(sizes: set[int] | set[int | None]) -> str:

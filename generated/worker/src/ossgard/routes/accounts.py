@@ -48,7 +48,7 @@ async def update_me(context: AccountContext, body: UpdateAccount) -> UpdatedAcco
     changed = [writes.update_account_config(context.account.id, config, changes)]
     if changes_vectors(stored, config):
         changed.append(writes.clear_embed_hashes(context.account.id))
-    await context.services.db.batch(changed)
+    await context.services.db.commit(changed)
     return UpdatedAccount(updated=True, warnings=warnings)
 
 

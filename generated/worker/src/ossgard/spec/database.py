@@ -70,7 +70,7 @@ class Database(Protocol):
     otherwise.
     """
 
-    async def batch(self, writes: Sequence[Write]) -> None:
+    async def commit(self, writes: Sequence[Write]) -> None:
         """Commit writes in order as one transaction: all of them or none."""
         ...
 
@@ -238,6 +238,10 @@ class Database(Protocol):
 
     async def mark_step_sent(self, scan_id: int, step: int, sent_at: str) -> int:
         """Record that a message has left the outbox."""
+        ...
+
+    async def get_awaited_batch(self, account_id: int, scan_id: int) -> str | None:
+        """The batch that a scan waits for; null when it waits for none, or for something else."""
         ...
 
     async def claim_submission(self, scan_id: int, step: int, submitting_at: str, stale_at: str | None) -> int:
@@ -785,6 +789,10 @@ class AccountDatabase:
     async def get_active_scan(self, repo_id: int) -> Scan | None:
         """The scan of a repository that has neither completed nor failed."""
         return await self._database.get_active_scan(self.account_id, repo_id)
+
+    async def get_awaited_batch(self, scan_id: int) -> str | None:
+        """The batch that a scan waits for; null when it waits for none, or for something else."""
+        return await self._database.get_awaited_batch(self.account_id, scan_id)
 
     async def get_prs_by_ids(self, ids: Sequence[int]) -> list[PR]:
         """The pull requests with these ids, ordered by id; unknown ids are left out."""

@@ -9,7 +9,7 @@ BatchService = Literal["llm", "embedding"]
 
 
 @dataclass(frozen=True)
-class Phase:
+class PhaseSettings:
     """A part of the pipeline, worked off in slices of at most `slice_size`."""
 
     name: str
@@ -58,43 +58,43 @@ DONE = "done"
 
 FIRST_PHASE = "scan"
 
-PHASES: dict[str, Phase] = {
-    "scan": Phase(
+PHASES: dict[str, PhaseSettings] = {
+    "scan": PhaseSettings(
         name="scan",
         status="queued",
         next="ingest",
         slice_size=1,
         batch=None,
     ),
-    "ingest": Phase(
+    "ingest": PhaseSettings(
         name="ingest",
         status="ingesting",
         next="embed",
         slice_size=20,
         batch=None,
     ),
-    "embed": Phase(
+    "embed": PhaseSettings(
         name="embed",
         status="embedding",
         next="cluster",
         slice_size=50,
         batch="embedding",
     ),
-    "cluster": Phase(
+    "cluster": PhaseSettings(
         name="cluster",
         status="clustering",
         next="verify",
         slice_size=200,
         batch=None,
     ),
-    "verify": Phase(
+    "verify": PhaseSettings(
         name="verify",
         status="verifying",
         next="rank",
         slice_size=12,
         batch="llm",
     ),
-    "rank": Phase(
+    "rank": PhaseSettings(
         name="rank",
         status="ranking",
         next="done",

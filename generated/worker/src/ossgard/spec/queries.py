@@ -364,8 +364,8 @@ WHERE scan_id = ?2 AND step = ?3 AND ifnull(begun_at, '') <= ?4 AND (failing IS 
             """SELECT this.scan_id, this.step, this.phase, this.due_at, this.begun, this.failing, scans.status,
        scans.phase_cursor, scans.warnings, scans.repo_id, scans.account_id, repos.owner, repos.name,
        accounts.config,
-       next.step AS next_step, next.phase AS next_phase, next.due_at AS next_due_at,
-       next.sent_at AS next_sent_at, next.batch_id AS next_batch_id
+       next.step AS next_step, next.phase AS next_phase, next.due_at AS next_due_at, next.sent_at AS next_sent_at,
+       next.batch_id AS next_batch_id
 FROM scan_steps AS this
 JOIN scans ON scans.id = this.scan_id
 JOIN repos ON repos.id = scans.repo_id
@@ -417,6 +417,20 @@ VALUES (
 
 MARK_STEP_SENT = Query(
     (Statement("UPDATE scan_steps SET sent_at = ?1 WHERE scan_id = ?2 AND step = ?3", (2, 0, 1)),),
+)
+
+GET_AWAITED_BATCH = Query(
+    (
+        Statement(
+            """SELECT batch_id
+FROM scan_steps JOIN scans ON scans.id = scan_steps.scan_id JOIN repos ON repos.id = scans.repo_id
+WHERE scan_id = ?1 AND repos.account_id = ?2
+ORDER BY step DESC
+LIMIT 1""",
+            (1, 0),
+        ),
+    ),
+    rows_from=0,
 )
 
 CLAIM_SUBMISSION = Query(

@@ -4,21 +4,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
-class VectorIndex:
-    """A collection of vectors: its name, its binding on Cloudflare, and the shape of its vectors."""
-
-    collection: str
-    binding: str
-    dimensions: int
-    metric: str
-
-
-VECTOR_INDEXES = (
-    VectorIndex("ossgard-code", "CODE_INDEX", 1536, "cosine"),
-    VectorIndex("ossgard-intent", "INTENT_INDEX", 1536, "cosine"),
-)
+# The collections of vectors, and the size of vectors where the collections are made for one size.
+CODE_COLLECTION = "ossgard-code"
+INTENT_COLLECTION = "ossgard-intent"
+VECTOR_DIMENSIONS = 768
 
 # The most bytes that the body of a request may have.
 MAX_BODY_BYTES = 1048576
@@ -46,6 +35,7 @@ LOG_LEVELS: Mapping[str, str] = {
 class Settings:
     """What an operator can set."""
 
+    environment: str = "production"
     github_api_url: str = "https://api.github.com"
     ai_gateway_url: str = "https://gateway.ai.cloudflare.com/v1"
     log_level: str = "info"
@@ -55,6 +45,7 @@ class Settings:
         """Settings from variables by name; what is absent or empty has its default."""
         default = cls()
         return cls(
+            environment=values.get("ENVIRONMENT") or default.environment,
             github_api_url=values.get("GITHUB_API_URL") or default.github_api_url,
             ai_gateway_url=values.get("AI_GATEWAY_URL") or default.ai_gateway_url,
             log_level=values.get("LOG_LEVEL") or default.log_level,

@@ -179,6 +179,9 @@ class SqlDatabase(SqlMethods):
     async def mark_step_sent(self, scan_id: int, step: int, sent_at: str) -> int:
         return await self._run(queries.MARK_STEP_SENT, scan_id, step, sent_at)
 
+    async def get_awaited_batch(self, account_id: int, scan_id: int) -> str | None:
+        return await self._first_value(str, queries.GET_AWAITED_BATCH, account_id, scan_id)
+
     async def claim_submission(self, scan_id: int, step: int, submitting_at: str, stale_at: str | None) -> int:
         return await self._run(queries.CLAIM_SUBMISSION, scan_id, step, submitting_at, stale_at)
 

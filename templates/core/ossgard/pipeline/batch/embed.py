@@ -12,9 +12,9 @@ from ossgard.pipeline.signals import Signals, signal_texts, store_signals
 from ossgard.pipeline.texts import embed_hash
 from ossgard.pipeline.vector_size import make_ready
 from ossgard.ports import VectorStore
-from ossgard.providers.batch.api import BatchApi, BatchEmbeddingModel, BatchResult, RequestFile
+from ossgard.providers.batch.api import BatchApi, BatchEmbeddingModel, BatchItemResult
+from ossgard.providers.batch.request_file import RequestFile
 from ossgard.providers.embeddings import prepare
-from ossgard.providers.factory import Providers
 from ossgard.providers.tokens import estimate_tokens
 from ossgard.spec import writes
 from ossgard.spec.cursors import EmbedCursor
@@ -93,7 +93,7 @@ class PullBatches:
         item = _Item(pull.id, pull.number, len(texts), hash)
         return file.add(str(item), self.model.body(texts), sum(estimate_tokens(text) for text in texts))
 
-    async def collect(self, results: AsyncIterator[BatchResult], round: Submitted) -> Collected | Outcome:
+    async def collect(self, results: AsyncIterator[BatchItemResult], round: Submitted) -> Collected | Outcome:
         """Store vectors in pieces. Doing so again, or twice at the same time, stores the same.
 
         What is embedded is recorded with the outcome only: then all of the vectors are stored.
@@ -139,7 +139,7 @@ class PullBatches:
         again = kept(replace(round, until=0))
         return await make_ready(self.slice, self.store, dimensions, restarted=round.until == 0, batch=again)
 
-    def _read(self, item: _Item, result: BatchResult) -> tuple[Signals, int] | None:
+    def _read(self, item: _Item, result: BatchItemResult) -> tuple[Signals, int] | None:
         """The vectors of an item and the tokens they took; None when it is to be embedded in the ordinary way."""
         if result.answer is None:
             return None
@@ -157,7 +157,7 @@ async def embed_in_batches(slice: Slice[EmbedCursor], store: VectorStore) -> Out
     total = slice.cursor.total or 0
     if slice.cursor.batch is None and (not slice.config.embedding.batch or total < 2):
         return Ordinary()
-    model = Providers(slice.services, slice.config).batch_embedding_model()
+    model = slice.providers.batch_embedding_model()
     if model is None:
         return Ordinary()
     progress = Progress(done=0, total=total, note=None)

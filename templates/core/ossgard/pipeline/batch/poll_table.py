@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from ossgard.errors import BatchRefused
-from ossgard.pipeline.batch.polling import BatchPoller, poller_name, start_poll
+from ossgard.pipeline.batch.polling import BatchWatch, poller_name, start_poll
 from ossgard.ports import Clock
 from ossgard.services import Services
 from ossgard.spec.database import Database
@@ -48,7 +48,7 @@ class PollTable:
 
 
 class TableScheduler:
-    """Implements `BatchScheduler` over the table.
+    """Implements `PollerScheduler` over the table.
 
     Args:
         db: holds the table.
@@ -71,4 +71,4 @@ class TableScheduler:
 
 async def poll(services: Services, name: str) -> None:
     """What the alarm of a poller does."""
-    await BatchPoller(services, PollTable(services.db, name)).alarm()
+    await BatchWatch(services, PollTable(services.db, name)).alarm()

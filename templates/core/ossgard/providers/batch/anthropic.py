@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 from ossgard.model import JsonObject
-from ossgard.ports import Clock
-from ossgard.providers.batch.api import BatchResult, BatchState, BatchStatus, SubmittedBatch
+from ossgard.providers.batch.api import BatchItemResult, BatchState, BatchStatus, SubmittedBatch
 from ossgard.providers.batch.client import PAGE_SIZE, BatchClient
 from ossgard.providers.batch.request_file import MAX_FILE_BYTES, BatchLimits, FileForm, RequestFile, item_of
 from ossgard.providers.chat import count
@@ -34,11 +33,10 @@ class AnthropicBatches(BatchClient):
 
     Args:
         api: the provider itself, without AI Gateway.
-        clock: tells the time.
     """
 
-    def __init__(self, api: ModelApi, clock: Clock) -> None:
-        super().__init__(api, clock, BatchLimits(MAX_REQUESTS, MAX_FILE_BYTES, None))
+    def __init__(self, api: ModelApi) -> None:
+        super().__init__(api, BatchLimits(MAX_REQUESTS, MAX_FILE_BYTES, None))
 
     def _form(self, claim: str) -> FileForm:
         return FileForm(
@@ -119,15 +117,15 @@ class AnthropicBatches(BatchClient):
         # Not `results_url`: the key goes only where the account's configuration says.
         return [_results_path(batch_id)]
 
-    def _result(self, claim: str, line: JsonObject) -> BatchResult | None:
+    def _result(self, claim: str, line: JsonObject) -> BatchItemResult | None:
         item = item_of(claim, line.get("custom_id"))
         if item is None:
             return None
         result = line.get("result")
         kind, message = (result.get("type"), result.get("message")) if isinstance(result, dict) else (None, None)
         if kind == "succeeded" and isinstance(message, dict):
-            return BatchResult(item, message)
-        return BatchResult(item, None, _NO_ANSWER.get(str(kind)) or self._api.words(result))
+            return BatchItemResult(item, message)
+        return BatchItemResult(item, None, _NO_ANSWER.get(str(kind)) or self._api.words(result))
 
     def _moment(self, value: object) -> datetime | None:
         try:

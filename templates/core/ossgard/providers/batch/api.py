@@ -11,18 +11,6 @@ from ossgard.providers.batch.request_file import BatchLimits, RequestFile
 from ossgard.providers.chat import ChatAnswer, ChatModel
 from ossgard.providers.embeddings import EmbeddingAnswer, EmbeddingLimits, EmbeddingModel
 
-__all__ = [
-    "BatchApi",
-    "BatchChatModel",
-    "BatchEmbeddingModel",
-    "BatchLimits",
-    "BatchResult",
-    "BatchState",
-    "BatchStatus",
-    "RequestFile",
-    "SubmittedBatch",
-]
-
 
 class BatchState(StrEnum):
     """How far a provider is with a batch; the results of one that is not running can be read, where there are any."""
@@ -59,7 +47,7 @@ class SubmittedBatch:
 
 
 @dataclass(frozen=True)
-class BatchResult:
+class BatchItemResult:
     """What became of one request: the body that it would have been answered with alone, or why there is none."""
 
     item: str
@@ -132,7 +120,7 @@ class BatchApi(Protocol):
         """How far the provider is."""
         ...
 
-    def results(self, claim: str, batch_id: str) -> AsyncGenerator[BatchResult, None]:
+    def results(self, claim: str, batch_id: str) -> AsyncGenerator[BatchItemResult, None]:
         """The results of a batch that has ended, in any order, read one by one; only those of a claim.
 
         Fewer results than the provider counts, or a broken connection, are a RetryableError at the end. Who stops

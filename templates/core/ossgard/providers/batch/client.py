@@ -10,8 +10,7 @@ from http import HTTPStatus
 from ossgard.errors import PermanentError, RetryableError
 from ossgard.model import JsonObject
 from ossgard.outgoing import BATCH_LIST
-from ossgard.ports import Clock
-from ossgard.providers.batch.api import BatchResult, BatchState, BatchStatus, SubmittedBatch
+from ossgard.providers.batch.api import BatchItemResult, BatchState, BatchStatus, SubmittedBatch
 from ossgard.providers.batch.request_file import BatchLimits, FileForm, RequestFile
 from ossgard.providers.http_api import ModelApi, NotFound, RequestRefused, malformed
 
@@ -29,13 +28,11 @@ class BatchClient(ABC):
 
     Args:
         api: the provider itself; AI Gateway passes on single requests only.
-        clock: tells the time.
         limits: what one batch may hold.
     """
 
-    def __init__(self, api: ModelApi, clock: Clock, limits: BatchLimits) -> None:
+    def __init__(self, api: ModelApi, limits: BatchLimits) -> None:
         self._api = api
-        self._clock = clock
         self._limits = limits
 
     @property
@@ -62,7 +59,7 @@ class BatchClient(ABC):
         until: datetime | None = None,
     ) -> SubmittedBatch | None:
         """The batch that was submitted under a claim; see `BatchApi`."""
-        period = since, until or self._clock.now()
+        period = since, until or self._api.clock.now()
         with self._interface():
             async with aclosing(self._newest(since - CLOCK_SLACK)) as batches:
                 return await self._find(batches, claim, period, requests, excluding)
@@ -77,7 +74,7 @@ class BatchClient(ABC):
         with self._about(batch_id):
             return self._status(await self._get(batch_id))
 
-    async def results(self, claim: str, batch_id: str) -> AsyncGenerator[BatchResult, None]:
+    async def results(self, claim: str, batch_id: str) -> AsyncGenerator[BatchItemResult, None]:
         """The results of a batch that has ended, one by one; see `BatchApi`."""
         with self._about(batch_id):
             batch = await self._get(batch_id)
@@ -140,7 +137,7 @@ class BatchClient(ABC):
         """Where the results are."""
 
     @abstractmethod
-    def _result(self, claim: str, line: JsonObject) -> BatchResult | None:
+    def _result(self, claim: str, line: JsonObject) -> BatchItemResult | None:
         """The result in a line; None when it belongs to another claim."""
 
     @abstractmethod
@@ -156,7 +153,7 @@ class BatchClient(ABC):
         return SubmittedBatch(id, self._expires_at(batch))
 
     def _expires_at(self, batch: JsonObject) -> datetime:
-        return self._moment(batch.get("expires_at")) or (self._created(batch) or self._clock.now()) + LIFETIME
+        return self._moment(batch.get("expires_at")) or (self._created(batch) or self._api.clock.now()) + LIFETIME
 
     def _created(self, batch: JsonObject) -> datetime | None:
         return self._moment(batch.get("created_at"))

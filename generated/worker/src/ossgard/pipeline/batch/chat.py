@@ -11,8 +11,8 @@ from ossgard.pipeline.groups import GroupsCursor, Question, prepare_question
 from ossgard.pipeline.outcome import Outcome
 from ossgard.pipeline.phase import Slice
 from ossgard.pipeline.prompts import Prompt
-from ossgard.providers.batch.api import BatchApi, BatchChatModel, BatchResult, RequestFile
-from ossgard.providers.factory import Providers
+from ossgard.providers.batch.api import BatchApi, BatchChatModel, BatchItemResult
+from ossgard.providers.batch.request_file import RequestFile
 from ossgard.providers.tokens import estimate_tokens
 from ossgard.spec.entities import BatchAnswerInput, Progress
 
@@ -61,7 +61,7 @@ class GroupBatches:
         body = self.model.body(prompt.system, prompt.user, self.model.limits.answer_tokens, left_out)
         return file.add(str(position), body, estimate_tokens(prompt.system) + estimate_tokens(prompt.user))
 
-    async def collect(self, results: AsyncIterator[BatchResult], round: Submitted) -> Collected:
+    async def collect(self, results: AsyncIterator[BatchItemResult], round: Submitted) -> Collected:
         """Store answers in pieces. Doing so again, or twice at the same time, stores the same."""
         answered, errors = 0, []
         piece: list[BatchAnswerInput] = []
@@ -82,7 +82,7 @@ class GroupBatches:
         # The tokens are counted when the answers are used.
         return Collected(answered, len(errors), refused=refused)
 
-    def _read(self, result: BatchResult) -> BatchAnswerInput | None:
+    def _read(self, result: BatchItemResult) -> BatchAnswerInput | None:
         if result.answer is None or not result.item.isdecimal():
             return None
         try:
@@ -113,7 +113,7 @@ async def ask_in_batches(slice: Slice[GroupsCursor], question: Question[Any], to
     """
     if slice.cursor.batch is None and (not slice.config.llm.batch or total < 2 or slice.cursor.position):
         return Ordinary()
-    model = Providers(slice.services, slice.config).batch_chat_model()
+    model = slice.providers.batch_chat_model()
     if model is None:
         return Ordinary()
     progress = Progress(done=0, total=total, note=None)

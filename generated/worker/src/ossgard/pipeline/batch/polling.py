@@ -82,7 +82,7 @@ async def start_poll(store: PollStore, clock: Clock, batch_id: str, message: Pip
     return await store.start(poll, clock.now() + poll_wait(0))
 
 
-class BatchPoller:
+class BatchWatch:
     """One poller, made anew for each alarm.
 
     Args:

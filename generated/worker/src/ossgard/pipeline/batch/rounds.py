@@ -25,7 +25,8 @@ from ossgard.log import log
 from ossgard.pipeline.batch.states import Claimed, Failing, Over, Round, RoundState, Submitted, kept, state_of
 from ossgard.pipeline.outcome import NextSlice, Outcome, WaitForBatch
 from ossgard.pipeline.phase import Slice
-from ossgard.providers.batch.api import BatchApi, BatchResult, BatchState, RequestFile, SubmittedBatch
+from ossgard.providers.batch.api import BatchApi, BatchItemResult, BatchState, SubmittedBatch
+from ossgard.providers.batch.request_file import RequestFile
 from ossgard.spec.entities import Progress
 from ossgard.times import from_text, to_text
 from ossgard.write import Write
@@ -92,7 +93,7 @@ class BatchWork(Protocol):
         """
         ...
 
-    async def collect(self, results: AsyncIterator[BatchResult], round: Submitted) -> Collected | Outcome:
+    async def collect(self, results: AsyncIterator[BatchItemResult], round: Submitted) -> Collected | Outcome:
         """Store results in pieces; an outcome when something else has to be done first."""
         ...
 

@@ -20,13 +20,14 @@ from ossgard.log import log
 from ossgard.pipeline.outcome import NextPhase, NextSlice, Outcome
 from ossgard.pipeline.phase import Slice
 from ossgard.pipeline.signals import embed_pulls, ensure_collections, has_other_size, size_of, store_signals
-from ossgard.pipeline.texts import CODE_COLLECTION, INTENT_COLLECTION, code_point_id, embed_hash, intent_point_id
+from ossgard.pipeline.texts import code_point_id, embed_hash, intent_point_id
 from ossgard.pipeline.token_index import TokenIndex, documents_of, title_words
 from ossgard.providers.factory import Providers
 from ossgard.spec import writes
 from ossgard.spec.cursors import ClusterCursor, VerifyCursor
 from ossgard.spec.entities import EmbedHash, Neighbour, NeighbourListInput, PRKey, Progress
 from ossgard.spec.phases import PHASES
+from ossgard.spec.settings import CODE_COLLECTION, INTENT_COLLECTION
 
 SLICE_SIZE = PHASES["cluster"].slice_size
 # What a list holds: more than the ten that count, since others leave when they are closed.
@@ -114,7 +115,7 @@ async def _embed_again(
     pulls = [found[pull.id] for pull in lost if pull.id in found]
     if not pulls:
         return Outcome(NextSlice(here), progress=progress)
-    embedded = await embed_pulls(slice.services, slice.config, pulls, await slice.shared_lines())
+    embedded = await embed_pulls(slice.providers, pulls, await slice.shared_lines())
     # What the provider refuses now has no vectors, whatever it did before.
     rows = [writes.update_pr_embed_hash(pull.id, None) for pull in embedded.refused]
     if not embedded.signals:

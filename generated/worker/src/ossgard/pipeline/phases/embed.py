@@ -40,7 +40,7 @@ class EmbedPhase:
         cursor = slice.cursor
         changed, seen, last = await _find_changed(slice, cursor.after_number)
         shared = await slice.shared_lines() if changed else ()
-        embedded = await embed_pulls(slice.services, slice.config, [pull for pull, _ in changed], shared)
+        embedded = await embed_pulls(slice.providers, [pull for pull, _ in changed], shared)
         rows = []
         if embedded.signals:
             # Nothing has been stored since it began anew.

@@ -7,7 +7,6 @@ was renamed or transferred, becomes one here; a name that another repository has
 from ossgard.errors import PermanentError
 from ossgard.pipeline.outcome import NextPhase, Outcome
 from ossgard.pipeline.phase import Slice
-from ossgard.providers.factory import Providers
 from ossgard.providers.github import KnownRepository
 from ossgard.spec import writes
 from ossgard.spec.cursors import IngestCursor, ScanCursor
@@ -20,7 +19,7 @@ class ScanPhase:
 
     async def run(self, slice: Slice[ScanCursor]) -> Outcome:
         """Pass the scan on when this host can serve the account, and GitHub the repository."""
-        github = Providers(slice.services, slice.config).github()
+        github = slice.providers.github()
         found = await github.check_repository(slice.owner, slice.name)
         same = await slice.db.list_same_repos(slice.repo_id, found.id, found.owner, found.name)
         ingest = IngestCursor(full=slice.cursor.full, max_prs=slice.cursor.max_prs, page=1)

@@ -9,8 +9,7 @@ from urllib.parse import quote
 from ossgard.errors import RetryableError
 from ossgard.model import JsonObject
 from ossgard.outgoing import BATCH_FILE
-from ossgard.ports import Clock
-from ossgard.providers.batch.api import BatchResult, BatchState, BatchStatus, SubmittedBatch
+from ossgard.providers.batch.api import BatchItemResult, BatchState, BatchStatus, SubmittedBatch
 from ossgard.providers.batch.client import PAGE_SIZE, BatchClient
 from ossgard.providers.batch.request_file import MAX_FILE_BYTES, BatchLimits, FileForm, RequestFile, item_of
 from ossgard.providers.chat import count
@@ -41,12 +40,11 @@ class OpenAIBatches(BatchClient):
 
     Args:
         api: the provider itself, without AI Gateway.
-        clock: tells the time.
         endpoint: what the requests of its batches are for.
     """
 
-    def __init__(self, api: ModelApi, clock: Clock, endpoint: Endpoint) -> None:
-        super().__init__(api, clock, BatchLimits(MAX_REQUESTS, MAX_FILE_BYTES, QUEUED_TOKENS[endpoint]))
+    def __init__(self, api: ModelApi, endpoint: Endpoint) -> None:
+        super().__init__(api, BatchLimits(MAX_REQUESTS, MAX_FILE_BYTES, QUEUED_TOKENS[endpoint]))
         self._endpoint = endpoint
 
     def _form(self, claim: str) -> FileForm:
@@ -136,7 +134,7 @@ class OpenAIBatches(BatchClient):
         files = (batch.get("output_file_id"), batch.get("error_file_id"))
         return [f"/files/{quote(id, safe='')}/content" for id in files if isinstance(id, str) and id]
 
-    def _result(self, claim: str, line: JsonObject) -> BatchResult | None:
+    def _result(self, claim: str, line: JsonObject) -> BatchItemResult | None:
         item = item_of(claim, line.get("custom_id"))
         if item is None:
             return None
@@ -144,11 +142,11 @@ class OpenAIBatches(BatchClient):
         if isinstance(response, dict):
             body, status = response.get("body"), response.get("status_code")
             if isinstance(status, int) and status >= 400:
-                return BatchResult(item, None, f"{self._api.words(body)} (status {status})")
+                return BatchItemResult(item, None, f"{self._api.words(body)} (status {status})")
             if isinstance(body, dict) and not error and not body.get("error"):
-                return BatchResult(item, body)
+                return BatchItemResult(item, body)
             error = error or body
-        return BatchResult(item, None, self._api.words(error))
+        return BatchItemResult(item, None, self._api.words(error))
 
     def _moment(self, value: object) -> datetime | None:
         try:
