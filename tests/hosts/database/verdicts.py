@@ -11,7 +11,7 @@ from ossgard.spec.entities import (
     VerdictInput,
 )
 from tests.hosts.database.pipeline import EMPTY_ID, NOZZLE_ID, PAIR_ID, group, stored_group
-from tests.hosts.database.rows import ANVIL_ID, BOBS_ID, NAMED, P8, P9, P10, SECOND_SCAN, T1, T2, T3, UNUSUAL, call
+from tests.hosts.database.rows import ANVIL_ID, BOBS_ID, NAMED, P8, P9, P10, SECOND_SCAN, T1, T2, UNUSUAL, call
 
 DUPLICATE, NONE = Relationship.DUPLICATE, Relationship.NONE
 ASKED = ("openai/chat", 1)

@@ -12,7 +12,6 @@ from ossgard.pipeline.texts import (
     CODE_COLLECTION,
     INTENT_COLLECTION,
     code_point_id,
-    diff_hash,
     embed_hash,
     intent_point_id,
 )
@@ -21,7 +20,7 @@ from ossgard.providers.factory import Providers
 from ossgard.providers.github import Diff, PullGone, PullUnreadable
 from ossgard.routes.dupes import read_groups
 from ossgard.routes.repos import not_tracked
-from ossgard.spec.entities import PR, EmbedHash, PRInput, PRState, ReviewRow
+from ossgard.spec.entities import PR, EmbedHash, PRState, ReviewRow
 from ossgard.spec.error_codes import ErrorCode
 from ossgard.spec.models import Config, Review, ReviewedPR, SimilarPR
 
