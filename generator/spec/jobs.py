@@ -50,9 +50,12 @@ class RetentionSpec(SpecModel):
     scans_with_groups: PositiveInt = Field(
         description="Completed scans of a repository that keep their groups; 1: the latest, which reports show."
     )
+    unused_answers_days: PositiveInt = Field(
+        description="Days for which a model's answer about a group is kept after it was of use last."
+    )
     scans_a_sweep: PositiveInt = Field(description="Scans that one sweep deletes messages of at most.")
     rows_a_sweep: PositiveInt = Field(
-        description="Groups of a scan's repository, and jobs, that one sweep deletes at most."
+        description="Groups of a scan's repository, answers and jobs that one sweep deletes at most."
     )
 
 

@@ -89,7 +89,7 @@ JOBS: dict[str, Any] = {
         "deaths": 3,
     },
     "polling": {"first_seconds": 10, "growth": 1.5, "longest_seconds": 120, "max_errors": 12},
-    "retention": {"days": 7, "scans_with_groups": 2, "scans_a_sweep": 1, "rows_a_sweep": 100},
+    "retention": {"days": 7, "scans_with_groups": 2, "unused_answers_days": 9, "scans_a_sweep": 1, "rows_a_sweep": 100},
     "runner": {"statements": 7, "subrequests": 5},
     "phases": [
         {

@@ -46,6 +46,7 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ("listReview", "1 join 3"): "the group is still that of a member whose pull request is the account's",
     ("listReview", "1 join 4"): "the group is still one of the account's scan",
     ("listReview", "1 join 5"): "the group is still that of a member whose pull request is the account's",
+    ("deleteVerdict", "1 join 2"): "a verdict is on two of one repository, and the first is the account's",
     (
         "an exception",
         "1 or behind 2",

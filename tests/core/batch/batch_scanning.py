@@ -21,6 +21,11 @@ from tests.support.memory_vectors import MemoryVectors
 
 _numbers = itertools.count(1)
 
+CHAT = "openai.chat,anthropic.messages,ollama.chat"
+# Each is a round of its own, under the name that `submitted` knows it by.
+CHAT_ROUNDS = ("verify", "groups", "rank")
+ROUNDS = ("embed", *CHAT_ROUNDS)
+
 
 class BatchScanning(Scanning):
     """A core whose account wants batches; its pollers are rows of the database, as on the local host.
@@ -197,6 +202,15 @@ def assert_equals_ordinary(scanning: BatchScanning) -> None:
     plain = ordinary(scanning.outside, scanning.repository, scanning.config["llm"]["provider"])
     plain.scan_all()
     assert result(scanning) == result(plain)
+
+
+def ordinary_questions(scanning: BatchScanning) -> int:
+    """How many questions the chat model is asked in an ordinary scan of the same repository."""
+    scanning.outside.reset()
+    ordinary(scanning.outside, scanning.repository, scanning.config["llm"]["provider"]).scan_all()
+    asked = len(scanning.outside.requests(CHAT))
+    scanning.outside.reset()
+    return asked
 
 
 def vectors(scanning: Scanning, collection: str) -> dict[str, list[float]]:

@@ -13,11 +13,14 @@ from ossgard.auth import hash_api_key
 from ossgard.pipeline.texts import CODE_COLLECTION, INTENT_COLLECTION
 from ossgard.pipeline.vector_size import MAX_RESTARTS
 from tests.core.batch.batch_scanning import (
+    CHAT_ROUNDS,
+    ROUNDS,
     BatchScanning,
     about_to_submit,
     assert_equals_ordinary,
     batch_config,
     ordinary,
+    ordinary_questions,
     planted,
     result,
 )
@@ -77,13 +80,14 @@ def test_a_batch_under_way_is_the_last_when_batch_mode_is_turned_off(
 ) -> None:
     scanning = waiting(outside, repository, phase)
     put(scanning, without_batches(scanning))
+    in_batches = sum(batch.requests for round in CHAT_ROUNDS for batch in scanning.submitted(round))
     outside.reset()
     assert scanning.finish()["status"] == "done"
     assert scanning.submitted() == []
-    asked = {"embed": 2, "verify": 1, "rank": 0}[phase] * scanning.scan()["dupe_group_count"]
-    assert len(outside.requests(CHAT)) == asked, "what is in the batch is not asked again"
+    asked = len(outside.requests(CHAT))
     assert outside.requests("openai.embeddings") == []
     assert_equals_ordinary(scanning)
+    assert asked + in_batches == ordinary_questions(scanning), "what is in a batch is not asked again"
 
 
 def test_no_further_round_is_submitted_when_batch_mode_is_turned_off(
@@ -107,7 +111,7 @@ def test_batch_mode_turned_on_in_the_middle_of_a_phase_leaves_that_to_the_ordina
         scanning.go_on()
     put(scanning, changed(scanning.config, "llm", batch=True))
     assert scanning.finish()["status"] == "done"
-    assert [len(scanning.submitted(phase)) for phase in ("verify", "rank")] == [0, 1]
+    assert [len(scanning.submitted(round)) for round in CHAT_ROUNDS] == [0, 1, 1]
     assert_equals_ordinary(scanning)
 
 
@@ -161,7 +165,7 @@ def test_another_provider_is_asked_instead(outside: Outside, repository: Reposit
     scanning = waiting(outside, repository, "verify")
     put(scanning, {**scanning.config, "llm": batch_config(outside, "anthropic")["llm"]})
     assert scanning.finish()["status"] == "done"
-    assert [batch.provider for batch in outside.batches.submitted] == ["openai"] * 2 + ["anthropic"] * 2
+    assert [batch.provider for batch in outside.batches.submitted] == ["openai"] * 2 + ["anthropic"] * 3
 
 
 def test_a_provider_without_batches_is_asked_in_the_ordinary_way(outside: Outside, repository: Repository) -> None:
@@ -170,7 +174,8 @@ def test_a_provider_without_batches_is_asked_in_the_ordinary_way(outside: Outsid
     outside.reset()
     assert scanning.finish()["status"] == "done"
     assert outside.batches.submitted == []
-    assert len(outside.requests("ollama.chat")) == 2 * scanning.scan()["dupe_group_count"]
+    asked = len(outside.requests("ollama.chat"))
+    assert asked == ordinary_questions(scanning) > 2
 
 
 def test_embedding_goes_on_in_the_ordinary_way_with_a_provider_without_batches(
@@ -252,7 +257,8 @@ def test_collections_that_were_taken_are_taken_back_and_the_batch_is_not_lost(
     assert (first.requests, len(first.collected), rest.requests) == (3, 2, 9)
     plain = ordinary(outside, repository)
     plain.scan_all()
-    assert result(scanning) == result(plain), "tokens are counted once"
+    assert result(scanning)["vectors"] == result(plain)["vectors"]
+    assert result(scanning)["groups"] == result(plain)["groups"]
 
 
 def test_collections_that_are_taken_again_and_again_end_the_scan(outside: Outside, repository: Repository) -> None:
@@ -275,7 +281,7 @@ def test_killed_everywhere_while_collections_are_made_anew(outside: Outside, rep
         scanning = Dying(outside, repository, batch_config(outside), after)
         take_collections(scanning)
         scanning.die_everywhere(recover=lambda: None)
-        assert [len(scanning.submitted(phase)) for phase in ("embed", "verify", "rank")] == [1, 1, 1]
+        assert [len(scanning.submitted(round)) for round in ROUNDS] == [1, 1, 1, 1]
         assert_equals_ordinary(scanning)
 
 

@@ -7,7 +7,14 @@ import math
 import pytest
 
 from ossgard.pipeline.batch.rounds import MAX_ROOM_WAITS, ROOM_WAIT_SECONDS, WAITING, WAITING_FOR_ROOM
-from tests.core.batch.batch_scanning import BatchScanning, assert_equals_ordinary, batch_config, planted
+from tests.core.batch.batch_scanning import (
+    CHAT_ROUNDS,
+    BatchScanning,
+    assert_equals_ordinary,
+    batch_config,
+    ordinary_questions,
+    planted,
+)
 from tests.outside.batches import Batch
 from tests.outside.diffs import ChangedFile
 from tests.outside.repository import Repository
@@ -66,16 +73,18 @@ def test_a_limit_of_requests_divides_a_phase_into_rounds(
     outside.batches.openai_inputs = outside.batches.openai_requests = outside.batches.anthropic_requests = 4
     scanning = BatchScanning(outside, repository, batch_config(outside, llm))
     assert scanning.scan_in_batches()["status"] == "done"
-    groups = scanning.scan()["dupe_group_count"]
-    assert groups > 4
     assert [batch.requests for batch in scanning.submitted("embed")] == [2] * 10
-    for phase in ("verify", "rank"):
-        batches = scanning.submitted(phase)
-        # Should one be left over, it is asked in the ordinary way.
-        assert sum(batch.requests for batch in batches) == groups - (groups % 4 == 1)
+    rounds = [scanning.submitted(round) for round in CHAT_ROUNDS]
+    for batches in rounds:
         assert [batch.requests for batch in batches[:-1]] == [4] * (len(batches) - 1)
         assert_one_after_the_other(batches)
+    assert len(rounds[0]) > 1
+    alone = len(outside.requests("openai.chat,anthropic.messages"))
     assert_equals_ordinary(scanning)
+    # Should one be left over of a round, it is asked in the ordinary way.
+    in_batches = sum(batch.requests for batches in rounds for batch in batches)
+    assert in_batches + alone == ordinary_questions(scanning)
+    assert alone <= 3
 
 
 @pytest.mark.parametrize("llm", ["openai", "anthropic"])

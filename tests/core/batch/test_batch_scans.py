@@ -3,7 +3,15 @@
 import pytest
 
 from ossgard.pipeline.texts import INTENT_COLLECTION
-from tests.core.batch.batch_scanning import BatchScanning, batch_config, ordinary, planted, result
+from tests.core.batch.batch_scanning import (
+    ROUNDS,
+    BatchScanning,
+    batch_config,
+    ordinary,
+    ordinary_questions,
+    planted,
+    result,
+)
 from tests.outside.diffs import ChangedFile
 from tests.outside.repository import Repository
 from tests.outside.world import World as Outside
@@ -28,8 +36,9 @@ def test_a_scan_in_batches_comes_to_the_same_as_an_ordinary_one(outside: Outside
     assert result(scanning) == result(plain)
     assert len(result(plain)["groups"]) > 4
     assert outside.requests(SINGLE_CALLS) == []
-    groups = scanning.scan()["dupe_group_count"]
-    assert [batch.requests for batch in scanning.submitted()] == [12, groups, groups]
+    embedded, *asked = scanning.submitted()
+    assert (embedded.requests, len(asked)) == (12, 3)
+    assert sum(batch.requests for batch in asked) == ordinary_questions(scanning)
 
 
 @llms
@@ -49,7 +58,7 @@ def test_every_request_of_a_batch_is_named_after_its_claim(outside: Outside) -> 
     scanning = in_batches(outside, planted(outside), "openai")
     scanning.scan_in_batches()
     claims = [str(batch.metadata["ossgard_claim"]) for batch in scanning.submitted()]
-    assert len(set(claims)) == 3
+    assert len(set(claims)) == 4
     for claim, batch in zip(claims, scanning.submitted(), strict=True):
         assert all(custom_id.startswith(f"{claim}-") for custom_id in batch.custom_ids)
 
@@ -80,7 +89,9 @@ def test_a_full_scan_embeds_everything(outside: Outside, llm: str) -> None:
     outside.reset()
     scanning.scan_in_batches(full=True)
     assert [batch.requests for batch in scanning.submitted("embed")] == [12]
-    assert result(scanning) == before
+    assert result(scanning)["groups"] == before["groups"]
+    assert result(scanning)["vectors"] == before["vectors"]
+    assert outside.requests("openai.chat,anthropic.messages") == [], "what was said of them stands"
 
 
 def test_who_changes_no_file_has_no_code_signal(outside: Outside, repository: Repository) -> None:
@@ -114,10 +125,11 @@ def test_one_question_alone_is_asked_in_the_ordinary_way(outside: Outside, repos
     assert scanning.submitted() == []
     assert outside.requests("*.batches.*,openai.files") == []
     assert outside.count("openai.embeddings").inputs == 2, "both signals of one"
-    assert len(outside.requests("openai.chat,anthropic.messages")) == 2
+    assert len(outside.requests("openai.chat,anthropic.messages")) == 1, "their changes are equal"
     assert [sorted(group) for group in scanning.groups()[-1:]] == [[1, 2]]
     steps = scanning.rows("SELECT phase, count(*) FROM scan_steps WHERE scan_id = 2 GROUP BY phase")
-    assert {("verify", 1), ("rank", 1)} <= set(steps), "nothing is claimed for one question"
+    # Describe, plan, link, join.
+    assert {("verify", 4), ("rank", 1)} <= set(steps), "nothing is claimed for one question"
 
 
 def test_nothing_to_ask_submits_nothing(outside: Outside, repository: Repository) -> None:
@@ -130,7 +142,7 @@ def test_batches_of_the_chat_model_only(outside: Outside) -> None:
     repository = planted(outside)
     scanning = BatchScanning(outside, repository, batch_config(outside, embedding_batch=False))
     assert scanning.scan_in_batches()["status"] == "done"
-    assert [len(scanning.submitted(phase)) for phase in ("embed", "verify", "rank")] == [0, 1, 1]
+    assert [len(scanning.submitted(round)) for round in ROUNDS] == [0, 1, 1, 1]
     assert outside.requests("openai.embeddings")
 
 
@@ -138,7 +150,7 @@ def test_batches_of_the_embedding_model_only(outside: Outside) -> None:
     repository = planted(outside)
     scanning = BatchScanning(outside, repository, batch_config(outside, llm_batch=False))
     assert scanning.scan_in_batches()["status"] == "done"
-    assert [len(scanning.submitted(phase)) for phase in ("embed", "verify", "rank")] == [1, 0, 0]
+    assert [len(scanning.submitted(round)) for round in ROUNDS] == [1, 0, 0, 0]
     assert outside.requests("openai.chat")
 
 
@@ -168,4 +180,4 @@ def test_two_scans_of_two_accounts_at_the_same_time_do_not_meet(outside: Outside
             elif scanning.polls():
                 scanning.ring()
     assert [result(scanning) for scanning in scannings] == [result(plain) for plain in alone]
-    assert [len(scanning.submitted()) for scanning in scannings] == [3, 3]
+    assert [len(scanning.submitted()) for scanning in scannings] == [4, 4]

@@ -6,7 +6,7 @@ import pytest
 
 from ossgard.pipeline.batch.poll_table import poll
 from ossgard.pipeline.disposition import Done
-from tests.core.batch.batch_scanning import BatchScanning, batch_config, ordinary, planted, result
+from tests.core.batch.batch_scanning import ROUNDS, BatchScanning, batch_config, ordinary, planted, result
 from tests.core.mortal import Dying
 from tests.outside.repository import Repository
 from tests.outside.world import World as Outside
@@ -27,8 +27,8 @@ def repository(outside: Outside) -> Repository:
 def assert_submitted_once(scanning: BatchScanning) -> None:
     """Each phase has submitted one batch, and recorded that."""
     claims = [{custom_id.partition("-")[0] for custom_id in batch.custom_ids} for batch in scanning.submitted()]
-    assert [len(claim) for claim in claims] == [1, 1, 1]
-    assert [len(scanning.submitted(phase)) for phase in ("embed", "verify", "rank")] == [1, 1, 1]
+    assert [len(claim) for claim in claims] == [1, 1, 1, 1]
+    assert [len(scanning.submitted(round)) for round in ROUNDS] == [1, 1, 1, 1]
     recorded = "SELECT DISTINCT batch_id FROM scan_steps WHERE batch_id IS NOT NULL ORDER BY step"
     assert [batch_id for (batch_id,) in scanning.rows(recorded)] == [batch.id for batch in scanning.submitted()]
 

@@ -93,7 +93,7 @@ def test_progress_of_every_step_can_be_shown(outside: Outside, repository: Repos
         scanning.go_on()
     waited = f"{WAITING}, for 0 min"
     assert [note for note in notes if note[1] == waited] == [
-        (status, waited) for status in ("embedding", "verifying", "ranking") for _ in range(2)
+        (status, waited) for status in ("embedding", "verifying", "verifying", "ranking") for _ in range(2)
     ]
     assert (get(scanning, "/scans/1")["status"], get(scanning, "/scans/1")["progress"]) == ("done", None)
 
@@ -209,7 +209,7 @@ def test_answers_are_kept_only_as_long_as_the_scan_needs_them(outside: Outside, 
     while scanning.is_under_way:
         seen |= set(scanning.rows("SELECT DISTINCT phase FROM batch_answers"))
         scanning.go_on()
-    assert seen == {("verify",), ("rank",)}
+    assert seen == {("pairs",), ("groups",), ("rank",)}
     assert scanning.rows("SELECT count(*) FROM batch_answers") == [(0,)]
 
 

@@ -63,7 +63,8 @@ def test_it_can_be_taken_back_in_either_order(world: World) -> None:
 
 def test_a_models_verdict_is_not_taken_back(world: World) -> None:
     world.executor.connection.execute(
-        "INSERT INTO verdicts (pr_id, other_id, source, verdict, confidence, created_at) VALUES (1, 2, 'model', 'none', 1, '')"
+        "INSERT INTO verdicts (pr_id, other_id, source, verdict, confidence, created_at)"
+        " VALUES (1, 2, 'model', 'none', 1, '')"
     )
     assert request(world, "DELETE", f"{PATH}/10/11").status_code == 404
     assert listed(world) == []

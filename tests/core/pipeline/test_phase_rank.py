@@ -187,7 +187,10 @@ def test_a_refused_key_fails_the_scan_and_says_what_to_do(
 
 
 def scanned(scanning: Scanning, *groups: Sequence[int]) -> list[tuple[Any, ...]]:
-    """Scan to the end, with groups whose members are sure to be the same; number, merged, is new, members and who is new."""
+    """Scan to the end, with groups whose members are sure to be the same.
+
+    Of each group its number, the one that was merged, whether it is new, its members, and who of them is new.
+    """
     scanning.begin()
     scanning.run_until("cluster")
     scanning.pair([(group[0], other) for group in groups for other in group[1:]], certain=True)

@@ -98,3 +98,14 @@ def test_ended_jobs_go_and_others_stay(scanning: Scanning) -> None:
         """)
     sweep(scanning)
     assert scanning.rows("SELECT id FROM jobs ORDER BY id") == [("at work",), ("new",), ("waiting",)]
+
+
+def test_answers_about_groups_go_when_they_were_of_no_use_for_long(scanned: Scanning) -> None:
+    answers = count(scanned, "group_answers")
+    sweep(scanned, RETENTION.unused_answers_days - 1)
+    assert count(scanned, "group_answers") == answers > 0
+    assert scanned.scan_all()["status"] == "done"
+    sweep(scanned, 2)
+    assert count(scanned, "group_answers") == answers, "the last scan has used them"
+    sweep(scanned, RETENTION.unused_answers_days)
+    assert count(scanned, "group_answers") == 0

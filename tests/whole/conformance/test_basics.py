@@ -60,6 +60,9 @@ def test_the_description_lists_every_route(anonymous: httpx.Client) -> None:
         ("GET", "/scans/{scanId}"),
         ("GET", "/repos/{owner}/{name}/dupes"),
         ("GET", "/repos/{owner}/{name}/review/{prNumber}"),
+        ("GET", "/repos/{owner}/{name}/verdicts"),
+        ("PUT", "/repos/{owner}/{name}/verdicts"),
+        ("DELETE", "/repos/{owner}/{name}/verdicts/{prNumber}/{otherPrNumber}"),
         ("POST", "/clear-scans"),
         ("POST", "/clear-repos"),
         ("POST", "/reset"),
@@ -78,7 +81,7 @@ def test_every_other_route_needs_a_known_api_key(anonymous: httpx.Client, author
     for method, path, _ in operations(anonymous.get("/openapi.json").json()):
         if (method, path) in OPEN:
             continue
-        url = path.format(owner="acme", name="rocket", scanId="1", prNumber="1")
+        url = path.format(owner="acme", name="rocket", scanId="1", prNumber="1", otherPrNumber="2")
         answer = anonymous.request(method, url, headers=headers)
         assert answer.status_code == 401, (method, path)
         assert answer.json()["code"] == "UNAUTHORIZED"

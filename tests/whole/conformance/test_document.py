@@ -141,6 +141,7 @@ METHODS = ("GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS")
 def test_a_method_that_the_document_lacks_is_not_allowed(account: Account, path: str) -> None:
     documented = {name.upper() for name in DOCUMENT["paths"][path]}
     for method in set(METHODS) - documented:
-        answer = account.request(method, path.format(owner="acme", name="rocket", scanId="1", prNumber="1"))
+        places = {"owner": "acme", "name": "rocket", "scanId": "1", "prNumber": "1", "otherPrNumber": "2"}
+        answer = account.request(method, path.format(**places))
         assert (answer.status_code, answer.json()["code"]) == (405, ErrorCode.METHOD_NOT_ALLOWED), method
         assert documented <= set(answer.headers["allow"].split(", ")), method

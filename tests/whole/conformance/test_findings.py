@@ -67,7 +67,10 @@ def test_members_are_ranked_best_first(scanned: Scanned) -> None:
         assert all(member["rationale"] for member in members)
 
 
-MEMBER = {"prId", "prNumber", "title", "author", "state", "rank", "score", "rationale"}
+MEMBER = {
+    *("prId", "prNumber", "title", "author", "state", "rank", "score", "rationale"),
+    *("relationship", "confidence", "reason", "isNew"),
+}
 SIMILAR = {"prId", "prNumber", "title", "author", "state", "codeScore", "intentScore"}
 
 
@@ -157,3 +160,83 @@ def test_a_review_says_when_github_refuses(register: Callable[[], Account], scan
     answer = account.get(path)
     assert answer.status_code == 400
     assert answer.json()["error"].startswith("GitHub refuses the account's token")
+
+
+def test_groups_say_what_is_known_of_their_members(scanned: Scanned) -> None:
+    for group in scanned.account.get(f"{scanned.path}/dupes").json()["groups"]:
+        assert set(group) == {"groupId", "label", "prCount", "members", "isNew", "mergedPrNumber"}
+        for member in group["members"]:
+            assert member["relationship"] in ("duplicate", "superseded")
+            assert 0 < member["confidence"] <= 1
+            assert member["reason"]
+
+
+def verdicts(scanned: Scanned) -> list[dict[str, Any]]:
+    answer = scanned.account.get(f"{scanned.path}/verdicts")
+    assert (answer.status_code, answer.json()["repo"]) == (200, scanned.repository.full_name)
+    found: list[dict[str, Any]] = answer.json()["verdicts"]
+    return found
+
+
+def test_a_person_says_what_is_no_duplicate_and_takes_it_back(scanned: Scanned) -> None:
+    one, other, *_ = scanned.repository.planted_groups[0]
+    body = {"prNumber": other, "otherPrNumbers": [one], "verdict": "not_duplicate", "reason": "another bug"}
+    answer = scanned.account.put(f"{scanned.path}/verdicts", json=body)
+    assert (answer.status_code, answer.json()["repo"]) == (200, scanned.repository.full_name)
+    [verdict] = answer.json()["verdicts"]
+    assert {verdict["prNumber"], verdict["otherPrNumber"]} == {one, other}
+    assert (verdict["verdict"], verdict["reason"]) == ("not_duplicate", "another bug")
+    assert verdicts(scanned) == [verdict]
+    assert scanned.account.delete(f"{scanned.path}/verdicts/{one}/{other}").status_code == 204
+    assert verdicts(scanned) == []
+    again = scanned.account.delete(f"{scanned.path}/verdicts/{one}/{other}")
+    assert (again.status_code, again.json()["code"]) == (404, "VERDICT_NOT_FOUND")
+
+
+def test_a_person_says_which_one_to_keep(scanned: Scanned) -> None:
+    one, other, *_ = scanned.repository.planted_groups[0]
+    body = {"prNumber": other, "otherPrNumbers": [one], "verdict": "keep"}
+    assert scanned.account.put(f"{scanned.path}/verdicts", json=body).status_code == 200
+    [verdict] = verdicts(scanned)
+    assert (verdict["prNumber"], verdict["otherPrNumber"], verdict["verdict"]) == (other, one, "keep")
+    assert scanned.account.delete(f"{scanned.path}/verdicts/{other}/{one}").status_code == 204
+
+
+def test_nothing_is_said_of_what_is_not_stored(scanned: Scanned) -> None:
+    [number, *_] = scanned.repository.planted_groups[0]
+    body = {"prNumber": number, "otherPrNumbers": [999_999], "verdict": "duplicate"}
+    answer = scanned.account.put(f"{scanned.path}/verdicts", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (404, "PR_NOT_STORED")
+    assert "999999" in answer.json()["error"]
+    assert verdicts(scanned) == []
+
+
+def test_nobody_sees_or_changes_what_another_account_says(scanned: Scanned, target: Target, outside: World) -> None:
+    one, other, *_ = scanned.repository.planted_groups[0]
+    body = {"prNumber": one, "otherPrNumbers": [other], "verdict": "duplicate"}
+    assert scanned.account.put(f"{scanned.path}/verdicts", json=body).status_code == 200
+    with new_account(target, outside) as stranger:
+        assert stranger.get(f"{scanned.path}/verdicts").json()["code"] == "REPO_NOT_TRACKED"
+        assert stranger.put(f"{scanned.path}/verdicts", json=body).json()["code"] == "REPO_NOT_TRACKED"
+        assert stranger.delete(f"{scanned.path}/verdicts/{one}/{other}").json()["code"] == "REPO_NOT_TRACKED"
+    assert len(verdicts(scanned)) == 1
+    assert scanned.account.delete(f"{scanned.path}/verdicts/{one}/{other}").status_code == 204
+
+
+def test_what_a_person_says_counts_in_the_next_scan_and_the_others_keep_their_ids(scanned: Scanned) -> None:
+    before = {group["groupId"]: group for group in scanned.account.get(f"{scanned.path}/dupes").json()["groups"]}
+    # The last test: what it says stays said.
+    group = next(
+        group for group in before.values() if group["prCount"] == min(one["prCount"] for one in before.values())
+    )
+    one, *others = [member["prNumber"] for member in group["members"]]
+    body = {"prNumber": one, "otherPrNumbers": others, "verdict": "not_duplicate"}
+    assert scanned.account.put(f"{scanned.path}/verdicts", json=body).status_code == 200
+    started = scanned.account.post(f"{scanned.path}/scan").raise_for_status()
+    scan = scanned.account.ended_scan(started.json()["scanId"])
+    assert (scan["status"], scan["error"]) == ("done", None)
+    after = {group["groupId"]: group for group in scanned.account.get(f"{scanned.path}/dupes").json()["groups"]}
+    found = [[member["prNumber"] for member in group["members"]] for group in after.values()]
+    assert not any(one in members and set(others) & set(members) for members in found)
+    assert set(before) - {group["groupId"]} <= set(after)
+    assert not any(after[id]["isNew"] for id in set(before) & set(after))

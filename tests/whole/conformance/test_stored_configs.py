@@ -18,7 +18,7 @@ def test_every_route_answers_over_a_stored_configuration_that_is_not_valid(
 ) -> None:
     account = register()
     assert account.post("/repos", json={"owner": "acme", "name": "rocket"}).status_code == 201
-    places = {"owner": "acme", "name": "rocket", "prNumber": "1", "scanId": "1"}
+    places = {"owner": "acme", "name": "rocket", "prNumber": "1", "otherPrNumber": "2", "scanId": "1"}
     paths = account.get("/openapi.json").json()["paths"]
     routes = [(method.upper(), path) for path, methods in paths.items() for method in methods]
     assert {f"{method} {path}" for method, path in routes} >= NEEDY
@@ -26,8 +26,12 @@ def test_every_route_answers_over_a_stored_configuration_that_is_not_valid(
     # What deletes comes late, and last of all what deletes the account.
     for method, path in sorted(routes, key=lambda route: (route[1] == "/reset", route[0] == "DELETE")):
         target.execute("UPDATE accounts SET config = ? WHERE id = ?", config, account_id)
-        body = {"config": account.config} if path.startswith("/accounts") else {"owner": "acme", "name": "rocket"}
-        sent: dict[str, Any] = {"json": body} if method in ("POST", "PUT") and path.count("/") < 3 else {}
+        body: dict[str, Any] = (
+            {"config": account.config} if path.startswith("/accounts") else {"owner": "acme", "name": "rocket"}
+        )
+        if path.endswith("/verdicts"):
+            body = {"prNumber": 1, "otherPrNumbers": [2], "verdict": "keep"}
+        sent: dict[str, Any] = {"json": body} if method in ("POST", "PUT") and not path.endswith("/scan") else {}
         answer = account.request(method, path.format(**places), **sent)
         if f"{method} {path}" in NEEDY:
             assert (answer.status_code, answer.json()["code"]) == (400, "CONFIG_INVALID"), (method, path)

@@ -11,6 +11,7 @@ from ossgard.concurrency import gather_bounded
 from ossgard.pipeline.control import ask_control
 from ossgard.pipeline.phase import Slice
 from ossgard.pipeline.prompts import Prompt
+from ossgard.pipeline.text_cleaning import clean_body
 from ossgard.providers.chat import ChatAnswer, ChatLimits, ChatModel, UnusableAnswer
 from ossgard.providers.factory import Providers
 from ossgard.providers.structured import ask
@@ -104,7 +105,7 @@ async def prepare_question(
     slice: Slice[GroupsCursor], question: Question[M], groups: Sequence[CandidateGroup], limits: ChatLimits
 ) -> Asking[M]:
     """Make the prompts about groups, and look for what is known of them already."""
-    found = await slice.open_pulls(member_ids(groups))
+    found = {pull.id: pull for pull in await cleaned(slice, (await slice.open_pulls(member_ids(groups))).values())}
     pulls = {group.position: question.members(group, found) for group in groups}
     repository = f"{slice.owner}/{slice.name}"
     prompts = {
@@ -166,6 +167,12 @@ def kept(slice: Slice[GroupsCursor], asked: Iterable[Asked[M]]) -> list[Write]:
     if not answers:
         return []
     return [writes.store_group_answers(slice.repo_id, to_text(slice.services.clock.now()), answers)]
+
+
+async def cleaned(slice: Slice[GroupsCursor], pulls: Iterable[PR]) -> list[PR]:
+    """Pull requests as questions tell of them: with what their authors have written themselves."""
+    shared = await slice.shared_lines()
+    return [pull.model_copy(update={"body": clean_body(pull.body, shared)}) for pull in pulls]
 
 
 def model_key(slice: Slice[GroupsCursor]) -> str:

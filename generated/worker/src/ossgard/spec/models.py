@@ -184,7 +184,7 @@ class CreateRepo(CamelModel):
 
 class ScanOptions(CamelModel):
     full: Annotated[StrictBool, null_is(False)] = Field(
-        default=False, description="Read every pull request again; ignore what is stored."
+        default=False, description="Read every pull request again, and embed it; ignore what is stored. Verdicts stay."
     )
     max_prs: Annotated[WholeNumber, Field(ge=1, le=9007199254740991)] | None = Field(
         default=None, description="Scan at most this many pull requests."

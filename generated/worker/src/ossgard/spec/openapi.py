@@ -1863,7 +1863,7 @@ OPENAPI = rb"""{
        "boolean",
        "null"
       ],
-      "description": "Read every pull request again; ignore what is stored.",
+      "description": "Read every pull request again, and embed it; ignore what is stored. Verdicts stay.",
       "default": false
      },
      "maxPrs": {

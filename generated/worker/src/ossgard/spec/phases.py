@@ -48,6 +48,7 @@ class Retention:
 
     days: int
     scans_with_groups: int
+    unused_answers_days: int
     scans_a_sweep: int
     rows_a_sweep: int
 
@@ -122,6 +123,7 @@ POLLING = Polling(
 RETENTION = Retention(
     days=7,
     scans_with_groups=20,
+    unused_answers_days=90,
     scans_a_sweep=10,
     rows_a_sweep=1000,
 )

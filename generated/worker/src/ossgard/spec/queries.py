@@ -1203,9 +1203,9 @@ LIST_VERDICTS = Query(
        kept.number AS keep_number, verdicts.created_at
 FROM repos
 LEFT JOIN verdicts ON source = 'person' AND verdicts.pr_id IN (SELECT id FROM prs WHERE prs.repo_id = repos.id)
-LEFT JOIN prs AS one ON one.id = verdicts.pr_id AND one.repo_id = repos.id
-LEFT JOIN prs AS other ON other.id = verdicts.other_id AND other.repo_id = repos.id
-LEFT JOIN prs AS kept ON kept.id = keep_id AND kept.repo_id = repos.id
+LEFT JOIN prs AS one ON one.id = verdicts.pr_id
+LEFT JOIN prs AS other ON other.id = verdicts.other_id
+LEFT JOIN prs AS kept ON kept.id = keep_id
 WHERE repos.account_id = ?1 AND repos.owner = ?2 COLLATE NOCASE AND repos.name = ?3 COLLATE NOCASE
 ORDER BY verdicts.created_at DESC, verdicts.pr_id, verdicts.other_id""",
             (0, 1, 2),

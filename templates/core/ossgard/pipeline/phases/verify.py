@@ -17,7 +17,7 @@ from ossgard.model import JsonObject
 from ossgard.pipeline.answers import ConfirmedGroup, Judged, PairsAnswer, VerifyAnswer, judged
 from ossgard.pipeline.batch.chat import ask_in_batches
 from ossgard.pipeline.cover import cover
-from ossgard.pipeline.groups import Answers, Asked, Pulls, Question, ask_about, kept, members_of, model_key
+from ossgard.pipeline.groups import Answers, Asked, Pulls, Question, ask_about, cleaned, kept, members_of, model_key
 from ossgard.pipeline.lineage import GroupOrigin, origins, remainders
 from ossgard.pipeline.linkage import average_linkage
 from ossgard.pipeline.outcome import Fail, NextPhase, NextSlice, Outcome
@@ -91,7 +91,7 @@ async def _describe(slice: Slice[VerifyCursor]) -> Outcome:
     after, hashes = slice.cursor.after_number, []
     for _ in range(PAGES):
         pulls = await slice.db.list_open_prs_after(slice.repo_id, after, PAGE_SIZE)
-        hashes += [ShownHash(id=pull.id, shown_hash=shown_hash(pull, limits)) for pull in pulls]
+        hashes += [ShownHash(id=one.id, shown_hash=shown_hash(one, limits)) for one in await cleaned(slice, pulls)]
         if len(pulls) < PAGE_SIZE:
             break
         after = pulls[-1].number
