@@ -14,7 +14,7 @@ WRITTEN_PYTHON := generator tests templates
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup generate adopt discard check compat phase lock dev dev-worker demo test test-quick test-python test-bun lint types \
-	format bench clean
+	format bench quality clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -130,6 +130,10 @@ types: setup ## Check types: mypy --strict, tsc --strict
 
 bench: setup ## Measure generation, both hosts and whole scans, and soak (about 9 minutes)
 	@.venv/bin/python -m tests.bench
+
+# The made-up repository, and the labelled corpus in a folder if one is named: see tests/quality.
+quality: setup ## Measure how well duplicates are found: make quality CORPUS=folder
+	@PYTHONPATH=generated/worker/src .venv/bin/python -m tests.quality $(CORPUS)
 
 clean: ## Remove everything that is installed or built
 	rm -rf .venv .tools generated/local/node_modules generated/worker/dev/node_modules generated/worker/python_modules build

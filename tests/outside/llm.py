@@ -66,7 +66,7 @@ class Llm:
         refuse(self.behaviour.refuses, [message["content"] for message in messages])
         if self.behaviour.silent:
             return ""
-        pulls = _pull_requests([message["content"] for message in messages if message["role"] == "user"])
+        pulls = pull_requests([message["content"] for message in messages if message["role"] == "user"])
         if not pulls:
             return NO_DATA
         numbers = [int(pull["prNumber"]) for pull in pulls]
@@ -161,7 +161,7 @@ def likeness(one: Mapping[str, Any], other: Mapping[str, Any]) -> float:
     return sum(weight * value for weight, value in parts) / sum(weight for weight, _ in parts)
 
 
-def _pull_requests(messages: Sequence[str]) -> list[Mapping[str, Any]]:
+def pull_requests(messages: Sequence[str]) -> list[Mapping[str, Any]]:
     """The pull requests of the first JSON document that has any; the one that it is about comes first."""
     decoder = json.JSONDecoder()
     for text in messages:

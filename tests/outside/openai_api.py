@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from tests.outside.llm import Llm, PromptRefused, refuse
-from tests.outside.text_vectors import embed
+from tests.outside.text_vectors import Matrix, embed
 from tests.outside.tokens import count_tokens, cut_to_tokens
 
 PREFIX = "/openai/v1"
@@ -70,6 +70,8 @@ class OpenAiApi:
     def __init__(self, llm: Llm, key: str = "sk-proj-world") -> None:
         self.keys = {key}
         self._llm = llm
+        # Takes texts and a size, and gives a unit vector of each as rows.
+        self.embed: Callable[[Sequence[str], int], Matrix] = embed
         self._numbers = itertools.count(1)
 
     def app(self, *more: BaseRoute) -> Starlette:
@@ -216,7 +218,7 @@ class OpenAiApi:
         if request is not None:
             request.state.inputs = len(texts)
         used = sum(count_tokens(text) for text in texts)
-        vectors = embed(texts, dimensions).astype("<f4")
+        vectors = self.embed(texts, dimensions).astype("<f4")
         data = []
         for index, vector in enumerate(vectors):
             value: Any

@@ -43,12 +43,13 @@ class World:
 
     Args:
         plan: what the first repository, `acme/widgets`, looks like.
+        llm: the chat model behind all providers.
     """
 
-    def __init__(self, plan: Plan | None = None) -> None:
+    def __init__(self, plan: Plan | None = None, llm: Llm | None = None) -> None:
         self.url = ""
         self._ids = itertools.count(1)
-        self.llm = Llm()
+        self.llm = llm or Llm()
         self.github = GitHubApi()
         self.openai = OpenAiApi(self.llm)
         self.anthropic = AnthropicApi(self.llm)
@@ -274,9 +275,9 @@ def _forward(app: Starlette, path: str) -> gateway.Forward:
 
 
 @contextmanager
-def world(plan: Plan | None = None) -> Iterator[World]:
+def world(plan: Plan | None = None, llm: Llm | None = None) -> Iterator[World]:
     """A running world on a free loopback port; its base URL is `url`."""
-    made = World(plan)
+    made = World(plan, llm)
     with serve(made.watch) as url:
         made.url = url
         try:

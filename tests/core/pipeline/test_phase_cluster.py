@@ -38,7 +38,8 @@ class Scripted(MemoryVectors):
 def candidates(scanning: Scanning) -> list[tuple[int, int]]:
     """The pairs of the newest scan that has chosen any."""
     rows = scanning.rows("""
-        SELECT pr_id, other_id FROM candidate_pairs WHERE scan_id = (SELECT max(scan_id) FROM candidate_pairs) ORDER BY 1, 2
+        SELECT pr_id, other_id FROM candidate_pairs
+        WHERE scan_id = (SELECT max(scan_id) FROM candidate_pairs) ORDER BY 1, 2
         """)
     return [(one, other) for one, other in rows]
 

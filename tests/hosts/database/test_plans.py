@@ -27,7 +27,7 @@ FOUND_BY = [
     (queries.DELETE_OLD_GROUPS, 0, "dupe_groups_by_repo (repo_id=? AND scan_id<?)"),
     (queries.DELETE_OLD_GROUPS, 0, "newer USING COVERING INDEX scans_by_repo (repo_id=? AND status=?)"),
     (queries.DELETE_ENDED_JOBS, 0, "jobs_ended (status=? AND updated_at<?)"),
-    (queries.FORGET_SCAN_WORK, 5, "scan_steps USING PRIMARY KEY (scan_id=?)"),
+    (queries.FORGET_SCAN_WORK, -1, "scan_steps USING PRIMARY KEY (scan_id=?)"),
     (queries.LIST_UNJUDGED_PAIRS, 0, "verdicts USING"),
     (queries.LIST_CERTAIN_PAIRS, 0, "candidate_pairs USING PRIMARY KEY (scan_id=? AND pr_id>?)"),
     (queries.LIST_VOTES, 0, "verdicts USING PRIMARY KEY (pr_id=?)"),

@@ -15,8 +15,8 @@ _LEAST = 4
 def sketch(diff: str) -> list[int]:
     """The smallest hashes of the added and removed lines (a bottom-k MinHash), in order.
 
-    Of two changes, the share of equal hashes tells the share of equal lines. White space does not count; whether a line is
-    added or removed does, so that a revert is not like what it reverts.
+    Of two changes, the share of equal hashes tells the share of equal lines. White space does not count; whether a
+    line is added or removed does, so that a revert is not like what it reverts.
     """
     return sorted({crc32(line.encode("utf-8", "replace")) for line in _changed_lines(diff)})[:SIZE]
 

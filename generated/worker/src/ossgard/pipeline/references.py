@@ -7,10 +7,11 @@ from ossgard.pipeline.text_cleaning import clean_body
 # As many as a question could show.
 MOST = 20
 
-_DIGITS = r"(?P<number>[1-9]\d{0,9})\b"
+_REPOSITORY = r"[\w.-]{1,39}/[\w.-]{1,100}"
+_DIGITS = r"[1-9]\d{0,9}"
 _REFERENCE = re.compile(
-    rf"(?<![\w/&])(?P<short>[\w.-]{{1,39}}/[\w.-]{{1,100}})?(?:#|\bGH-){_DIGITS}"
-    rf"|https?://[^\s/]{{1,100}}/(?P<long>[\w.-]{{1,39}}/[\w.-]{{1,100}})/(?:issues|pull)/{_DIGITS.replace('number', 'in_url')}",
+    rf"(?<![\w/&])(?P<short>{_REPOSITORY})?(?:#|\bGH-)(?P<number>{_DIGITS})\b"
+    rf"|https?://[^\s/]{{1,100}}/(?P<long>{_REPOSITORY})/(?:issues|pull)/(?P<in_url>{_DIGITS})\b",
     re.IGNORECASE,
 )
 

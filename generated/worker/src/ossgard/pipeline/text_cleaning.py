@@ -28,8 +28,8 @@ _TEXT = 7
 _TRAILER = re.compile(r"(?:[a-z]+(?:-[a-z]+)*-by|change-id|cc|git-svn-id):\s", re.IGNORECASE)
 _TOOLS = "aider|claude|codex|copilot|cursor|dependabot|devin|gemini|jules|openhands|renovate|snyk|sweep"
 _FOOTER = re.compile(
-    r"\W*(?:this (?:pr|pull request) (?:was|has been) )?(?:automatically )?(?:generated|created|opened)"
-    rf" (?:automatically )?(?:by|with|via|using) (?:\W*(?:{_TOOLS})\b|\[)",
+    r"[\W_]*(?:this (?:pr|pull request) (?:was|has been) )?(?:automatically )?(?:generated|created|opened)"
+    rf" (?:automatically )?(?:by|with|via|using) (?:\W*(?:{_TOOLS})(?![a-z])|\[)",
     re.IGNORECASE,
 )
 # From a line that begins like this on, a bot explains itself.

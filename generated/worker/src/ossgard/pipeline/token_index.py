@@ -47,12 +47,12 @@ class TokenIndex:
     def nearest(self, id: int, limit: int) -> list[tuple[int, float]]:
         """The documents that share most with one, and the score of each, the best first.
 
-        The score is the sum of ln(1 + N/n) over the shared tokens, where n of N documents hold a token. It is the same from
-        both ends, unless one has more to look at than `VISITS`: then those with the nearest ids are looked at.
+        The score is the sum of ln(1 + N/n) over the shared tokens, where n of N documents hold a token. It is the same
+        from both ends, unless one has more to look at than `VISITS`: then those with the nearest ids are looked at.
         """
         scores: dict[int, float] = defaultdict(float)
         left = VISITS
-        for token in sorted(self._documents[id], key=lambda token: len(self._holders[token])):
+        for token in sorted(self._documents.get(id, ()), key=lambda token: len(self._holders[token])):
             weight = log(1 + len(self._documents) / len(self._holders[token]))
             holders = _around(self._holders[token], id, left)
             for other in holders:

@@ -1,0 +1,1 @@
+"""How well duplicates are found: `make quality` runs the real phases over labelled pull requests."""
