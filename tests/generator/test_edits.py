@@ -49,7 +49,9 @@ def assert_refused(project: Path, *names: str) -> None:
     before = {name: (project / "generated" / name).read_bytes() for name in names}
     result = command("generate", "-p", str(project))
     assert result.exit_code == 1
-    assert [line.strip() for line in result.output.splitlines() if line.startswith("    ")] == [
+    # Warnings stand before it.
+    listed = result.output.partition("these files were edited by hand")[2]
+    assert [line.strip() for line in listed.splitlines() if line.startswith("    ")] == [
         str(project / "generated" / name) for name in names
     ]
     assert "`make adopt`" in result.output
