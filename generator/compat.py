@@ -57,7 +57,8 @@ def spec_at(project: Path, revision: str) -> Spec:
         try:
             return load_spec(Path(folder) / "spec").spec
         except SpecError as error:
-            raise RevisionError(f"the spec of '{revision}' is not of the form that this version reads; name a later revision:\n{error}") from error
+            text = f"the spec of '{revision}' is not of the form that this version reads; name a later revision:"
+            raise RevisionError(f"{text}\n{error}") from error
 
 
 @dataclass

@@ -9,7 +9,7 @@ from ossgard.errors import ConnectionFailure, PermanentError, RetryableError
 from ossgard.pipeline.answers import RankAnswer, VerifyAnswer, confirmed_groups, ranked
 from ossgard.pipeline.prompts import rank_prompt, verify_prompt
 from ossgard.providers.chat import UnusableAnswer
-from ossgard.providers.structured import Answered, ask
+from ossgard.providers.structured import StructuredAnswer, ask_structured
 from ossgard.spec.entities import PR, PRState
 from tests.core.providers.conftest import providers
 from tests.outside.endpoints import CHAT
@@ -50,10 +50,10 @@ def pulls(outside: World) -> list[PR]:
     ]
 
 
-def verify(outside: World, changes: Any = None, **config: Any) -> Answered[VerifyAnswer]:
+def verify(outside: World, changes: Any = None, **config: Any) -> StructuredAnswer[VerifyAnswer]:
     model = providers(outside, changes=changes, **config).chat_model()
     prompt = verify_prompt("acme/widgets", pulls(outside), model.limits)
-    return asyncio.run(ask(model, prompt.system, prompt.user, VerifyAnswer))
+    return asyncio.run(ask_structured(model, prompt.system, prompt.user, VerifyAnswer))
 
 
 @ALL
@@ -72,7 +72,7 @@ def test_the_planted_group_is_confirmed(outside: World, llm: str) -> None:
 def test_all_members_are_ranked(outside: World, llm: str) -> None:
     model = providers(outside, llm=llm).chat_model()
     prompt = rank_prompt("acme/widgets", pulls(outside), model.limits)
-    answered = asyncio.run(ask(model, prompt.system, prompt.user, RankAnswer))
+    answered = asyncio.run(ask_structured(model, prompt.system, prompt.user, RankAnswer))
     members = ranked(answered.value, pulls(outside))
     assert len(members) == len(pulls(outside))
     assert [member.score for member in members] == sorted((member.score for member in members), reverse=True)
@@ -211,7 +211,7 @@ def test_fifty_of_the_longest_pull_requests_fit_a_prompt(outside: World, llm: st
     long = [replace_texts(pull, number) for pull in pulls(outside)[:1] for number in range(1, 51)]
     model = providers(outside, llm=llm).chat_model()
     prompt = rank_prompt("acme/widgets", long, model.limits)
-    answered = asyncio.run(ask(model, prompt.system, prompt.user, RankAnswer))
+    answered = asyncio.run(ask_structured(model, prompt.system, prompt.user, RankAnswer))
     assert len(answered.value.rankings) == len(prompt.pulls) == 50
     # Ollama would not refuse, but forget the beginning.
     assert answered.input_tokens <= model.limits.context_tokens - 8192

@@ -14,7 +14,7 @@ from ossgard.pipeline.answers import VerifyAnswer
 from ossgard.providers import structured
 from ossgard.providers.chat import ChatAnswer, UnusableAnswer
 from ossgard.providers.openai import OpenAIChat, openai_api
-from ossgard.providers.structured import ask
+from ossgard.providers.structured import ask_structured
 from ossgard.providers.tokens import estimate_tokens
 from tests.core.providers.scripted import ScriptedClient, access, response
 
@@ -86,7 +86,7 @@ def talk(
     )
     chat = OpenAIChat(openai_api(access(client, "https://api.openai.com/v1", model, "sk"), CHAT))
     try:
-        return client, asyncio.run(ask(chat, "Answer in JSON.", user, VerifyAnswer, first))
+        return client, asyncio.run(ask_structured(chat, "Answer in JSON.", user, VerifyAnswer, first))
     except UnusableAnswer as error:
         return client, error
 

@@ -50,7 +50,7 @@ class AccountContext:
 
     services: Services
     account: Account
-    db: AccountDatabase
+    account_db: AccountDatabase
 
     def config(self) -> Config:
         """What the account uses.

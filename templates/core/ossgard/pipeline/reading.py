@@ -92,7 +92,7 @@ class Reader:
         failed = [one for one in found if isinstance(one, Failed) and not one.is_of_use]
         if not failed or len(failed) < len(found):
             return
-        control = await self.slice.services.db.get_read_pr(self.slice.scan_id, self.slice.repo_id)
+        control = await self.slice.db.get_read_pr(self.slice.scan_id, self.slice.repo_id)
         again = failed[-1] if control is None else await ask(control)
         if not isinstance(again, Failed) or again.is_of_use:
             return

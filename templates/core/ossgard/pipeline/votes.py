@@ -99,7 +99,7 @@ def thousandths(confidence: float) -> int:
 
 async def read_votes(slice: Slice[VerifyCursor]) -> Votes:
     """All that is known of the repository's open pull requests, and still stands."""
-    db = slice.services.db
+    db = slice.db
     model = {
         (found.pr_id, vote.id): thousandths(vote.confidence) * (1 if vote.verdict in _SAME else -1)
         for found in await db.list_votes(slice.repo_id, model_key(slice), PAIRS_VERSION)

@@ -7,19 +7,19 @@ from ossgard.spec.models import Ok
 
 async def clear_scans(context: AccountContext) -> Ok:
     """Delete the account's scans."""
-    await context.db.clear_scans()
+    await context.account_db.clear_scans()
     return Ok(ok=True)
 
 
 async def clear_repos(context: AccountContext) -> Ok:
     """Delete the account's repositories."""
-    await context.db.clear_repos()
+    await context.account_db.clear_repos()
     await request_purge(context.services)
     return Ok(ok=True)
 
 
 async def reset_all(context: AccountContext) -> Ok:
     """Delete the account."""
-    await context.db.reset_all()
+    await context.account_db.reset_all()
     await request_purge(context.services)
     return Ok(ok=True)

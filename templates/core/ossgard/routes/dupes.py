@@ -13,7 +13,7 @@ from ossgard.spec.models import DupeGroupView, DupeMember, Dupes
 
 async def get_dupes(context: AccountContext, owner: str, name: str) -> Dupes:
     """The groups with their members, best first."""
-    rows = await context.db.list_dupes(owner, name)
+    rows = await context.account_db.list_dupes(owner, name)
     if not rows:
         raise not_tracked(owner, name)
     scan_id = rows[0].scan_id

@@ -10,12 +10,12 @@ from ossgard.spec.models import CreateRepo
 
 async def list_repos(context: AccountContext) -> list[RepoOverview]:
     """All of them, with their counts and active scans."""
-    return await context.db.list_repos()
+    return await context.account_db.list_repos()
 
 
 async def create_repo(context: AccountContext, body: CreateRepo) -> Repo:
     """Track a repository."""
-    repo = await context.db.insert_repo(body.owner, body.name)
+    repo = await context.account_db.insert_repo(body.owner, body.name)
     if repo is None:
         raise HttpError(ErrorCode.REPO_ALREADY_TRACKED, f"{body.owner}/{body.name} is tracked already")
     return repo
@@ -23,8 +23,8 @@ async def create_repo(context: AccountContext, body: CreateRepo) -> Repo:
 
 async def delete_repo(context: AccountContext, owner: str, name: str) -> None:
     """Stop tracking a repository."""
-    repo = await context.db.get_repo_by_owner_name(owner, name)
-    if repo is None or not await context.db.delete_repo(repo.id):
+    repo = await context.account_db.get_repo_by_owner_name(owner, name)
+    if repo is None or not await context.account_db.delete_repo(repo.id):
         raise not_tracked(owner, name)
     await request_purge(context.services)
 

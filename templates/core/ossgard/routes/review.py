@@ -36,7 +36,7 @@ async def get_review(context: AccountContext, owner: str, name: str, pr_number: 
     """
     if pr_number < 1:
         raise _no_pull(owner, name, pr_number)
-    rows = await context.db.list_review(owner, name, pr_number)
+    rows = await context.account_db.list_review(owner, name, pr_number)
     if not rows:
         raise not_tracked(owner, name)
     row = rows[0]
@@ -90,7 +90,7 @@ async def _search(context: AccountContext, config: Config, row: ReviewRow, numbe
 
 
 async def _embed_again(context: AccountContext, config: Config, row: ReviewRow, pull: ReviewedPR) -> _Matches:
-    stored = await context.db.get_pr_by_number(row.repo_id, pull.number)
+    stored = await context.account_db.get_pr_by_number(row.repo_id, pull.number)
     if stored is None:
         raise PullGone(f"{pull.number} has been deleted just now")
     return await _embed(context, config, stored)
@@ -102,7 +102,7 @@ async def _embed(context: AccountContext, config: Config, pull: PR) -> _Matches:
     The stored vectors may show only later.
     """
     services, repo_id = context.services, pull.repo_id
-    shared = await context.db.get_shared_lines(repo_id)
+    shared = await context.account_db.get_shared_lines(repo_id)
     embedded = await embed_pulls(context.providers, [pull], shared.shared_lines if shared else ())
     if embedded.refusal is not None:
         raise PermanentError(embedded.refusal)
@@ -147,7 +147,7 @@ async def _similar(context: AccountContext, repo_id: int, pull: ReviewedPR, matc
     """The pull requests nearest by either signal, best first, never the one under review."""
     code, intent = ({match.pr_number: match.score for match in signal} for signal in (matches.code, matches.intent))
     numbers = sorted((code.keys() | intent.keys()) - {pull.number})
-    found = await context.db.get_prs_by_numbers(repo_id, numbers) if numbers else []
+    found = await context.account_db.get_prs_by_numbers(repo_id, numbers) if numbers else []
     similar = [
         SimilarPR(
             pr_id=other.id,

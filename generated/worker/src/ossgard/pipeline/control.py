@@ -7,7 +7,7 @@ what strangers wrote into their pull requests, which must not be able to stop a 
 from ossgard.pipeline.answers import VerifyAnswer
 from ossgard.pipeline.prompts import verify_prompt
 from ossgard.providers.chat import ChatModel
-from ossgard.providers.structured import Answered, ask
+from ossgard.providers.structured import StructuredAnswer, ask_structured
 from ossgard.spec.entities import PR, PRState
 
 
@@ -41,7 +41,7 @@ _PULLS = (
 )
 
 
-async def ask_control(model: ChatModel) -> Answered[VerifyAnswer]:
+async def ask_control(model: ChatModel) -> StructuredAnswer[VerifyAnswer]:
     """Ask the question.
 
     Raises:
@@ -50,4 +50,4 @@ async def ask_control(model: ChatModel) -> Answered[VerifyAnswer]:
         PermanentError: the provider does not accept the account's configuration.
     """
     prompt = verify_prompt("octocat/hello-world", _PULLS, model.limits)
-    return await ask(model, prompt.system, prompt.user, VerifyAnswer)
+    return await ask_structured(model, prompt.system, prompt.user, VerifyAnswer)

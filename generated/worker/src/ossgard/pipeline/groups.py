@@ -13,8 +13,7 @@ from ossgard.pipeline.phase import Slice
 from ossgard.pipeline.prompts import Prompt
 from ossgard.pipeline.text_cleaning import clean_body
 from ossgard.providers.chat import ChatAnswer, ChatLimits, ChatModel, UnusableAnswer
-from ossgard.providers.factory import Providers
-from ossgard.providers.structured import ask
+from ossgard.providers.structured import ask_structured
 from ossgard.spec import writes
 from ossgard.spec.cursors import RankCursor, VerifyCursor
 from ossgard.spec.entities import PR, CandidateGroup, GroupAnswerInput
@@ -34,11 +33,11 @@ def members_of(group: CandidateGroup, pulls: Pulls) -> list[PR]:
 
 @dataclass(frozen=True)
 class Question(Generic[M]):
-    """What a phase asks about every group of a stage.
+    """What a phase asks about every group of a kind.
 
     Args:
         name: the question's name, under which its answers in batches are kept.
-        stage: which groups it asks about.
+        kind: which groups it asks about.
         prompt: makes the question about pull requests of a repository (`owner/name`).
         answer_type: what it wants to know.
         members: whom of a group it asks about.
@@ -46,7 +45,7 @@ class Question(Generic[M]):
     """
 
     name: str
-    stage: str
+    kind: str
     prompt: Callable[[str, Sequence[PR], ChatLimits], Prompt]
     answer_type: type[M]
     members: Callable[[CandidateGroup, Pulls], list[PR]] = members_of
@@ -54,7 +53,7 @@ class Question(Generic[M]):
 
 
 @dataclass(frozen=True)
-class Asked(Generic[M]):
+class GroupAnswer(Generic[M]):
     """What a model said about a group.
 
     `pulls` are the open members, and `shown` those that the question had room for. There is no answer when fewer than
@@ -81,7 +80,7 @@ class Answers(Generic[M]):
     is why the scan fails: not even that one.
     """
 
-    asked: Sequence[Asked[M]]
+    asked: Sequence[GroupAnswer[M]]
     works: bool
     problem: str | None
     input_tokens: int
@@ -116,7 +115,7 @@ async def prepare_question(
     if not question.is_lasting or not prompts:
         return Asking(pulls, prompts, {}, {})
     hashes = {position: prompt.digest(model_key(slice)) for position, prompt in prompts.items()}
-    stored = await slice.services.db.list_group_answers(slice.repo_id, sorted(set(hashes.values())))
+    stored = await slice.db.list_group_answers(slice.repo_id, sorted(set(hashes.values())))
     answers = {one.question_hash: one.answer for one in stored}
     known = {}
     for position, hash in hashes.items():
@@ -128,12 +127,12 @@ async def prepare_question(
     return Asking(pulls, prompts, hashes, known)
 
 
-async def ask_about(slice: Slice[GroupsCursor], question: Question[M], groups: Sequence[CandidateGroup]) -> Answers[M]:
+async def ask_groups(slice: Slice[GroupsCursor], question: Question[M], groups: Sequence[CandidateGroup]) -> Answers[M]:
     """Ask about groups; what came in a batch already is a first answer, and what is known needs none.
 
     The cursor's `works` says what `Answers.works` said in the slice before.
     """
-    providers = Providers(slice.services, slice.config)
+    providers = slice.providers
     model = providers.chat_model()
     asking = await prepare_question(slice, question, groups, model.limits)
     answers = await _batch_answers(slice, question.name, groups)
@@ -157,7 +156,7 @@ async def ask_about(slice: Slice[GroupsCursor], question: Question[M], groups: S
     return Answers(asked, problem is None, problem, input_tokens, output_tokens)
 
 
-def kept(slice: Slice[GroupsCursor], asked: Iterable[Asked[M]]) -> list[Write]:
+def kept(slice: Slice[GroupsCursor], asked: Iterable[GroupAnswer[M]]) -> list[Write]:
     """The writes that keep answers for later scans, or record that they were of use again."""
     answers = [
         GroupAnswerInput(question_hash=one.question_hash, answer=one.answer.model_dump(mode="json", by_alias=True))
@@ -187,18 +186,18 @@ def member_ids(groups: Iterable[CandidateGroup]) -> Iterator[int]:
 
 async def _ask(
     model: ChatModel, question: Question[M], asking: Asking[M], group: CandidateGroup, first: ChatAnswer | None
-) -> Asked[M]:
+) -> GroupAnswer[M]:
     position = group.position
     pulls, prompt, hash = asking.pulls[position], asking.prompts.get(position), asking.hashes.get(position, "")
     if prompt is None:
-        return Asked(group, pulls)
+        return GroupAnswer(group, pulls)
     if position in asking.known:
-        return Asked(group, pulls, prompt.pulls, asking.known[position], question_hash=hash, is_known=True)
+        return GroupAnswer(group, pulls, prompt.pulls, asking.known[position], question_hash=hash, is_known=True)
     try:
-        answered = await ask(model, prompt.system, prompt.user, question.answer_type, first)
+        answered = await ask_structured(model, prompt.system, prompt.user, question.answer_type, first)
     except UnusableAnswer as error:
-        return Asked(group, pulls, prompt.pulls, None, error.input_tokens, error.output_tokens, str(error))
-    return Asked(
+        return GroupAnswer(group, pulls, prompt.pulls, None, error.input_tokens, error.output_tokens, str(error))
+    return GroupAnswer(
         group, pulls, prompt.pulls, answered.value, answered.input_tokens, answered.output_tokens, question_hash=hash
     )
 
@@ -210,5 +209,5 @@ async def _batch_answers(
     if not groups or slice.cursor.batch is None:
         return {}
     first, last = groups[0].position, groups[-1].position
-    stored = await slice.services.db.list_batch_answers(slice.scan_id, name, first, last)
+    stored = await slice.db.list_batch_answers(slice.scan_id, name, first, last)
     return {one.position: ChatAnswer(one.text, one.input_tokens, one.output_tokens, one.problem) for one in stored}

@@ -9,7 +9,7 @@ from ossgard.cursor import Cursor
 from ossgard.pipeline.outcome import Outcome
 from ossgard.providers.factory import Providers
 from ossgard.services import Services
-from ossgard.spec.database import AccountDatabase
+from ossgard.spec.database import AccountDatabase, Database
 from ossgard.spec.entities import PR, PRState
 from ossgard.spec.models import Config
 
@@ -22,9 +22,9 @@ C_contra = TypeVar("C_contra", bound=Cursor, contravariant=True)
 class Slice(Generic[C_co]):
     """One message's share of a scan.
 
-    `step` is the message's number in the scan. `cursor` is what the slice before left to this one; `db` sees only what
-    is the account's, and internal questions go to `services.db`. Everything that a phase writes belongs into its
-    outcome: a slice can be worked on twice, at the same time even, but is committed once.
+    `step` is the message's number in the scan. `cursor` is what the slice before left to this one; `account_db`
+    sees only what is the account's; `db` sees everything, and answers internal questions. Everything that a phase
+    writes belongs into its outcome: a slice can be worked on twice, at the same time even, but is committed once.
     """
 
     scan_id: int
@@ -34,8 +34,13 @@ class Slice(Generic[C_co]):
     name: str
     config: Config
     cursor: C_co
-    db: AccountDatabase
+    account_db: AccountDatabase
     services: Services
+
+    @property
+    def db(self) -> Database:
+        """The database of all accounts."""
+        return self.services.db
 
     @cached_property
     def providers(self) -> Providers:
@@ -48,13 +53,13 @@ class Slice(Generic[C_co]):
 
     async def shared_lines(self) -> frozenset[str]:
         """The lines of the repository's template; see `ossgard.pipeline.text_cleaning`."""
-        found = await self.db.get_shared_lines(self.repo_id)
+        found = await self.account_db.get_shared_lines(self.repo_id)
         return frozenset(found.shared_lines if found else ())
 
     async def open_pulls(self, ids: Iterable[int]) -> dict[int, PR]:
         """Those of these pull requests that are still open, by id."""
         wanted = sorted(set(ids))
-        pulls = await self.db.get_prs_by_ids(wanted) if wanted else []
+        pulls = await self.account_db.get_prs_by_ids(wanted) if wanted else []
         return {pull.id: pull for pull in pulls if pull.state is PRState.OPEN}
 
 

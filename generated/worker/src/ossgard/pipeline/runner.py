@@ -197,7 +197,7 @@ class Runner:
                 name=message.name,
                 config=parse_stored(message.config, self._services.host),
                 cursor=load(processor.cursor_type, message.phase_cursor or {}),
-                db=AccountDatabase(self._db, message.account_id),
+                account_db=AccountDatabase(self._db, message.account_id),
                 services=self._services,
             )
         )

@@ -13,7 +13,7 @@ from ossgard.spec.cursors import EmbedCursor
 MAX_RESTARTS = 3
 
 
-async def make_ready(
+async def prepare_collections(
     slice: Slice[EmbedCursor],
     store: VectorStore,
     dimensions: int,
@@ -45,6 +45,6 @@ async def make_ready(
             again = NextSlice(EmbedCursor(total=slice.cursor.total, restarts=restarts, batch=batch))
             return Outcome(again, [writes.clear_all_embed_hashes()], embedding_tokens=embedding_tokens)
         # Whoever has embedded since the restart loses that, too.
-        await slice.services.db.clear_all_embed_hashes()
+        await slice.db.clear_all_embed_hashes()
     await ensure_collections(store, dimensions)
     return None

@@ -39,7 +39,7 @@ REPAIR_TOKENS = 1024
 
 
 @dataclass(frozen=True)
-class Answered(Generic[M]):
+class StructuredAnswer(Generic[M]):
     """A valid answer, and what it took to get it."""
 
     value: M
@@ -51,9 +51,9 @@ class _Wrong(Exception):
     """What is wrong with a text, in words for the model that wrote it."""
 
 
-async def ask(
+async def ask_structured(
     model: ChatModel, system: str, user: str, answer_type: type[M], first: ChatAnswer | None = None
-) -> Answered[M]:
+) -> StructuredAnswer[M]:
     """Ask a model for data of a type; a wrong answer is shown to it once, with what is wrong.
 
     `first` is the first answer where it is at hand, from a batch.
@@ -66,7 +66,7 @@ async def ask(
     max_tokens = model.limits.answer_tokens
     first = first or await model.complete(system, user, max_tokens)
     try:
-        return Answered(_read(first, answer_type), first.input_tokens, first.output_tokens)
+        return StructuredAnswer(_read(first, answer_type), first.input_tokens, first.output_tokens)
     except _Wrong as wrong:
         again = repair_question(model, system, user, first.text, str(wrong))
     try:
@@ -78,7 +78,7 @@ async def ask(
     input_tokens = first.input_tokens + second.input_tokens
     output_tokens = first.output_tokens + second.output_tokens
     try:
-        return Answered(_read(second, answer_type), input_tokens, output_tokens)
+        return StructuredAnswer(_read(second, answer_type), input_tokens, output_tokens)
     except _Wrong as wrong:
         raise UnusableAnswer(
             f"{model.name} did not answer in the form that was asked for, even when asked again: {wrong}",

@@ -26,7 +26,7 @@ async def start_scan(context: AccountContext, owner: str, name: str, body: ScanO
     options = body.model_dump(mode="json", by_alias=True)
     for _ in range(_ATTEMPTS):
         due_at = to_text(context.services.clock.now())
-        scan = await context.db.start_scan(owner, name, options, FIRST_PHASE, due_at)
+        scan = await context.account_db.start_scan(owner, name, options, FIRST_PHASE, due_at)
         if scan is not None:
             await _send_first(context, scan.id, due_at)
             return Reply(202, StartedScan(scan_id=scan.id, job_id=job_id(scan.id, 1), status=scan.status))
@@ -39,7 +39,7 @@ async def start_scan(context: AccountContext, owner: str, name: str, body: ScanO
 
 async def get_scan(context: AccountContext, scan_id: int) -> Scan:
     """A scan, as far as it has come."""
-    scan = await context.db.get_scan(scan_id)
+    scan = await context.account_db.get_scan(scan_id)
     if scan is None:
         raise HttpError(ErrorCode.SCAN_NOT_FOUND, f"There is no scan {scan_id}")
     return await _with_age(context, scan)
@@ -54,7 +54,7 @@ async def _with_age(context: AccountContext, scan: Scan) -> Scan:
     except PermanentError:
         # The scan itself will say so when it goes on.
         return scan
-    if not isinstance(state, Submitted) or await context.db.get_awaited_batch(scan.id) != state.id:
+    if not isinstance(state, Submitted) or await context.account_db.get_awaited_batch(scan.id) != state.id:
         return scan
     age = context.services.clock.now() - from_text(state.submitted_at)
     minutes = max(0, int(age / timedelta(minutes=1)))
@@ -64,8 +64,8 @@ async def _with_age(context: AccountContext, scan: Scan) -> Scan:
 
 
 async def _active_scan(context: AccountContext, owner: str, name: str) -> Scan | None:
-    repo = await context.db.get_repo_by_owner_name(owner, name)
-    return None if repo is None else await context.db.get_active_scan(repo.id)
+    repo = await context.account_db.get_repo_by_owner_name(owner, name)
+    return None if repo is None else await context.account_db.get_active_scan(repo.id)
 
 
 async def _send_first(context: AccountContext, scan_id: int, due_at: str) -> None:

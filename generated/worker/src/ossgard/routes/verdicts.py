@@ -13,7 +13,7 @@ from ossgard.times import to_text
 
 async def list_verdicts(context: AccountContext, owner: str, name: str) -> Verdicts:
     """All that was said, the latest first."""
-    rows = await context.db.list_verdicts(owner, name)
+    rows = await context.account_db.list_verdicts(owner, name)
     if not rows:
         raise not_tracked(owner, name)
     return _shown(rows)
@@ -25,15 +25,15 @@ async def put_verdicts(context: AccountContext, owner: str, name: str, body: Per
     number, others = body.pr_number, sorted(set(body.other_pr_numbers))
     if number in others:
         raise HttpError(ErrorCode.INVALID_REQUEST, f"otherPrNumbers must not hold prNumber itself ({number})")
-    stored = {pull.number for pull in await context.db.get_prs_by_numbers(repo.id, [number, *others])}
+    stored = {pull.number for pull in await context.account_db.get_prs_by_numbers(repo.id, [number, *others])}
     missing = [one for one in (number, *others) if one not in stored]
     if missing:
         message = f"{repo.owner}/{repo.name} has no stored pull request {missing[0]}. A scan stores the open ones"
         raise HttpError(ErrorCode.PR_NOT_STORED, message)
     says = Relationship.NONE if body.verdict is PersonSays.NOT_DUPLICATE else Relationship.DUPLICATE
     keeps, now = body.verdict is PersonSays.KEEP, to_text(context.services.clock.now())
-    await context.db.put_verdicts(repo.id, number, others, says, keeps, body.reason, now)
-    rows = await context.db.list_verdicts(repo.owner, repo.name)
+    await context.account_db.put_verdicts(repo.id, number, others, says, keeps, body.reason, now)
+    rows = await context.account_db.list_verdicts(repo.owner, repo.name)
     pairs = {frozenset((number, other)) for other in others}
     return _shown([row for row in rows if frozenset((row.pr_number, row.other_number)) in pairs])
 
@@ -41,13 +41,13 @@ async def put_verdicts(context: AccountContext, owner: str, name: str, body: Per
 async def delete_verdict(context: AccountContext, owner: str, name: str, pr_number: int, other_pr_number: int) -> None:
     """Take back what was said of two pull requests, in whatever order they are named."""
     repo = await _tracked(context, owner, name)
-    if not await context.db.delete_verdict(repo.id, pr_number, other_pr_number):
+    if not await context.account_db.delete_verdict(repo.id, pr_number, other_pr_number):
         message = f"Nothing was said of {repo.owner}/{repo.name}#{pr_number} and #{other_pr_number}"
         raise HttpError(ErrorCode.VERDICT_NOT_FOUND, message)
 
 
 async def _tracked(context: AccountContext, owner: str, name: str) -> Repo:
-    repo = await context.db.get_repo_by_owner_name(owner, name)
+    repo = await context.account_db.get_repo_by_owner_name(owner, name)
     if repo is None:
         raise not_tracked(owner, name)
     return repo

@@ -23,7 +23,7 @@ class IngestCursor(Cursor):
 
     full: StrictBool = False
     max_prs: WholeNumber | None = None
-    stage: str | None = None
+    part: str | None = None
     page: WholeNumber = 0
     after_number: WholeNumber = 0
     slipped: StrictBool = False
@@ -49,7 +49,7 @@ class EmbedCursor(BatchCursor):
 class ClusterCursor(Cursor):
     """That of phase `cluster`."""
 
-    stage: str | None = None
+    part: str | None = None
     after_number: WholeNumber = 0
     done: WholeNumber = 0
     total: WholeNumber = 0
@@ -63,7 +63,7 @@ class ClusterCursor(Cursor):
 class VerifyCursor(BatchCursor):
     """That of phase `verify`."""
 
-    stage: str | None = None
+    part: str | None = None
     after_number: WholeNumber = 0
     position: WholeNumber = 0
     total: WholeNumber = 0

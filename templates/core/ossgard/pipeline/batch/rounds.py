@@ -183,7 +183,7 @@ async def _accepted(
     What became of an earlier attempt can be seen at the provider only; and while it may still be under way, not even
     there. An attempt at another step has left no mark here, but the batches that looked like its own.
     """
-    db, now = slice.services.db, slice.services.clock.now()
+    db, now = slice.db, slice.services.clock.now()
     is_first = await db.claim_submission(slice.scan_id, slice.step, to_text(now), None)
     if round.foreign or not is_first:
         # Who makes a batch of this size later than our last attempt is somebody else.

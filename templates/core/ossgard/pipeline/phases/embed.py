@@ -7,7 +7,7 @@ from ossgard.pipeline.outcome import NextPhase, NextSlice, Outcome
 from ossgard.pipeline.phase import Slice
 from ossgard.pipeline.signals import embed_pulls, is_missing, size_of, store_signals
 from ossgard.pipeline.text_cleaning import find_shared_lines
-from ossgard.pipeline.vector_size import make_ready
+from ossgard.pipeline.vector_size import prepare_collections
 from ossgard.ports import VectorStore
 from ossgard.spec import writes
 from ossgard.spec.cursors import ClusterCursor, EmbedCursor
@@ -33,7 +33,7 @@ class EmbedPhase:
         """
         store = slice.services.vectors(slice.config.vector_store)
         if slice.cursor.total is None:
-            slice = await _begin(slice, store)
+            slice = await _start_embedding(slice, store)
         step = await embed_in_batches(slice, store)
         if isinstance(step, Outcome):
             return step
@@ -46,7 +46,7 @@ class EmbedPhase:
             # Nothing has been stored since it began anew.
             restarted = not cursor.after_number and cursor.intent_token is None and cursor.restarts > 0
             size = size_of(embedded.signals)
-            restart = await make_ready(
+            restart = await prepare_collections(
                 slice, store, size, restarted=restarted, batch=cursor.batch, embedding_tokens=embedded.tokens
             )
             if restart is not None:
@@ -66,18 +66,18 @@ class EmbedPhase:
         return Outcome(next, rows, embedding_tokens=embedded.tokens, progress=progress, warnings=embedded.warnings)
 
 
-async def _begin(slice: Slice[EmbedCursor], store: VectorStore) -> Slice[EmbedCursor]:
+async def _start_embedding(slice: Slice[EmbedCursor], store: VectorStore) -> Slice[EmbedCursor]:
     """See to it that the hashes tell what is to be embedded: all, in a full scan or when a collection is not there."""
     if await is_missing(store):
         # Nothing is embedded, whatever the hashes say: the collection is new, or somebody has removed it.
         if slice.config.vector_store is None:
-            await slice.services.db.clear_all_embed_hashes()
+            await slice.db.clear_all_embed_hashes()
         else:
-            await slice.db.clear_embed_hashes()
+            await slice.account_db.clear_embed_hashes()
     elif slice.cursor.full:
-        await slice.db.clear_repo_embed_hashes(slice.repo_id)
+        await slice.account_db.clear_repo_embed_hashes(slice.repo_id)
     await _find_template(slice)
-    return replace(slice, cursor=EmbedCursor(total=await slice.db.count_open_prs(slice.repo_id)))
+    return replace(slice, cursor=EmbedCursor(total=await slice.account_db.count_open_prs(slice.repo_id)))
 
 
 async def _find_template(slice: Slice[EmbedCursor]) -> None:
@@ -85,13 +85,13 @@ async def _find_template(slice: Slice[EmbedCursor]) -> None:
     bodies: list[str] = []
     before = MAX_INTEGER
     for _ in range(BODIES_PAGES):
-        page = await slice.db.list_bodies(slice.repo_id, before, PAGE_SIZE)
+        page = await slice.account_db.list_bodies(slice.repo_id, before, PAGE_SIZE)
         bodies += [one.body for one in page]
         if len(page) < PAGE_SIZE:
             break
         before = page[-1].number
     shared = SharedLinesInput(lines=find_shared_lines(bodies, await slice.shared_lines()))
-    await slice.services.db.update_shared_lines(slice.repo_id, shared)
+    await slice.db.update_shared_lines(slice.repo_id, shared)
 
 
 async def _find_changed(slice: Slice[EmbedCursor], after: int) -> tuple[list[tuple[PR, str]], int, int | None]:
@@ -99,7 +99,7 @@ async def _find_changed(slice: Slice[EmbedCursor], after: int) -> tuple[list[tup
     changed: list[tuple[PR, str]] = []
     seen = 0
     for _ in range(PAGES):
-        pulls = await slice.db.list_open_prs_after(slice.repo_id, after, PAGE_SIZE)
+        pulls = await slice.account_db.list_open_prs_after(slice.repo_id, after, PAGE_SIZE)
         for pull in pulls:
             hash = changed_hash(pull)
             if hash is not None:

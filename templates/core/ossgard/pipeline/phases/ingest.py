@@ -1,8 +1,8 @@
 """Phase `ingest`: reads the open pull requests of a repository from GitHub, and notices which have been closed.
 
-Three stages, each in slices: `list` reads the pages of the listing, `read` the files and diffs of what is new or
+Three parts, each in slices: `list` reads the pages of the listing, `read` the files and diffs of what is new or
 changed, `close` looks up one by one what is stored as open but was not listed. Pages shift while they are read, so an
-open pull request may slip through; the last stage finds it, and has it read.
+open pull request may slip through; the last part finds it, and has it read.
 
 What GitHub does not give of one pull request costs only that one: it is passed over, tried again when the others are
 done, and in the end left as it was stored. When GitHub gives nothing at all, the slice is tried again as a whole.
@@ -19,7 +19,6 @@ from ossgard.pipeline.outcome import NextPhase, NextSlice, Outcome
 from ossgard.pipeline.phase import Slice
 from ossgard.pipeline.reading import Failed, Reader
 from ossgard.pipeline.warnings import warning
-from ossgard.providers.factory import Providers
 from ossgard.providers.github import PAGE_SIZE, Pull, UnreadableEntry
 from ossgard.spec import writes
 from ossgard.spec.cursors import EmbedCursor, IngestCursor
@@ -36,8 +35,8 @@ class IngestPhase:
     """Brings the stored pull requests up to date."""
 
     async def run(self, slice: Slice[IngestCursor]) -> Outcome:
-        """Work on a slice of the stage that the cursor names."""
-        match slice.cursor.stage:
+        """Work on a slice of the part that the cursor names."""
+        match slice.cursor.part:
             case "read":
                 return await _read(slice)
             case "close":
@@ -49,7 +48,7 @@ class IngestPhase:
 async def _list(slice: Slice[IngestCursor]) -> Outcome:
     """Record one page of the listing."""
     page, limit = slice.cursor.page or 1, slice.cursor.max_prs
-    github = Providers(slice.services, slice.config).github()
+    github = slice.providers.github()
     listing = await github.list_open_pulls(slice.owner, slice.name, page)
     before = (page - 1) * PAGE_SIZE
     entries = listing.entries[: limit - before] if limit else listing.entries
@@ -69,7 +68,7 @@ async def _list(slice: Slice[IngestCursor]) -> Outcome:
     if listing.has_next and not (limit and listed >= limit):
         next = NextSlice(replace(slice.cursor, page=page + 1))
     else:
-        next = _stage(slice, "read")
+        next = _part(slice, "read")
     return Outcome(next, rows, progress=progress, pr_count=listed, warnings=warnings)
 
 
@@ -84,10 +83,10 @@ def _unreadable(entries: Sequence[Pull | UnreadableEntry], readable: set[int]) -
 
 async def _read(slice: Slice[IngestCursor]) -> Outcome:
     """Read the files and diffs of some pull requests that are new or changed."""
-    db = slice.services.db
+    db = slice.db
     after = slice.cursor.after_number
     pending = await db.list_pending_prs(slice.scan_id, slice.repo_id, after, SLICE_SIZE)
-    providers = Providers(slice.services, slice.config)
+    providers = slice.providers
     reader = Reader(slice, providers.github())
     found = await gather_bounded([partial(reader.read, pull) for pull in pending], providers.at_once)
     await reader.check_github(found, reader.read)
@@ -107,14 +106,14 @@ async def _read(slice: Slice[IngestCursor]) -> Outcome:
     ]
     wait, note = _wait(slice, later), None
     if len(pending) == SLICE_SIZE:
-        following: NextSlice | NextPhase = _go_on(slice, pending[-1].number, wait)
+        following: NextSlice | NextPhase = _next_slice(slice, pending[-1].number, wait)
     elif wait:
         following, note = _try_again(slice, wait), TRYING_AGAIN
     elif slice.cursor.max_prs or slice.cursor.closed:
         # Part of a listing cannot tell what is missing from it.
         following = _embed(slice)
     else:
-        following = _stage(slice, "close")
+        following = _part(slice, "close")
     progress = Progress(done=counts.listed - counts.pending + len(settled), total=counts.listed, note=note)
     return Outcome(
         following,
@@ -127,10 +126,10 @@ async def _read(slice: Slice[IngestCursor]) -> Outcome:
 
 async def _close(slice: Slice[IngestCursor]) -> Outcome:
     """Look up some pull requests that are stored as open but were not listed."""
-    db = slice.services.db
+    db = slice.db
     after, slipped = slice.cursor.after_number, slice.cursor.slipped
     numbers = await db.list_unlisted_prs(slice.scan_id, slice.repo_id, after, SLICE_SIZE)
-    providers = Providers(slice.services, slice.config)
+    providers = slice.providers
     reader = Reader(slice, providers.github())
     found = await gather_bounded([partial(reader.look_up, number) for number in numbers], providers.at_once)
     await reader.check_github(found, lambda pull: reader.look_up(pull.number))
@@ -145,11 +144,11 @@ async def _close(slice: Slice[IngestCursor]) -> Outcome:
     listed = counts.listed + len(still_open)
     wait, note = _wait(slice, later), "looking up closed pull requests"
     if len(numbers) == SLICE_SIZE:
-        following: NextSlice | NextPhase = _go_on(slice, numbers[-1], wait, slipped=slipped)
+        following: NextSlice | NextPhase = _next_slice(slice, numbers[-1], wait, slipped=slipped)
     elif wait:
         following, note = _try_again(slice, wait, slipped=slipped), TRYING_AGAIN
     elif slipped:
-        following = _stage(slice, "read", closed=True)
+        following = _part(slice, "read", closed=True)
     else:
         following = _embed(slice)
     return Outcome(
@@ -206,18 +205,18 @@ def _embed(slice: Slice[IngestCursor]) -> NextPhase:
     return NextPhase(EmbedCursor(full=slice.cursor.full))
 
 
-def _stage(slice: Slice[IngestCursor], stage: str, *, closed: bool = False) -> NextSlice:
-    """The first slice of another stage; what the user asked for stays in the cursor."""
+def _part(slice: Slice[IngestCursor], part: str, *, closed: bool = False) -> NextSlice:
+    """The first slice of another part; what the user asked for stays in the cursor."""
     asked = slice.cursor
-    return NextSlice(IngestCursor(full=asked.full, max_prs=asked.max_prs, closed=closed or asked.closed, stage=stage))
+    return NextSlice(IngestCursor(full=asked.full, max_prs=asked.max_prs, closed=closed or asked.closed, part=part))
 
 
-def _go_on(slice: Slice[IngestCursor], after_number: int, wait: int, *, slipped: bool = False) -> NextSlice:
-    """The next slice of the same stage and round; `wait` is for those that are to be tried again after it."""
+def _next_slice(slice: Slice[IngestCursor], after_number: int, wait: int, *, slipped: bool = False) -> NextSlice:
+    """The next slice of the same part and round; `wait` is for those that are to be tried again after it."""
     return NextSlice(replace(slice.cursor, after_number=after_number, wait=wait, slipped=slipped))
 
 
 def _try_again(slice: Slice[IngestCursor], wait: int, *, slipped: bool = False) -> NextSlice:
-    """The first slice of the same stage's next round, after a while."""
+    """The first slice of the same part's next round, after a while."""
     again = replace(slice.cursor, after_number=0, wait=0, round=slice.cursor.round + 1, slipped=slipped)
     return NextSlice(again, wait)

@@ -46,7 +46,7 @@ class GroupBatches:
         """Put questions about groups into a file, but for those that need not be asked."""
         slice, after = self.slice, round.after
         for _ in range(ROUND_SIZE // PAGE_SIZE):
-            groups = await slice.services.db.list_candidate_groups(slice.scan_id, self.question.stage, after, PAGE_SIZE)
+            groups = await slice.db.list_candidate_groups(slice.scan_id, self.question.kind, after, PAGE_SIZE)
             asking = await prepare_question(slice, self.question, groups, self.model.limits)
             for position in (group.position for group in groups):
                 prompt = None if position in asking.known else asking.prompts.get(position)
@@ -100,10 +100,10 @@ class GroupBatches:
 
     async def _store(self, answers: Sequence[BatchAnswerInput]) -> None:
         if answers:
-            await self.slice.services.db.insert_batch_answers(self.slice.scan_id, self.question.name, answers)
+            await self.slice.db.insert_batch_answers(self.slice.scan_id, self.question.name, answers)
 
 
-async def ask_in_batches(slice: Slice[GroupsCursor], question: Question[Any], total: int) -> Outcome | Ordinary:
+async def batch_groups(slice: Slice[GroupsCursor], question: Question[Any], total: int) -> Outcome | Ordinary:
     """Take the next step of asking about all groups in batches, if there is one (still).
 
     Args:

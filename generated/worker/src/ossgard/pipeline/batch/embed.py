@@ -10,7 +10,7 @@ from ossgard.pipeline.outcome import Outcome
 from ossgard.pipeline.phase import Slice
 from ossgard.pipeline.signals import Signals, signal_texts, store_signals
 from ossgard.pipeline.texts import embed_hash
-from ossgard.pipeline.vector_size import make_ready
+from ossgard.pipeline.vector_size import prepare_collections
 from ossgard.ports import VectorStore
 from ossgard.providers.batch.api import BatchApi, BatchEmbeddingModel, BatchItemResult
 from ossgard.providers.batch.request_file import RequestFile
@@ -78,7 +78,7 @@ class PullBatches:
         """Put the texts of changed pull requests into a file."""
         slice, after = self.slice, round.after
         for _ in range(ROUND_PAGES):
-            pulls = await slice.db.list_open_prs_after(slice.repo_id, after, PAGE_SIZE)
+            pulls = await slice.account_db.list_open_prs_after(slice.repo_id, after, PAGE_SIZE)
             for pull in pulls:
                 hash = changed_hash(pull)
                 if hash is not None and (file.requests == ROUND_SIZE or not self._add(file, pull, hash)):
@@ -111,7 +111,7 @@ class PullBatches:
             signals, used = found
             tokens += used
             if not answered:
-                restart = await self._make_ready(round, len(signals.intent))
+                restart = await self._prepare_collections(round, len(signals.intent))
                 if restart is not None:
                     return restart
             answered += 1
@@ -133,11 +133,11 @@ class PullBatches:
         tokens = await store_signals(self.store, self.slice.repo_id, [signals for signals, _ in still])
         return tokens.kept_in(cursor)
 
-    async def _make_ready(self, round: Submitted, dimensions: int) -> Outcome | None:
+    async def _prepare_collections(self, round: Submitted, dimensions: int) -> Outcome | None:
         """Make the collections ready; when they are emptied for it, collect again, and begin all anew."""
         # Nothing comes before the first pull request, so this says that it has begun anew.
         again = kept(replace(round, until=0))
-        return await make_ready(self.slice, self.store, dimensions, restarted=round.until == 0, batch=again)
+        return await prepare_collections(self.slice, self.store, dimensions, restarted=round.until == 0, batch=again)
 
     def _read(self, item: _Item, result: BatchItemResult) -> tuple[Signals, int] | None:
         """The vectors of an item and the tokens they took; None when it is to be embedded in the ordinary way."""

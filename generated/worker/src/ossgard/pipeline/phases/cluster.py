@@ -22,7 +22,6 @@ from ossgard.pipeline.phase import Slice
 from ossgard.pipeline.signals import embed_pulls, ensure_collections, has_other_size, size_of, store_signals
 from ossgard.pipeline.texts import code_point_id, embed_hash, intent_point_id
 from ossgard.pipeline.token_index import TokenIndex, documents_of, title_words
-from ossgard.providers.factory import Providers
 from ossgard.spec import writes
 from ossgard.spec.cursors import ClusterCursor, VerifyCursor
 from ossgard.spec.entities import EmbedHash, Neighbour, NeighbourListInput, PRKey, Progress
@@ -55,7 +54,7 @@ class ClusterPhase:
         """Wait for the indexes, then work on a slice of the stage that the cursor names."""
         if not await _settled(slice):
             return _wait(slice)
-        match slice.cursor.stage:
+        match slice.cursor.part:
             case "words":
                 return await _compare_words(slice)
             case "choose":
@@ -88,8 +87,8 @@ def _wait(slice: Slice[ClusterCursor]) -> Outcome:
 async def _search(slice: Slice[ClusterCursor]) -> Outcome:
     """Find what is near to some pull requests by their vectors."""
     after, done = slice.cursor.after_number, slice.cursor.done
-    pulls = await slice.db.list_unsearched_prs(slice.repo_id, after, SLICE_SIZE)
-    total = slice.cursor.total or await slice.db.count_unsearched_prs(slice.repo_id)
+    pulls = await slice.account_db.list_unsearched_prs(slice.repo_id, after, SLICE_SIZE)
+    total = slice.cursor.total or await slice.account_db.count_unsearched_prs(slice.repo_id)
     lists, lost = await _nearest(slice, pulls)
     # Once each: a store that loses them again would be filled for ever.
     again = [pull for pull in lost if pull.number > slice.cursor.embedded_to][:LOST_SIZE]
@@ -101,7 +100,7 @@ async def _search(slice: Slice[ClusterCursor]) -> Outcome:
     progress = Progress(done=min(done, total), total=total, note=None)
     rows = [writes.insert_neighbour_lists(slice.scan_id, lists)] if lists else []
     if len(pulls) < SLICE_SIZE:
-        return Outcome(NextSlice(ClusterCursor(stage="words")), rows, progress=progress)
+        return Outcome(NextSlice(ClusterCursor(part="words")), rows, progress=progress)
     cursor = ClusterCursor(after_number=pulls[-1].number, done=done, total=total)
     return Outcome(NextSlice(cursor), rows, progress=progress)
 
@@ -124,7 +123,7 @@ async def _embed_again(
         )
     store = slice.services.vectors(slice.config.vector_store)
     if await has_other_size(store, size_of(embedded.signals)):
-        await slice.db.clear_repo_embed_hashes(slice.repo_id)
+        await slice.account_db.clear_repo_embed_hashes(slice.repo_id)
         raise PermanentError(
             "Some vectors are lost, and the others were embedded by another model. Start the scan again: it embeds "
             "everything anew"
@@ -164,26 +163,26 @@ async def _nearest(slice: Slice[ClusterCursor], pulls: Sequence[PRKey]) -> tuple
             searches.append(partial(near, pull, INTENT, INTENT_COLLECTION, intent_point_id(slice.repo_id, pull.number)))
         if pull.is_embedded and pull.has_files:
             searches.append(partial(near, pull, CODE, CODE_COLLECTION, code_point_id(slice.repo_id, pull.number)))
-    found = await gather_bounded(searches, Providers(slice.services, slice.config).at_once)
+    found = await gather_bounded(searches, slice.providers.at_once)
     return found, [pull for pull in pulls if pull.number in lost]
 
 
 async def _compare_words(slice: Slice[ClusterCursor]) -> Outcome:
     """Find what is near to some pull requests by the words of their titles, and by the lines that they change."""
-    titles = await slice.db.list_pr_titles(slice.repo_id, slice.scan_id)
+    titles = await slice.account_db.list_pr_titles(slice.repo_id, slice.scan_id)
     waiting = [one for one in titles if not one.is_searched]
     chosen = waiting[:WORDS_SIZE]
     lists: list[NeighbourListInput] = []
     if chosen:
         words = TokenIndex({one.id: [*title_words(one.title), *map(str, one.closes)] for one in titles})
-        shared = documents_of(one.pr_ids for one in await slice.db.list_shared_lines(slice.repo_id))
+        shared = documents_of(one.pr_ids for one in await slice.account_db.list_shared_lines(slice.repo_id))
         lines = TokenIndex(shared)
         for one in chosen:
             lists.append(_list(one.id, WORDS, words.nearest(one.id, NEIGHBOURS)))
             lists.append(_list(one.id, LINES, lines.nearest(one.id, NEIGHBOURS)))
     rows = [writes.insert_neighbour_lists(slice.scan_id, lists)] if lists else []
     is_all = len(chosen) == len(waiting)
-    return Outcome(NextSlice(ClusterCursor(stage="choose" if is_all else "words")), rows)
+    return Outcome(NextSlice(ClusterCursor(part="choose" if is_all else "words")), rows)
 
 
 def _list(pr_id: int, signal: str, nearest: Sequence[tuple[int, float]]) -> NeighbourListInput:
@@ -201,7 +200,7 @@ async def _choose(slice: Slice[ClusterCursor]) -> Outcome:
     a_pull = (scan.candidates_per_pr if scan else None) or CANDIDATES_PER_PR
     floors = (scan.code_similarity_threshold, scan.intent_similarity_threshold) if scan else (None, None)
     rule = json.dumps([CHOICE_VERSION, a_pull, *floors])
-    most = a_pull * await slice.db.count_open_prs(slice.repo_id)
+    most = a_pull * await slice.account_db.count_open_prs(slice.repo_id)
     return Outcome(
         NextPhase(VerifyCursor()),
         [writes.choose_candidate_pairs(slice.scan_id, slice.repo_id, most, *floors, rule)],

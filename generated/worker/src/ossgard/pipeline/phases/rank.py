@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ossgard.pipeline.answers import RankAnswer, Scored, ranked, unranked
-from ossgard.pipeline.batch.chat import ask_in_batches
-from ossgard.pipeline.groups import Asked, Question, ask_about, kept, member_ids
+from ossgard.pipeline.batch.chat import batch_groups
+from ossgard.pipeline.groups import GroupAnswer, Question, ask_groups, kept, member_ids
 from ossgard.pipeline.lineage import GroupOrigin
 from ossgard.pipeline.outcome import Fail, NextPhase, NextSlice, Outcome
 from ossgard.pipeline.phase import Slice
@@ -33,14 +33,14 @@ class RankPhase:
 
         The last slice ends the scan.
         """
-        db = slice.services.db
+        db = slice.db
         position, done = slice.cursor.position, slice.cursor.done
         total = slice.cursor.total or await db.count_candidate_groups(slice.scan_id, VERIFIED)
-        step = await ask_in_batches(slice, QUESTION, total)
+        step = await batch_groups(slice, QUESTION, total)
         if isinstance(step, Outcome):
             return step
         groups = await db.list_candidate_groups(slice.scan_id, VERIFIED, position, SLICE_SIZE)
-        answers = await ask_about(slice, QUESTION, groups)
+        answers = await ask_groups(slice, QUESTION, groups)
         found = [one for one in map(_rank, answers.asked) if one is not None]
         verdicts = await db.list_verdicts_among(sorted(set(member_ids(groups)))) if groups else []
         # An earlier attempt's groups are replaced, not added to.
@@ -75,13 +75,13 @@ class RankPhase:
 class _Ranked:
     """What was asked about a group, and its members in order; `error` is why that order is nobody's opinion."""
 
-    asked: Asked[RankAnswer]
+    asked: GroupAnswer[RankAnswer]
     origin: GroupOrigin
     members: Sequence[Scored]
     error: str | None = None
 
 
-def _rank(asked: Asked[RankAnswer]) -> _Ranked | None:
+def _rank(asked: GroupAnswer[RankAnswer]) -> _Ranked | None:
     """The members of a group in order; None when it is none any more."""
     origin = GroupOrigin.model_validate(asked.group.notes or {})
     if len(asked.pulls) < 2:

@@ -21,7 +21,7 @@ class ScanPhase:
         """Pass the scan on when this host can serve the account, and GitHub the repository."""
         github = slice.providers.github()
         found = await github.check_repository(slice.owner, slice.name)
-        same = await slice.db.list_same_repos(slice.repo_id, found.id, found.owner, found.name)
+        same = await slice.account_db.list_same_repos(slice.repo_id, found.id, found.owner, found.name)
         ingest = IngestCursor(full=slice.cursor.full, max_prs=slice.cursor.max_prs, page=1)
         return Outcome(NextPhase(ingest), _identify(slice, found, same))
 

@@ -15,9 +15,19 @@ from itertools import chain
 
 from ossgard.model import JsonObject
 from ossgard.pipeline.answers import ConfirmedGroup, Judged, PairsAnswer, VerifyAnswer, judged
-from ossgard.pipeline.batch.chat import ask_in_batches
+from ossgard.pipeline.batch.chat import batch_groups
 from ossgard.pipeline.cover import cover
-from ossgard.pipeline.groups import Answers, Asked, Pulls, Question, ask_about, cleaned, kept, members_of, model_key
+from ossgard.pipeline.groups import (
+    Answers,
+    GroupAnswer,
+    Pulls,
+    Question,
+    ask_groups,
+    cleaned,
+    kept,
+    members_of,
+    model_key,
+)
 from ossgard.pipeline.lineage import GroupOrigin, origins, remainders
 from ossgard.pipeline.linkage import average_linkage
 from ossgard.pipeline.outcome import Fail, NextPhase, NextSlice, Outcome
@@ -26,7 +36,6 @@ from ossgard.pipeline.prompts import PAIRS_VERSION, pairs_prompt, shown_hash, ve
 from ossgard.pipeline.votes import opinion, read_votes
 from ossgard.pipeline.warnings import warning
 from ossgard.providers.chat import ChatLimits, UnusableAnswer
-from ossgard.providers.factory import Providers
 from ossgard.spec import writes
 from ossgard.spec.cursors import RankCursor, VerifyCursor
 from ossgard.spec.entities import (
@@ -70,7 +79,7 @@ class VerifyPhase:
 
     async def run(self, slice: Slice[VerifyCursor]) -> Outcome:
         """Take the next step."""
-        match slice.cursor.stage:
+        match slice.cursor.part:
             case "plan":
                 return await _plan(slice)
             case "pairs":
@@ -90,35 +99,35 @@ async def _describe(slice: Slice[VerifyCursor]) -> Outcome:
     limits = _limits(slice)
     after, hashes = slice.cursor.after_number, []
     for _ in range(PAGES):
-        pulls = await slice.db.list_open_prs_after(slice.repo_id, after, PAGE_SIZE)
+        pulls = await slice.account_db.list_open_prs_after(slice.repo_id, after, PAGE_SIZE)
         hashes += [ShownHash(id=one.id, shown_hash=shown_hash(one, limits)) for one in await cleaned(slice, pulls)]
         if len(pulls) < PAGE_SIZE:
             break
         after = pulls[-1].number
     rows = [writes.update_shown_hashes(hashes)] if hashes else []
     is_all = len(hashes) < PAGES * PAGE_SIZE
-    next = NextSlice(VerifyCursor(stage="plan") if is_all else VerifyCursor(after_number=after))
+    next = NextSlice(VerifyCursor(part="plan") if is_all else VerifyCursor(after_number=after))
     return Outcome(next, rows)
 
 
 async def _plan(slice: Slice[VerifyCursor]) -> Outcome:
     """Write down which questions there are about pairs."""
-    found = await slice.services.db.list_unjudged_pairs(slice.scan_id, model_key(slice), PAIRS_VERSION)
+    found = await slice.db.list_unjudged_pairs(slice.scan_id, model_key(slice), PAIRS_VERSION)
     questions = cover((one.pr_id, other) for one in found for other in one.others)
     if not questions:
-        return Outcome(NextSlice(VerifyCursor(stage="link")))
+        return Outcome(NextSlice(VerifyCursor(part="link")))
     progress = Progress(done=0, total=len(questions), note=None)
     rows = [writes.insert_candidate_groups(slice.scan_id, PAIRS, _in_order(questions))]
-    return Outcome(NextSlice(VerifyCursor(stage=PAIRS, total=len(questions))), rows, progress=progress)
+    return Outcome(NextSlice(VerifyCursor(part=PAIRS, total=len(questions))), rows, progress=progress)
 
 
 async def _ask_pairs(slice: Slice[VerifyCursor]) -> Outcome:
     """Ask some questions about pairs, after all of them have been asked in batches if the account wants that."""
-    step = await ask_in_batches(slice, ABOUT_PAIRS, slice.cursor.total)
+    step = await batch_groups(slice, ABOUT_PAIRS, slice.cursor.total)
     if isinstance(step, Outcome):
         return step
     groups = await _next_groups(slice, PAIRS)
-    answers = await ask_about(slice, ABOUT_PAIRS, groups)
+    answers = await ask_groups(slice, ABOUT_PAIRS, groups)
     limits, found, rows = _limits(slice), [], []
     failed, missing = [], []
     for one in answers.asked:
@@ -142,7 +151,7 @@ async def _ask_pairs(slice: Slice[VerifyCursor]) -> Outcome:
     return _asked(slice, groups, answers, rows, warnings, "link")
 
 
-def _judged(asked: Asked[PairsAnswer]) -> tuple[dict[int, Judged], str | None]:
+def _judged(asked: GroupAnswer[PairsAnswer]) -> tuple[dict[int, Judged], str | None]:
     """The verdicts of an answer, or why there are none."""
     if asked.answer is None:
         return {}, asked.error
@@ -170,19 +179,19 @@ async def _link(slice: Slice[VerifyCursor]) -> Outcome:
     parts = (await read_votes(slice)).parts()
     works = slice.cursor.works
     if not parts:
-        return Outcome(NextSlice(VerifyCursor(stage="join", works=works)))
+        return Outcome(NextSlice(VerifyCursor(part="join", works=works)))
     progress = Progress(done=0, total=len(parts), note="looking at whole groups")
     rows = [writes.insert_candidate_groups(slice.scan_id, GROUPS, _in_order(parts))]
-    return Outcome(NextSlice(VerifyCursor(stage=GROUPS, total=len(parts), works=works)), rows, progress=progress)
+    return Outcome(NextSlice(VerifyCursor(part=GROUPS, total=len(parts), works=works)), rows, progress=progress)
 
 
 async def _ask_groups(slice: Slice[VerifyCursor]) -> Outcome:
     """Ask about some groups as a whole, after all of them have been in batches if the account wants that."""
-    step = await ask_in_batches(slice, ABOUT_GROUPS, slice.cursor.total)
+    step = await batch_groups(slice, ABOUT_GROUPS, slice.cursor.total)
     if isinstance(step, Outcome):
         return step
     groups = await _next_groups(slice, GROUPS)
-    answers = await ask_about(slice, ABOUT_GROUPS, groups)
+    answers = await ask_groups(slice, ABOUT_GROUPS, groups)
     notes = [
         GroupNotes(position=one.group.position, notes=one.answer.model_dump(mode="json", by_alias=True))
         for one in answers.asked
@@ -203,11 +212,11 @@ async def _join(slice: Slice[VerifyCursor]) -> Outcome:
     votes = await read_votes(slice)
     opinions = [said for group in await _all_groups(slice) if (said := opinion(group)) is not None]
     groups = average_linkage(votes.all(opinions), votes.bonds)
-    previous = await slice.services.db.list_former_groups(slice.repo_id)
+    previous = await slice.db.list_former_groups(slice.repo_id)
     found = origins(previous, groups)
     parts = {id: part for one in opinions for part in one.groups for id in part.pr_ids}
     candidates = [_verified(group, origin, parts) for group, origin in zip(groups, found, strict=True)]
-    persons = await slice.db.list_verdicts(slice.owner, slice.name) if previous else []
+    persons = await slice.account_db.list_verdicts(slice.owner, slice.name) if previous else []
     apart = {(one.pr_number, one.other_number) for one in persons if one.verdict is Relationship.NONE}
     candidates += [
         CandidateInput(position=0, pr_ids=list(left.pr_ids), label=left.label, notes=_notes(left.origin))
@@ -237,14 +246,14 @@ async def _all_groups(slice: Slice[VerifyCursor]) -> list[CandidateGroup]:
     groups: list[CandidateGroup] = []
     while True:
         after = groups[-1].position if groups else 0
-        page = await slice.services.db.list_candidate_groups(slice.scan_id, GROUPS, after, GROUPS_PAGE)
+        page = await slice.db.list_candidate_groups(slice.scan_id, GROUPS, after, GROUPS_PAGE)
         groups += page
         if len(page) < GROUPS_PAGE:
             return groups
 
 
-async def _next_groups(slice: Slice[VerifyCursor], stage: str) -> list[CandidateGroup]:
-    return await slice.services.db.list_candidate_groups(slice.scan_id, stage, slice.cursor.position, SLICE_SIZE)
+async def _next_groups(slice: Slice[VerifyCursor], kind: str) -> list[CandidateGroup]:
+    return await slice.db.list_candidate_groups(slice.scan_id, kind, slice.cursor.position, SLICE_SIZE)
 
 
 def _asked(
@@ -256,12 +265,12 @@ def _asked(
     after: str,
     note: str | None = None,
 ) -> Outcome:
-    """What follows when some groups have been asked about; `after` is the stage that follows the last ones."""
+    """What follows when some groups have been asked about; `after` is the part that follows the last ones."""
     progress = None
     if answers.problem is not None:
         next: Fail | NextSlice = Fail(answers.problem)
     elif len(groups) < SLICE_SIZE:
-        next = NextSlice(VerifyCursor(stage=after, works=answers.works))
+        next = NextSlice(VerifyCursor(part=after, works=answers.works))
     else:
         last, total = groups[-1].position, slice.cursor.total
         progress = Progress(done=min(last, total), total=total, note=note)
@@ -276,7 +285,7 @@ def _asked(
     )
 
 
-def _failed(failed: Sequence[tuple[Asked[PairsAnswer] | Asked[VerifyAnswer], str]]) -> list[ScanWarning]:
+def _failed(failed: Sequence[tuple[GroupAnswer[PairsAnswer] | GroupAnswer[VerifyAnswer], str]]) -> list[ScanWarning]:
     if not failed:
         return []
     numbers = chain.from_iterable((pull.number for pull in one.pulls) for one, _ in failed)
@@ -290,4 +299,4 @@ def _in_order(groups: Sequence[Sequence[int]]) -> list[CandidateInput]:
 
 
 def _limits(slice: Slice[VerifyCursor]) -> ChatLimits:
-    return Providers(slice.services, slice.config).chat_model().limits
+    return slice.providers.chat_model().limits
