@@ -84,7 +84,8 @@ def test_a_batch_scan_equals_the_ordinary_one(
     for tokens in ("inputTokens", "outputTokens"):
         assert watched.scan[tokens] == expected.scan[tokens] > 0
     assert outside.requests(f"{CHAT},{EMBEDDINGS}") == []
-    assert [batch.provider for batch in outside.batches.submitted] == ["openai", *[config["llm"]["provider"]] * 2]
+    # One for the vectors; then for pairs, for groups and for ranks.
+    assert [batch.provider for batch in outside.batches.submitted] == ["openai", *[config["llm"]["provider"]] * 3]
     assert_whole(host.rows, watched.scan["id"])
 
 
@@ -243,7 +244,7 @@ def test_two_accounts_wait_at_the_same_time(host: BatchHost, outside: World, pla
         assert client.groups(repository.full_name) == repository.planted_groups
         assert_whole(host.rows, id)
     mine, others = (outside.batches.of(key=config["llm"]["api_key"]), outside.batches.of(key="sk-proj-zebra"))
-    assert (len(mine), len(others)) == (3, 3), "each with its own key"
+    assert (len(mine), len(others)) == (4, 4), "each with its own key"
 
 
 def test_a_scan_is_deleted_while_its_batch_runs(host: BatchHost, outside: World, plant: Plant) -> None:
@@ -308,7 +309,7 @@ def test_killed_it_goes_on_with_the_same_batch(
         watched = client.wait(id, meanwhile=host.pass_time)
         assert (watched.status, watched.error) == ("done", None)
         assert client.groups(repository.full_name) == repository.planted_groups
-        assert [batch.provider for batch in outside.batches.submitted] == ["openai", "anthropic", "anthropic"]
+        assert [batch.provider for batch in outside.batches.submitted] == ["openai", *["anthropic"] * 3]
         assert_whole(host.rows, id, killed=True)
 
 
