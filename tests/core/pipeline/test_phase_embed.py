@@ -46,7 +46,7 @@ def test_every_open_one_gets_both_vectors_over_several_slices(scanning: Scanning
     assert scanning.vectors.ids(CODE_COLLECTION) == code_ids(scanning, numbers)
     assert scanning.vectors.ids(INTENT_COLLECTION) == intent_ids(scanning, numbers)
     assert all(len(hash) == 16 for hash in scanning.pulls("embed_hash"))
-    assert (scan["embedding_tokens"] > 0, scan["input_tokens"], scan["output_tokens"]) == (True, 0, 0)
+    assert scan["embedding_tokens"] > 0
 
 
 @pytest.mark.usefixtures("small_slices")

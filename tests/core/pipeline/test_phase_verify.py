@@ -1,6 +1,7 @@
 """Phase `verify`: what is asked, what of the chat model's answers is believed, and which groups come of it."""
 
 import asyncio
+import itertools
 import json
 from collections.abc import Callable, Sequence
 
@@ -136,6 +137,15 @@ def test_equal_diffs_are_not_asked_about(scanning: Scanning, outside: Outside, t
     assert verify(scanning, [(1, 2)], certain=[(1, 4), (2, 5)]) == [[1, 4], [2, 5]]
     assert questions(outside, "verdicts") == [[1, 2]]
     assert questions(outside, "groups") == []
+
+
+def test_equal_diffs_are_one_group_however_many_they_are(
+    scanning: Scanning, outside: Outside, open_pulls: OpenPulls
+) -> None:
+    """Each is sure to be the same as the one before, and nobody says anything of the others."""
+    numbers = open_pulls(40)
+    assert verify(scanning, [], certain=list(itertools.pairwise(numbers))) == [numbers]
+    assert outside.requests(CHAT) == []
 
 
 def test_what_was_said_of_pairs_that_are_no_candidates_any_more_still_counts(
