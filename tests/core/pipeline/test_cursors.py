@@ -15,10 +15,10 @@ KEY: JsonObject = {"claim": "k", "claimedAt": "2026-11-23T10:00:00.000Z", "model
 
 
 def test_a_cursor_is_read_as_it_was_kept() -> None:
-    stored: JsonObject = {"full": True, "maxPrs": None, "stage": "read", "afterNumber": 7, "removed": [1]}
+    stored: JsonObject = {"full": True, "maxPrs": None, "part": "read", "afterNumber": 7, "removed": [1]}
     cursor = load(IngestCursor, stored)
     assert cursor == IngestCursor(full=True, part="read", after_number=7)
-    assert dump(cursor) == {"full": True, "stage": "read", "afterNumber": 7}
+    assert dump(cursor) == {"full": True, "part": "read", "afterNumber": 7}
     assert dump(EmbedCursor(total=0)) == {"total": 0}
 
 

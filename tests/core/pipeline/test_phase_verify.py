@@ -40,9 +40,9 @@ def verified(scanning: Scanning) -> list[list[int]]:
     return [json.loads(ids) for (ids,) in rows]
 
 
-def go_on(scanning: Scanning, stage: str) -> None:
-    """Deliver until the phase comes to a stage."""
-    while f'"stage":"{stage}"' not in str(scanning.scan()["phase_cursor"]).replace(" ", ""):
+def go_on(scanning: Scanning, part: str) -> None:
+    """Deliver until the phase comes to a part."""
+    while f'"part":"{part}"' not in str(scanning.scan()["phase_cursor"]).replace(" ", ""):
         assert scanning.queue.jobs[0][1].type == "verify", scanning.scan()
         scanning.deliver()
 

