@@ -1,14 +1,18 @@
 """Cursors as they are kept: those of scans that run are still read, and damage is told."""
 
+from dataclasses import dataclass
+
 import pytest
 
-from ossgard.cursor import dump, load
+from ossgard.cursor import Cursor, dump, load
 from ossgard.errors import PermanentError
 from ossgard.model import JsonObject
 from ossgard.pipeline.batch.states import Claimed, Failing, Over, Submitted, kept, kept_state
 from ossgard.pipeline.disposition import Failed
+from ossgard.pipeline.outcome import NextPhase, NextSlice, Outcome
+from ossgard.pipeline.phase import Processor, Slice
 from ossgard.spec.cursors import EmbedCursor, IngestCursor, RankCursor
-from tests.core.chain import counting_chain
+from tests.core.chain import CountCursor, counting_chain
 from tests.core.world import World
 
 KEY: JsonObject = {"claim": "k", "claimedAt": "2026-11-23T10:00:00.000Z", "model": "m", "after": 7}
@@ -34,6 +38,36 @@ def test_a_scan_with_a_damaged_cursor_fails_and_says_why() -> None:
     world.executor.connection.execute("""UPDATE scans SET phase_cursor = '{"done": "many"}'""")
     assert isinstance(world.handle(world.queue.messages[0]), Failed)
     assert "(CountCursor): done must be a whole number" in world.scan()["error"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LateCursor(Cursor):
+    """For a phase that is not the next one."""
+
+    word: str = ""
+
+
+def test_a_cursor_waits_for_its_phase() -> None:
+    words: list[str] = []
+
+    class Hands:
+        async def run(self, slice: Slice[CountCursor]) -> Outcome:
+            return Outcome(NextPhase(LateCursor(word="kept")))
+
+    class Between:
+        async def run(self, slice: Slice[CountCursor]) -> Outcome:
+            return Outcome(NextPhase() if slice.cursor.done else NextSlice(CountCursor(done=1)))
+
+    class Takes:
+        async def run(self, slice: Slice[LateCursor]) -> Outcome:
+            words.append(slice.cursor.word)
+            return Outcome(NextPhase())
+
+    between = {"embed": Processor(Hands(), CountCursor), "cluster": Processor(Between(), CountCursor)}
+    world = World({**counting_chain(), **between, "verify": Processor(Takes(), LateCursor)})
+    world.start_scan()
+    world.drain()
+    assert (world.scan()["status"], words) == ("done", ["kept"])
 
 
 @pytest.mark.parametrize(

@@ -20,12 +20,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from ossgard.config import parse_stored
-from ossgard.cursor import Cursor, dump, load
+from ossgard.cursor import Cursor, Kept, dump, load
 from ossgard.errors import ConstraintError, PermanentError, RetryableError
 from ossgard.log import log
+from ossgard.model import JsonObject
 from ossgard.pipeline.disposition import Disposition, Done, Failed, Retry
 from ossgard.pipeline.outbox import delay_until, send_step
-from ossgard.pipeline.outcome import Fail, NextSlice, Outcome, WaitForBatch
+from ossgard.pipeline.outcome import Fail, NextPhase, NextSlice, Outcome, WaitForBatch
 from ossgard.pipeline.patience import backoff, put_off
 from ossgard.pipeline.phase import Processor, Slice
 from ossgard.pipeline.purge import PURGE, purge, request_purge
@@ -55,6 +56,8 @@ AT_ONCE = timedelta(seconds=5)
 SWEEP_LIMIT = 100
 
 _MAX_ERROR = 1000
+# Where a cursor waits for its phase, beside the cursor of another.
+_WAITING = "waiting"
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,14 @@ class _Next:
     sent: bool = False
     batch_id: str | None = None
     batch_expires_at: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Waiting(Kept):
+    """A cursor for a phase that is not the next one."""
+
+    phase: str
+    cursor: JsonObject
 
 
 class Runner:
@@ -204,8 +215,7 @@ class Runner:
         if isinstance(outcome.next, Fail):
             log(logging.WARNING, "scan failed", scan=message.scan_id, phase=message.phase, reason=outcome.next.error)
         following = _following(phase, outcome)
-        if following is not None and not isinstance(outcome.next, Fail):
-            self._check_cursor(following.name, outcome.next.cursor)
+        kept = self._kept(message, outcome.next, following)
         wait = outcome.next.wait_seconds if isinstance(outcome.next, NextSlice) else 0
         now = self._services.clock.now()
         due_at = to_text(now + timedelta(seconds=wait))
@@ -214,14 +224,39 @@ class Runner:
             expires_at = to_text(outcome.next.expires_at)
             next = replace(next, batch_id=outcome.next.batch_id, batch_expires_at=expires_at)
         return await self._commit(
-            message.scan_id, next, [*outcome.writes, *_progress(message, outcome, following, to_text(now))]
+            message.scan_id, next, [*outcome.writes, *_progress(message, outcome, kept, following, to_text(now))]
         )
 
-    def _check_cursor(self, phase: str, cursor: Cursor | None) -> None:
-        """Raise `TypeError` when a phase is handed another's cursor: it would not find a word of it."""
-        processor = self._processors.get(phase)
-        if processor is not None and cursor is not None and type(cursor) is not processor.cursor_type:
-            raise TypeError(f"phase '{phase}' goes by {processor.cursor_type.__name__}, not {type(cursor).__name__}")
+    def _kept(
+        self, message: ScanMessage, next: NextSlice | WaitForBatch | NextPhase | Fail, following: PhaseSettings | None
+    ) -> JsonObject | None:
+        """What the scan keeps of a cursor: one for a phase further on waits beside the cursors of those between."""
+        if isinstance(next, Fail):
+            return None
+        if following is None:
+            return None if next.cursor is None else dump(next.cursor)
+        stored = (message.phase_cursor or {}).get(_WAITING)
+        waiting = load(_Waiting, stored) if isinstance(stored, dict) else None
+        if isinstance(next, NextPhase):
+            if next.cursor is not None:
+                waiting = _Waiting(phase=self._addressee(next.cursor, *_from(following)), cursor=dump(next.cursor))
+            if waiting is None or waiting.phase == following.name:
+                return None if waiting is None else waiting.cursor
+            return {_WAITING: dump(waiting)}
+        self._addressee(next.cursor, following.name)
+        return dump(next.cursor) if waiting is None else {**dump(next.cursor), _WAITING: dump(waiting)}
+
+    def _addressee(self, cursor: Cursor, *phases: str) -> str:
+        """The phase that goes by a cursor.
+
+        Raises:
+            TypeError: none of them does; it would not find a word of it.
+        """
+        for name in phases:
+            processor = self._processors.get(name)
+            if processor is None or processor.cursor_type is type(cursor):
+                return name
+        raise TypeError(f"no phase from '{phases[0]}' on goes by {type(cursor).__name__}")
 
     async def _commit(self, scan_id: int, next: _Next, rows: Sequence[Write]) -> _Next | None:
         """Take the next step and write rows, or nothing at all.
@@ -334,11 +369,18 @@ def _following(phase: PhaseSettings, outcome: Outcome) -> PhaseSettings | None:
     return None if isinstance(outcome.next, Fail) or phase.next == DONE else PHASES[phase.next]
 
 
-def _progress(message: ScanMessage, outcome: Outcome, following: PhaseSettings | None, now: str) -> list[Write]:
+def _from(phase: PhaseSettings) -> list[str]:
+    """The names of a phase and of all behind it."""
+    names = list(PHASES)
+    return names[names.index(phase.name) :]
+
+
+def _progress(
+    message: ScanMessage, outcome: Outcome, kept: JsonObject | None, following: PhaseSettings | None, now: str
+) -> list[Write]:
     """The writes that move the scan itself on."""
-    cursor = None if isinstance(outcome.next, Fail) else outcome.next.cursor
     changes: UpdateScanStatusChanges = {
-        "phase_cursor": None if cursor is None else dump(cursor),
+        "phase_cursor": kept,
         # Of the phase that is through; the next one has not begun.
         "progress": outcome.progress if isinstance(outcome.next, NextSlice | WaitForBatch) else None,
     }
