@@ -51,7 +51,7 @@ pytestmark = pytest.mark.slow
 def test_random_valid_specs_compile_in_both_languages(tmp_path: Path) -> None:
     made: list[Path] = []
 
-    @settings(FIXED, max_examples=25)
+    @settings(FIXED, max_examples=10)
     @given(specs())
     def write(drawn: dict[str, Any]) -> None:
         spec = SpecFolder(tmp_path / f"spec{len(made)}")
@@ -227,7 +227,7 @@ def test_replaced_and_deleted_values_are_refused_or_generated(tmp_path: Path, te
     folder = write_texts(tmp_path / "spec", texts)
     names = ["database.yaml", "routes.yaml", "jobs.yaml", "bindings.yaml"]
 
-    @settings(FIXED, max_examples=200)
+    @settings(FIXED, max_examples=100)
     @given(
         st.sampled_from(names),
         st.integers(0, 2**32),
@@ -261,7 +261,7 @@ def test_replaced_and_deleted_values_are_refused_or_generated(tmp_path: Path, te
 def test_garbage_in_files_is_refused_or_generated(tmp_path: Path, texts: dict[str, bytes]) -> None:
     folder = write_texts(tmp_path / "spec", texts)
 
-    @settings(FIXED, max_examples=200)
+    @settings(FIXED, max_examples=100)
     @given(st.sampled_from(sorted(texts)), st.integers(0, 2**32), st.sampled_from(GARBAGE), st.integers(0, 40))
     def mutate(name: str, seed: int, garbage: bytes, cut: int) -> None:
         content = texts[name]

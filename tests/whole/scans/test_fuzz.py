@@ -1,6 +1,7 @@
 """Fuzzed answers: whatever a service sends, a scan ends, nothing unforeseen happens, and its texts are for users."""
 
 import itertools
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +17,8 @@ from tests.whole.scans.impatient import ImpatientCore, impatient_core, plan_for
 from tests.whole.scans.internals import leaks
 
 pytestmark = pytest.mark.slow
-EXAMPLES = 8
+# Each is a whole scan. FUZZ=50 looks further.
+EXAMPLES = int(os.environ.get("FUZZ", "2"))
 ENDPOINTS = {endpoint: account for endpoints in PLACES.values() for endpoint, account in endpoints.items()}
 # What a batch's provider says may be waited for until the batch expires, a poll at a time.
 POLLED = ("openai.batch", "anthropic.batch")
