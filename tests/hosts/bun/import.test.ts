@@ -68,7 +68,9 @@ describe("the import of an old data file", () => {
       { id: 21, repo_id: 9, number: 11, embed_hash: null },
       { id: 22, repo_id: 9, number: 12, embed_hash: null },
     ]);
-    expect(imported("SELECT * FROM prs WHERE id = 1")).toEqual([
+    const columns =
+      "id, repo_id, number, title, body, author, diff_hash, file_paths, state, github_etag, embed_hash, created_at, updated_at";
+    expect(imported(`SELECT ${columns} FROM prs WHERE id = 1`)).toEqual([
       {
         ...{ id: 1, repo_id: 1, number: 11, title: "first", body: "a body", author: "ann", diff_hash: "d1" },
         ...{ file_paths: '["a.ts"]', state: "open", github_etag: 'W/"1"', embed_hash: "hash-1" },
@@ -152,11 +154,11 @@ describe("the import of an old data file", () => {
 
   test("keeps groups and their members, pointing to the pull requests of their own copy", () => {
     writeOldFile(path);
-    expect(imported("SELECT * FROM dupe_groups ORDER BY id")).toEqual([
+    expect(imported("SELECT id, scan_id, repo_id, label, pr_count FROM dupe_groups ORDER BY id")).toEqual([
       { id: 1, scan_id: 1, repo_id: 1, label: "of three", pr_count: 2 },
       { id: 4, scan_id: 2, repo_id: 9, label: "of one", pr_count: 2 },
     ]);
-    expect(imported("SELECT * FROM dupe_group_members ORDER BY id")).toEqual([
+    expect(imported("SELECT id, group_id, pr_id, rank, score, rationale FROM dupe_group_members ORDER BY id")).toEqual([
       { id: 1, group_id: 1, pr_id: 1, rank: 1, score: 90.5, rationale: "best" },
       { id: 2, group_id: 1, pr_id: 2, rank: 2, score: 10, rationale: null },
       { id: 5, group_id: 4, pr_id: 22, rank: 1, score: 80, rationale: null },

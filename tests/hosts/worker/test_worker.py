@@ -129,6 +129,8 @@ def test_a_retry_is_asked_for_with_its_delay(
     client, token = account
     github.limit_rate(token, "/repos/acme/slow")
     scan = start_scan(client, github, "slow")
+    # The message of the start has been dealt with, and has put the step off.
+    eventually(lambda: client.get(f"/scans/{scan}").json()["progress"], lambda found: "waiting until" in str(found))
     [retry] = worker.deliver(PIPELINE, {"type": "scan", "scanId": scan, "step": 1})["retryMessages"]
     assert retry["delaySeconds"] >= 60
 
