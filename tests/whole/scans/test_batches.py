@@ -45,6 +45,11 @@ def start_batch_host(
         yield start_once
 
 
+# What the core alone decides is shown on one of the real hosts.
+ON_BUN = pytest.mark.parametrize("host", ["cpython", "bun"], indirect=True)
+ON_WORKER = pytest.mark.parametrize("host", ["cpython", "worker"], indirect=True)
+
+
 @pytest.fixture(params=BATCH_HOSTS)
 def host(request: pytest.FixtureRequest, start_batch_host: Callable[[str], BatchHost]) -> BatchHost:
     """A running host, every one in turn."""
@@ -120,6 +125,7 @@ def _is_through(host: BatchHost, name: str) -> bool:
     return host.next_poll(name) is None
 
 
+@ON_WORKER
 def test_one_item_in_a_hundred_fails_and_is_asked_for_otherwise(host: BatchHost, outside: World, plant: Plant) -> None:
     repository = plant(Plan(prs=100, odd=False))
     outside.batches.failing = 100
@@ -131,6 +137,7 @@ def test_one_item_in_a_hundred_fails_and_is_asked_for_otherwise(host: BatchHost,
     assert_whole(host.rows, watched.scan["id"])
 
 
+@ON_BUN
 def test_chat_items_that_fail_are_asked_for_otherwise(
     host: BatchHost, outside: World, plant: Plant, config: dict[str, Any]
 ) -> None:
@@ -144,8 +151,7 @@ def test_chat_items_that_fail_are_asked_for_otherwise(
     assert_whole(host.rows, watched.scan["id"])
 
 
-# The core alone decides this; two minutes on workerd would show it once more.
-@pytest.mark.parametrize("host", ["cpython", "bun"], indirect=True)
+@ON_BUN
 def test_what_the_token_limit_does_not_hold_goes_in_several_batches(
     host: BatchHost, outside: World, plant: Plant
 ) -> None:
@@ -179,6 +185,7 @@ def test_three_errors_of_a_poll_do_no_harm(host: BatchHost, outside: World, plan
     assert [fault.hits for fault in faults] == [1, 1, 1]
 
 
+@ON_WORKER
 def test_errors_of_polls_that_last_fail_the_scan(host: BatchHost, outside: World, plant: Plant) -> None:
     fault = outside.fail(BATCH_STATUS, 503)
     client = Client(host.url, outside.config(batch=True))
@@ -191,6 +198,7 @@ def test_errors_of_polls_that_last_fail_the_scan(host: BatchHost, outside: World
     assert_whole(host.rows, watched.scan["id"])
 
 
+@ON_BUN
 def test_a_refused_key_fails_the_scan_at_once(host: BatchHost, outside: World, plant: Plant) -> None:
     fault = outside.fail(BATCH_STATUS, 401, times=1)
     client = Client(host.url, outside.config(batch=True))
@@ -200,6 +208,7 @@ def test_a_refused_key_fails_the_scan_at_once(host: BatchHost, outside: World, p
     assert fault.hits == 1
 
 
+@ON_WORKER
 def test_a_batch_that_expires_fails_the_scan_by_name(
     host: BatchHost, outside: World, plant: Plant, config: dict[str, Any]
 ) -> None:
@@ -218,6 +227,7 @@ def test_a_batch_that_expires_fails_the_scan_by_name(
     assert_whole(host.rows, watched.scan["id"])
 
 
+@ON_BUN
 def test_a_batch_that_outlives_its_expiry_fails_the_scan_by_name(host: BatchHost, outside: World, plant: Plant) -> None:
     outside.batches.polls, outside.batches.window_seconds = 1000, -3600
     client = Client(host.url, outside.config(batch=True))
