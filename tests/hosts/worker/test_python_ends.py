@@ -21,6 +21,7 @@ DEADLY = """
 
 import json
 
+from ossgard.pipeline.phase import Processor
 from ossgard.spec.processors import PROCESSORS
 
 
@@ -34,7 +35,8 @@ class Deadly:
         return await self.usual.run(slice)
 
 
-PROCESSORS["scan"] = Deadly(PROCESSORS["scan"])
+usual = PROCESSORS["scan"]
+PROCESSORS["scan"] = Processor(Deadly(usual.phase), usual.cursor_type)
 """
 
 
